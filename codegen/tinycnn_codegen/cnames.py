@@ -1,0 +1,56 @@
+"""Names in C and of files: valid and unique, whatever the names in a model look like.
+
+Every identifier that comes from a model is a base of small letters, digits and underscores, beginning with a letter,
+and one of our endings, such as `conv1_weights` or `conv1_row`. No keyword and no name of the C library has such an
+ending, and no ending is the end of another, so it is enough that the bases differ.
+"""
+
+import re
+from collections.abc import Sequence
+
+from tinycnn.errors import OutputError
+
+LONGEST_NAME = 40
+"""Characters of a network's name, and of a base; C99 promises 63 for the whole identifier."""
+
+FORBIDDEN_NAMES = frozenset(
+    """
+    tcn
+    assert complex ctype errno fenv float inttypes iso646 limits locale math setjmp signal stdalign stdarg stdatomic
+    stdbool stddef stdint stdio stdlib stdnoreturn string tgmath threads time uchar wchar wctype
+    con prn aux nul com0 com1 com2 com3 com4 com5 com6 com7 com8 com9 lpt0 lpt1 lpt2 lpt3 lpt4 lpt5 lpt6 lpt7 lpt8 lpt9
+    """.split()
+)
+"""What a network cannot be called: our kernels' prefix, standard headers that <name>.h would hide, Windows devices."""
+
+
+def check_name(name: str) -> None:
+    """OutputError when `name` cannot be what the files and identifiers of a network begin with."""
+    if not re.fullmatch("[a-z][a-z0-9_]*", name) or name.startswith("tcn_") or len(name) > LONGEST_NAME:
+        raise OutputError(
+            f"The name {name!r} cannot begin C file names and functions; take 1 to {LONGEST_NAME} small letters, digits"
+            " and underscores, beginning with a letter but not with 'tcn_', such as 'lenet5'."
+        )
+    if name in FORBIDDEN_NAMES:
+        raise OutputError(
+            f"A file called {name}.h would be taken for another; take a name such as '{name}_net'."
+        )
+
+
+def unique_bases(texts: Sequence[str]) -> tuple[str, ...]:
+    """For each text, which may be any string, the base of an identifier that resembles it; all bases differ."""
+    taken: set[str] = set()
+    bases = []
+    for text in texts:
+        wanted = _base(text)
+        base, number = wanted, 2
+        while base in taken:
+            base, number = f"{wanted}_{number}", number + 1
+        taken.add(base)
+        bases.append(base)
+    return tuple(bases)
+
+
+def _base(text: str) -> str:
+    words = re.sub("[^a-z0-9]+", "_", text.lower())[-LONGEST_NAME:].strip("_")
+    return words if re.match("(?!tcn_)[a-z]", words) else f"t_{words}".rstrip("_")

@@ -1,0 +1,124 @@
+"""Numbers, comments, arrays and structs as C text. Knows nothing of networks."""
+
+import re
+import textwrap
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+LINE_WIDTH = 118
+INDENT = "    "
+
+ElementType = Literal["int8_t", "uint8_t", "int32_t", "int64_t"]
+ELEMENT_BYTES: Mapping[ElementType, int] = {"int8_t": 1, "uint8_t": 1, "int32_t": 4, "int64_t": 8}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ConstantArray:
+    """Integers of one C type in memory order. `per_line` of them, a unit that means something, begin a new line."""
+
+    element: ElementType
+    values: npt.NDArray[np.integer]
+    per_line: int
+
+    @property
+    def size_bytes(self) -> int:
+        return int(self.values.size) * ELEMENT_BYTES[self.element]
+
+
+type Field = int | ConstantArray | None | Mapping[str, Field]
+"""The value of a struct's field: a number, a pointer to an array, a null pointer or a struct."""
+
+
+def integer(value: int) -> str:
+    """A C constant of any int64. The least int32 and int64 have none of their own type, so they are differences."""
+    return f"({value + 1} - 1)" if value in (-(2**31), -(2**63)) else str(value)
+
+
+def real(value: float) -> str:
+    """A float32 with the nine digits that identify it."""
+    return f"{value:.9g}"
+
+
+def plain(text: str) -> str:
+    """`text` as it may stand in a comment: other than printable ASCII, and * ? \\ too, becomes _.
+
+    So no text from a model can end a comment, begin one, join two lines or form a trigraph.
+    """
+    return re.sub(r"[^ -~]|[*?\\]", "_", text)
+
+
+def comment(*paragraphs: str) -> str:
+    """A block comment; each paragraph begins a line and is wrapped. Any text is made `plain`."""
+    lines = [
+        line
+        for paragraph in paragraphs
+        for line in textwrap.wrap(plain(paragraph), LINE_WIDTH - 6, break_on_hyphens=False) or [""]
+    ]
+    return "/* " + "\n * ".join(lines) + " */"
+
+
+def array_definition(name: str, array: ConstantArray) -> str:
+    """`static const` with its elements; one unit a line, wrapped where it is longer."""
+    numbers = [integer(value) for value in array.values.tolist()]
+    width = max(map(len, numbers))
+    units = [numbers[first : first + array.per_line] for first in range(0, len(numbers), array.per_line)]
+    lines = [line for unit in units for line in _number_lines(unit, width)]
+    head = f"static const TCN_FLASH {array.element} {name}[{len(numbers)}] = {{"
+    return "\n".join([head, *lines, "};"])
+
+
+def _number_lines(numbers: Sequence[str], width: int) -> Iterator[str]:
+    at_once = (LINE_WIDTH - len(INDENT)) // (width + 2)
+    for first in range(0, len(numbers), at_once):
+        yield INDENT + ", ".join(number.rjust(width) for number in numbers[first : first + at_once]) + ","
+
+
+def struct_definition(c_type: str, name: str, *structs: tuple[Mapping[str, Field], Mapping[str, str]]) -> str:
+    """`static const` of a struct with designated initializers, or of an array of structs when there are several.
+
+    With the fields of each struct come the C names of the arrays among them, by the name of their field.
+    """
+    if len(structs) == 1:
+        return "\n".join(
+            [f"static const TCN_FLASH {c_type} {name} = {{", *_filled(_items(*structs[0]), INDENT), "};"]
+        )
+    lines = [f"static const TCN_FLASH {c_type} {name}[{len(structs)}] = {{"]
+    for struct in structs:
+        lines += [INDENT + "{", *_filled(_items(*struct), 2 * INDENT), INDENT + "},"]
+    return "\n".join([*lines, "};"])
+
+
+def _items(fields: Mapping[str, Field], array_names: Mapping[str, str]) -> list[str]:
+    return [f".{name} = {_value(name, value, array_names)}," for name, value in fields.items()]
+
+
+def _value(name: str, value: Field, array_names: Mapping[str, str]) -> str:
+    if isinstance(value, Mapping):
+        return "{" + " ".join(_items(value, array_names)).removesuffix(",") + "}"
+    if isinstance(value, ConstantArray):
+        return array_names[name]
+    return "0" if value is None else integer(value)
+
+
+def _filled(items: Sequence[str], indent: str) -> Iterator[str]:
+    """The items in order, as many to a line as fit."""
+    line = indent
+    for item in items:
+        if line != indent and len(line) + len(item) > LINE_WIDTH:
+            yield line.rstrip()
+            line = indent
+        line += item + " "
+    yield line.rstrip()
+
+
+def constant_arrays(fields: Mapping[str, Field]) -> Iterator[tuple[str, ConstantArray]]:
+    """Every array in the fields and in the structs among them, by the name of its field."""
+    for name, value in fields.items():
+        if isinstance(value, Mapping):
+            yield from constant_arrays(value)
+        elif isinstance(value, ConstantArray):
+            yield name, value

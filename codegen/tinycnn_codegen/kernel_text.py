@@ -1,0 +1,32 @@
+"""The hand-written C of kernels/, as it is pasted into a network's source file."""
+
+import re
+from collections.abc import Iterable, Mapping
+from importlib import resources
+
+_INCLUDE = re.compile(r'^#include ["<]([a-z0-9_]+\.h)[">]\n', re.MULTILINE)
+_GUARD = re.compile(r"#ifndef (TCN_\w+_H)\n#define \1\n(.*)#endif /\* \1 \*/\n", re.DOTALL)
+
+
+def kernel_text(files: Iterable[str], replacements: Mapping[str, str]) -> str:
+    """The given files of kernels/ and all that they include, each once and after what it needs.
+
+    Include guards and the includes themselves are left out. `replacements` has the files that stand in for others,
+    whoever includes them.
+    """
+    texts: dict[str, str] = {}
+
+    def add(file: str) -> None:
+        file = replacements.get(file, file)
+        if file in texts:
+            return
+        text = (resources.files("tinycnn_codegen") / "kernels" / file).read_text("ascii")
+        for included in _INCLUDE.findall(text):
+            if included.startswith("tcn_"):
+                add(included)
+        guard = _GUARD.fullmatch(text)
+        texts[file] = _INCLUDE.sub("", guard[2] if guard else text).strip("\n")
+
+    for file in sorted(files):
+        add(file)
+    return "\n\n".join(texts.values())

@@ -1,0 +1,115 @@
+"""A node of the graph as a section of C: comment, constants, structs and the call that computes one row."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from tinycnn.ops import call_of, row_bytes
+from tinycnn.plan import Plan, Step
+from tinycnn_codegen.ctext import (
+    Field,
+    array_definition,
+    comment,
+    constant_arrays,
+    struct_definition,
+)
+from tinycnn_codegen.lower import lower
+from tinycnn_codegen.lowered import Lowered
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Layer:
+    """What templates/source.c.jinja writes about one node.
+
+    `base` begins the layer's identifiers; `output` and `inputs` begin those of the tensors. `tap` is the number of
+    the output tensor. `parts` structs are called one after the other for each row. `window_taps` is 0 when the
+    kernel reads no window.
+    """
+
+    base: str
+    comment: str
+    definitions: tuple[str, ...]
+    lowered: Lowered
+    output: str
+    inputs: tuple[str, ...]
+    tap: int
+    row_bytes: int
+
+    @property
+    def kernel(self) -> str:
+        return self.lowered.kernel
+
+    @property
+    def parts(self) -> int:
+        return len(self.lowered.layers)
+
+    @property
+    def window_taps(self) -> int:
+        return self.lowered.window.taps if self.lowered.window else 0
+
+    @property
+    def arguments(self) -> str:
+        """What the kernel is given between its struct and the output row."""
+        match self.lowered.reads:
+            case "window":
+                return "rows"
+            case "counted window":
+                return "rows, row"
+            case "rows":
+                return ", ".join(f"tcn_row(arena, &{tensor}_tensor, row)" for tensor in self.inputs)
+            case "everything":
+                return f"tcn_row(arena, &{self.inputs[0]}_tensor, 0)"
+
+
+def make_layer(plan: Plan, step: Step, number: int, tap: int, base: str, tensors: Mapping[str, str]) -> Layer:
+    """The layer of a node whose first step is `step`, the step `number`; `tensors` has the C bases of tensors."""
+    graph, node = plan.graph, step.node
+    lowered = lower(call_of(graph, node))
+    (output,) = node.outputs
+    activations = graph.activations(node)
+    if (
+        lowered.reads == "everything"
+        and plan.places[activations[0]].held_rows < plan.places[activations[0]].rows
+    ):
+        raise ValueError(
+            f"Node {node.name!r} reads all rows of {activations[0]!r}, which must lie there as a whole."
+        )
+    return Layer(
+        base,
+        _comment(plan, step, number),
+        tuple(_definitions(lowered, base, step)),
+        lowered,
+        tensors[output],
+        tuple(tensors[name] for name in activations),
+        tap,
+        row_bytes(graph.tensors[output].shape),
+    )
+
+
+def _comment(plan: Plan, step: Step, number: int) -> str:
+    graph, node = plan.graph, step.node
+    shapes = " + ".join(str(list(graph.tensors[name].shape)) for name in graph.activations(node))
+    macs = graph.macs(node)
+    head = f"Step {number}, {node.name}: {node.op.label}, {shapes} to {list(graph.tensors[node.outputs[0]].shape)}"
+    cost = f", {macs:,} multiply-accumulates." if macs else "."
+    origins = ", ".join(node.origins)
+    return comment(head + cost, *([f"ONNX: {origins}"] if origins else []))
+
+
+def _definitions(lowered: Lowered, base: str, step: Step) -> Iterator[str]:
+    if lowered.window is not None:
+        window: Mapping[str, Field] = {
+            "taps": lowered.window.taps,
+            "stride": lowered.window.stride,
+            "pad": lowered.window.pad,
+            "dilation": lowered.window.dilation,
+            "padding": step.padding.offset_bytes if step.padding else 0,
+        }
+        yield struct_definition("tcn_window_t", f"{base}_window", (window, {}))
+    structs = []
+    for part, fields in enumerate(lowered.layers):
+        ending = "" if len(lowered.layers) == 1 else f"_{part}"
+        names = {field: f"{base}_{field}{ending}" for field, _ in constant_arrays(fields)}
+        structs.append((fields, names))
+        for field, array in constant_arrays(fields):
+            yield array_definition(names[field], array)
+    yield struct_definition(f"tcn_{lowered.kernel}_t", f"{base}_layer", *structs)

@@ -1,0 +1,258 @@
+"""Operators to kernels, one function each. To add one: its kernel, a function here and its line in `LOWERINGS`."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from tinycnn.errors import UnsupportedError
+from tinycnn.fixedpoint import integer_add
+from tinycnn.ops import (
+    Add,
+    AveragePool,
+    Call,
+    Conv,
+    Dense,
+    ElementwiseOperator,
+    GlobalAveragePool,
+    MaxPool,
+    Softmax,
+    Window,
+    is_elementwise,
+    row_bytes,
+)
+from tinycnn.ops.softmax import exponentials
+from tinycnn_codegen.ctext import ConstantArray
+from tinycnn_codegen.lowered import Fields, Lowered, RowWindow
+from tinycnn_codegen.rescaling import proof_of, rescale_fields
+from tinycnn_codegen.steps import step_fields
+from tinycnn_codegen.weights import LANES, linear_layers
+
+
+def lower(call: Call) -> Lowered:
+    """The kernel and the structs for a node of an int8 graph that is no view; UnsupportedError when there is none."""
+    op = call.node.op
+    if type(op) in LOWERINGS:
+        return LOWERINGS[type(op)](op, call)
+    if is_elementwise(op):
+        return lower_elementwise(op, call)
+    raise UnsupportedError(f"Node {call.name!r}", [f"{op.label} has no C kernel yet."])
+
+
+def lower_conv(op: Conv, call: Call) -> Lowered:
+    """Per group, and per array of weights, a struct."""
+    weights = call.constant(1)
+    window = _Planar.of(call, op.window)
+    if op.is_depthwise(weights.shape):
+        return _lower_depthwise_conv(op, call, window)
+    inputs = weights.shape[-1]
+    linear = linear_layers(call, op.groups, unit=LANES, lanes=LANES, line=LANES * inputs * window.kernel[1])
+    layers = tuple(
+        {
+            "input_width": window.input_width,
+            "input_channels": window.channels,
+            "output_width": window.output_width,
+            "output_channels": weights.shape[0],
+            "kernel_height": window.kernel[0],
+            "kernel_width": window.kernel[1],
+            "stride": window.strides[1],
+            "pad": window.pads[1],
+            "dilation": window.dilations[1],
+            "input_zero_point": call.quantization(0).zero_point,
+            "first_input": group * inputs,
+            "inputs": inputs,
+            **fields,
+        }
+        for group, fields in linear
+    )
+    return Lowered("conv2d", layers, "window", window.rows, call.quantization(0).zero_point)
+
+
+def _lower_depthwise_conv(op: Conv, call: Call, window: "_Planar") -> Lowered:
+    """Per array of weights a struct. Neighbouring channels go together when each has an input channel of its own."""
+    multiplier = call.constant(1).shape[0] // op.groups
+    lanes = LANES if multiplier == 1 else 1
+    unit = LANES if multiplier == 1 else multiplier
+    linear = linear_layers(call, 1, unit=unit, lanes=lanes, line=lanes * window.kernel[1])
+    layers = tuple(
+        {
+            "input_width": window.input_width,
+            "input_channels": window.channels,
+            "output_width": window.output_width,
+            "multiplier": multiplier,
+            "kernel_height": window.kernel[0],
+            "kernel_width": window.kernel[1],
+            "stride": window.strides[1],
+            "pad": window.pads[1],
+            "dilation": window.dilations[1],
+            "input_zero_point": call.quantization(0).zero_point,
+            **fields,
+        }
+        for _, fields in linear
+    )
+    return Lowered("depthwise_conv2d", layers, "window", window.rows, call.quantization(0).zero_point)
+
+
+def lower_dense(op: Dense, call: Call) -> Lowered:
+    """Per array of weights a struct. Several vectors in a row are the pixels of a 1x1 convolution."""
+    if len(call.inputs[0].shape) > 3:
+        return lower_conv(Conv(Window.of((1, 1)), channels_last=True), call)
+    inputs = call.constant(1).shape[1]
+    linear = linear_layers(call, 1, unit=LANES, lanes=LANES, line=LANES * inputs)
+    return Lowered("dense", tuple({"inputs": inputs, **fields} for _, fields in linear), "rows")
+
+
+def lower_max_pool(op: MaxPool, call: Call) -> Lowered:
+    """Padding rows are -128, which never wins."""
+    window = _Planar.of(call, op.window)
+    layer = {
+        "input_width": window.input_width,
+        "output_width": window.output_width,
+        "channels": window.channels,
+        "kernel_height": window.kernel[0],
+        "kernel_width": window.kernel[1],
+        "stride": window.strides[1],
+        "pad": window.pads[1],
+        "dilation": window.dilations[1],
+    }
+    return Lowered("max_pool", (layer,), "window", window.rows, padding_value=-128)
+
+
+def lower_average_pool(op: AveragePool, call: Call) -> Lowered:
+    """Windows that hang over an edge may average fewer elements: an entry of the rescale for each number."""
+    window = _Planar.of(call, op.window)
+    counts = np.unique(op.counts(call.inputs[0].shape[1:-1]))
+    zero_point = call.quantization(0).zero_point
+
+    def axis(index: int) -> Fields:
+        begin, end = (window.pads[index], window.pads[2 + index]) if op.count_include_pad else (0, 0)
+        return {
+            "taps": window.kernel[index],
+            "stride": window.strides[index],
+            "pad": window.pads[index],
+            "dilation": window.dilations[index],
+            "counted_from": -begin,
+            "counted_to": window.input_sizes[index] + end,
+        }
+
+    layer: Fields = {
+        "input_width": window.input_width,
+        "output_width": window.output_width,
+        "channels": window.channels,
+        "input_zero_point": zero_point,
+        "vertical": axis(0),
+        "horizontal": axis(1),
+        "counts": ConstantArray("int32_t", counts, len(counts)),
+        "rescale": rescale_fields(
+            proof_of(op.accumulation(call)), call.output_quantization.zero_point, slice(None)
+        ),
+    }
+    return Lowered("average_pool", (layer,), "counted window", window.rows, zero_point)
+
+
+def lower_global_average_pool(op: GlobalAveragePool, call: Call) -> Lowered:
+    """One sum of all positions per channel."""
+    shape = call.inputs[0].shape
+    layer: Fields = {
+        "positions": int(np.prod(shape[1:-1])),
+        "channels": shape[-1],
+        "input_zero_point": call.quantization(0).zero_point,
+        "rescale": rescale_fields(
+            proof_of(op.accumulation(call)), call.output_quantization.zero_point, slice(None)
+        ),
+    }
+    return Lowered("global_average_pool", (layer,), "everything")
+
+
+def lower_softmax(op: Softmax, call: Call) -> Lowered:
+    """Exponentials that round to 0 are not stored."""
+    shape = call.inputs[0].shape
+    powers = np.trim_zeros(exponentials(call.quantization(0)), "b")
+    layer: Fields = {
+        "vectors": row_bytes(shape) // shape[-1],
+        "length": shape[-1],
+        "distances": len(powers),
+        "exponentials": ConstantArray("int32_t", powers, len(powers)),
+    }
+    return Lowered("softmax", (layer,), "rows")
+
+
+def lower_elementwise(op: ElementwiseOperator, call: Call) -> Lowered:
+    """Any operator that is a table."""
+    table = op.table(call.quantization(0), call.output_quantization)
+    layer: Fields = {"bytes": row_bytes(call.output.shape), "table": ConstantArray("int8_t", table, 16)}
+    return Lowered("lookup", (layer,), "rows")
+
+
+def lower_add(op: Add, call: Call) -> Lowered:
+    """The first of three exact forms that there is for these scales; each is checked on all pairs of inputs."""
+    a, b, y = call.quantization(0), call.quantization(1), call.output_quantization
+    row: Fields = {"bytes": row_bytes(call.output.shape)}
+    form = integer_add(a.scales[0], a.zero_point, b.scales[0], b.zero_point, y.scales[0], y.zero_point)
+    if form is None:
+        return Lowered("add_steps", ({**row, **step_fields(call)},), "rows")
+    fields = {
+        "a_multiplier": form.a_multiplier,
+        "b_multiplier": form.b_multiplier,
+        "addend": form.addend,
+        "shift": form.shift,
+    }
+    return Lowered("add" if form.fits_int32 else "add_wide", ({**row, **fields},), "rows")
+
+
+LOWERINGS: Mapping[type, Callable[[Any, Call], Lowered]] = {
+    Add: lower_add,
+    AveragePool: lower_average_pool,
+    Conv: lower_conv,
+    Dense: lower_dense,
+    GlobalAveragePool: lower_global_average_pool,
+    MaxPool: lower_max_pool,
+    Softmax: lower_softmax,
+}
+"""The operators with a kernel of their own. Elementwise operators share one, and views (plan.is_view) need none."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Planar:
+    """A window over rows and columns with the sizes along it; a 1-D signal runs down the rows, one column wide.
+
+    `pads` is the beginnings, then the ends.
+    """
+
+    input_sizes: tuple[int, ...]
+    output_width: int
+    channels: int
+    kernel: tuple[int, ...]
+    strides: tuple[int, ...]
+    dilations: tuple[int, ...]
+    pads: tuple[int, ...]
+
+    @classmethod
+    def of(cls, call: Call, window: Window) -> "_Planar":
+        sizes, output_sizes = call.inputs[0].shape[1:-1], call.output.shape[1:-1]
+        if window.rank not in (1, 2) or len(sizes) != window.rank:
+            raise UnsupportedError(
+                f"Node {call.name!r}",
+                [f"{call.node.op.label} has no C kernel for {len(sizes)} axes, only for 1 and 2."],
+            )
+        one = (1,) * (2 - window.rank)
+        none = (0,) * (2 - window.rank)
+        begins, ends = window.pads[: window.rank], window.pads[window.rank :]
+        return cls(
+            sizes + one,
+            (output_sizes + one)[1],
+            call.inputs[0].shape[-1],
+            window.kernel + one,
+            window.strides + one,
+            window.dilations + one,
+            begins + none + ends + none,
+        )
+
+    @property
+    def input_width(self) -> int:
+        return self.input_sizes[1]
+
+    @property
+    def rows(self) -> RowWindow:
+        return RowWindow(self.kernel[0], self.strides[0], self.pads[0], self.dilations[0])

@@ -1,0 +1,49 @@
+"""What an operator is in C: a kernel, and the structs that it is called with."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from tinycnn_codegen.ctext import ConstantArray, Field, constant_arrays
+
+Fields = Mapping[str, Field]
+
+Reads = Literal["window", "counted window", "rows", "everything"]
+"""What a kernel tcn_<kernel>_row is given between the struct and the output row.
+
+    window          pointers to the input rows under the window
+    counted window  the same, and the number of the output row
+    rows            the row of each input with the number of the output row
+    everything      the input's first row; the others follow it
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class RowWindow:
+    """The rows of a window: tap t of output row r is input row r * stride - pad + t * dilation."""
+
+    taps: int
+    stride: int
+    pad: int
+    dilation: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Lowered:
+    """A call of kernels/tcn_<kernel>.h for every struct of `layers`, with which one output row is computed.
+
+    The structs are of type tcn_<kernel>_t. `window` and the byte `padding_value` of its padding rows are for kernels
+    that read a window.
+    """
+
+    kernel: str
+    layers: tuple[Fields, ...]
+    reads: Reads
+    window: RowWindow | None = None
+    padding_value: int = 0
+
+    @property
+    def arrays(self) -> Iterator[ConstantArray]:
+        for fields in self.layers:
+            for _, array in constant_arrays(fields):
+                yield array

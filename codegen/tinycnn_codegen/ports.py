@@ -1,0 +1,76 @@
+"""The inputs and outputs of a network as its header names and describes them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from tinycnn.ir import Tensor
+from tinycnn.plan import Plan
+from tinycnn_codegen.cnames import unique_bases
+from tinycnn_codegen.ctext import comment, real
+from tinycnn_codegen.generated import ArenaBuffer
+
+
+@dataclass(frozen=True, slots=True)
+class Port:
+    """One input or output. `label` is unique among the ports: input, output, or with the tensor's name behind."""
+
+    label: str
+    macro: str
+    function: str
+    comment: str
+    accessor_comment: str
+    buffer: ArenaBuffer
+
+    @property
+    def offset_bytes(self) -> int:
+        return self.buffer.offset_bytes
+
+    @property
+    def size_bytes(self) -> int:
+        return self.buffer.size_bytes
+
+
+def input_ports(plan: Plan, name: str) -> tuple[Port, ...]:
+    """The inputs in the graph's order."""
+    usage = "Write the input here before each run, which may overwrite it."
+    return _ports(plan, name, "input", plan.graph.inputs, usage)
+
+
+def output_ports(plan: Plan, name: str) -> tuple[Port, ...]:
+    """The outputs in the graph's order."""
+    usage = "The output of the last run is here until the arena is written to again."
+    return _ports(plan, name, "output", plan.graph.outputs, usage)
+
+
+def _ports(plan: Plan, name: str, kind: str, tensors: Sequence[str], usage: str) -> tuple[Port, ...]:
+    bases = unique_bases(tensors)
+    labels = [kind] if len(tensors) == 1 else [f"{kind}_{base}" for base in bases]
+    return tuple(
+        _port(plan, name, label, plan.graph.tensors[tensor], usage)
+        for label, tensor in zip(labels, tensors, strict=True)
+    )
+
+
+def _port(plan: Plan, name: str, label: str, tensor: Tensor, usage: str) -> Port:
+    place = plan.places[tensor.name]
+    if place.held_rows != place.rows:
+        raise ValueError(f"The {label} {tensor.name!r} must lie in the arena as a whole.")
+    return Port(
+        label,
+        f"{name}_{label}".upper(),
+        f"{name}_{label}",
+        comment(f"{label.partition('_')[0].capitalize()} {tensor.name}: {describe(tensor)}."),
+        comment(usage),
+        ArenaBuffer(tensor.name, place.offset_bytes, place.size_bytes),
+    )
+
+
+def describe(tensor: Tensor) -> str:
+    """Type, layout, shape and meaning, such as `int8 NHWC [1, 28, 28, 1], real = (q + 128) * 0.00392156886`."""
+    axes = {3: "NLC ", 4: "NHWC "}.get(len(tensor.shape), "") if tensor.channels_last else ""
+    if tensor.quantization is None:
+        raise ValueError(f"Tensor {tensor.name!r} has no quantization.")
+    zero_point = tensor.quantization.zero_point
+    shifted = "q" if zero_point == 0 else f"(q {'+' if zero_point < 0 else '-'} {abs(zero_point)})"
+    scale = real(float(tensor.quantization.scales[0]))
+    return f"int8 {axes}{list(tensor.shape)}, real = {shifted} * {scale}"

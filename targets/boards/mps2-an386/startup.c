@@ -1,0 +1,54 @@
+/* startup.c - from reset to main() on the Cortex-M processor of an Arm MPS2 board. */
+#include <stdint.h>
+
+#include "port.h"
+
+#define COPROCESSOR_ACCESS_CONTROL (*(volatile uint32_t *)0xE000ED88u) /* CPACR, Armv7-M ARM, B3.2.20 */
+#define FULL_ACCESS_TO_FPU (0xFu << 20)
+
+/* Set by link.ld. */
+extern uint32_t board_data_load[];
+extern uint32_t board_data_begin[];
+extern uint32_t board_data_end[];
+extern uint32_t board_bss_begin[];
+extern uint32_t board_bss_end[];
+extern uint32_t board_stack_top[];
+
+int main(void);
+void board_reset(void);
+void board_fault(void);
+
+struct vector_table {
+    uint32_t *stack_top;
+    void (*handlers[15])(void);
+};
+
+/* Every exception but reset is an error: no interrupt is enabled. */
+extern const struct vector_table board_vectors;
+__attribute__((section(".vectors"), used)) const struct vector_table board_vectors = {
+    board_stack_top,
+    {board_reset, board_fault, board_fault, board_fault, board_fault, board_fault, board_fault, board_fault,
+     board_fault, board_fault, board_fault, board_fault, board_fault, board_fault, board_fault}};
+
+void board_reset(void)
+{
+    volatile uint32_t *to;
+    const volatile uint32_t *from = board_data_load;
+
+#ifdef __ARM_FP
+    COPROCESSOR_ACCESS_CONTROL |= FULL_ACCESS_TO_FPU;
+    __asm__ volatile ("dsb\n\tisb" : : : "memory");
+#endif
+    for (to = board_data_begin; to != board_data_end; to++) {
+        *to = *from++;
+    }
+    for (to = board_bss_begin; to != board_bss_end; to++) {
+        *to = 0;
+    }
+    (void)main();
+}
+
+void board_fault(void)
+{
+    port_exit(PORT_STATUS_FAULT);
+}

@@ -1,0 +1,23 @@
+"""Tests that need a program: skipped where it is missing, with the line that installs it."""
+
+import os
+import shutil
+
+import pytest
+
+_PACKAGES = {
+    "arm-none-eabi-gcc": "gcc-arm-none-eabi",
+    "qemu-x86_64": "qemu-user",
+}
+
+
+def needs(*programs: str) -> None:
+    """Skip the running test unless all `programs` are installed; with TINYCNN_NO_SKIP=1 it fails instead."""
+    missing = [program for program in programs if not shutil.which(program)]
+    if not missing:
+        return
+    packages = dict.fromkeys(_PACKAGES.get(program, program) for program in missing)
+    reason = f"needs {', '.join(missing)}: apt-get install {' '.join(packages)}"
+    if os.environ.get("TINYCNN_NO_SKIP") == "1":
+        pytest.fail(reason, pytrace=False)
+    pytest.skip(reason)

@@ -1,0 +1,165 @@
+"""What several commands share: arguments, reading models and data, tables, JSON."""
+
+import dataclasses
+import json
+import re
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+import numpy as np
+from rich import box
+from rich.console import Console
+from rich.progress import track
+from rich.table import Table
+
+from tinycnn import engine
+from tinycnn.data import as_samples, load_array
+from tinycnn.errors import DataError, ModelError, OutputError
+from tinycnn.ir import Array, Graph, Shape
+from tinycnn.onnx_io import load
+
+console = Console(highlight=False, soft_wrap=True)
+F = TypeVar("F", bound=Callable[..., Any])
+
+model_argument = click.argument("model", metavar="MODEL")
+inputs_option = click.option(
+    "--inputs", required=True, metavar="DATA", help="Samples: .npy, .npz[:name] or idx."
+)
+json_option = click.option(
+    "--json", "json_path", metavar="FILE", help="Write the same facts as JSON; - for standard output."
+)
+shape_option = click.option(
+    "--input-shape",
+    "input_shapes",
+    multiple=True,
+    metavar="NAME=1,3,96,96",
+    help="Fix the shape of an input that the file leaves open.",
+)
+
+
+def parse_shapes(texts: Sequence[str]) -> dict[str, Shape]:
+    """`name=1,3,96,96` as a mapping; click.BadParameter where a text does not read like that."""
+    shapes: dict[str, Shape] = {}
+    for text in texts:
+        match = re.fullmatch(r"(.+)=(\d+(?:,\d+)*)", text)
+        if match is None:
+            raise click.BadParameter(
+                f"{text!r} does not read like NAME=1,3,96,96.", param_hint="--input-shape"
+            )
+        shapes[match[1]] = tuple(int(size) for size in match[2].split(","))
+    return shapes
+
+
+class Bytes(click.ParamType):
+    """A size in bytes, with the suffixes K (1,024) and M (1,048,576)."""
+
+    name = "bytes"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        match = re.fullmatch(r"(\d+)([kKmM]?)", str(value))
+        if match is None:
+            self.fail(f"{value!r} is not a size such as 16384, 16K or 1M.", param, ctx)
+        return int(match[1]) * {"": 1, "K": 1024, "M": 1024**2}[match[2].upper()]
+
+
+def load_model(path: str, shapes: Sequence[str] = ()) -> Graph:
+    return load(path, parse_shapes(shapes))
+
+
+def load_quantized(path: str, shapes: Sequence[str] = ()) -> Graph:
+    """An int8 model; ModelError when the file holds a float one."""
+    graph = load_model(path, shapes)
+    if not graph.is_quantized:
+        raise ModelError(
+            f"{path} is a float model; quantize it first: tinycnn quantize {path} --calibration DATA -o OUT.onnx"
+        )
+    return graph
+
+
+def load_samples(graph: Graph, source: str, limit: int | None = None) -> Array:
+    """float32 samples for the model's one input, at most `limit` of them."""
+    if len(graph.inputs) != 1:
+        raise DataError(
+            f"{graph.name} has {len(graph.inputs)} inputs; data for several inputs is not supported yet."
+        )
+    array = load_array(source)
+    samples = as_samples(array, engine.onnx_shape(graph.tensors[graph.inputs[0]]), source)
+    return samples[:limit]
+
+
+def progress_bar(label: str) -> Callable[[Iterable[Array], int], Iterable[Array]]:
+    """A bar that shows on a terminal once two seconds have gone by."""
+
+    def wrap(chunks: Iterable[Array], count: int) -> Iterable[Array]:
+        return _SlowTrack(chunks, count, label)
+
+    return wrap
+
+
+class _SlowTrack:
+    def __init__(self, chunks: Iterable[Array], count: int, label: str) -> None:
+        self.chunks, self.count, self.label = chunks, count, label
+
+    def __iter__(self) -> Any:
+        if not sys.stderr.isatty():
+            yield from self.chunks
+            return
+        yield from track(
+            self.chunks, self.label, total=self.count, transient=True, console=Console(stderr=True)
+        )
+
+
+def show_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """A plain table on standard output; columns of numbers are aligned to the right."""
+    cells = [[_cell(value) for value in row] for row in rows]
+    table = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False)
+    for index, column in enumerate(columns):
+        number = all(re.fullmatch(r"[-\d,.% x]*", row[index]) for row in cells)
+        table.add_column(column, justify="right" if number and cells else "left", overflow="fold")
+    for row in cells:
+        table.add_row(*row)
+    console.print(table)
+
+
+def _cell(value: object) -> str:
+    if isinstance(value, int):
+        return f"{value:,}"
+    if isinstance(value, tuple):
+        return "x".join(str(v) for v in value)
+    return "" if value is None else str(value)
+
+
+def write_json(path: str | None, facts: Any) -> None:
+    """Write a dataclass or mapping as JSON to a file or, for -, to standard output; nothing for None."""
+    if path is None:
+        return
+    text = json.dumps(_plain(facts), indent=2) + "\n"
+    if path == "-":
+        click.echo(text, nl=False)
+        return
+    try:
+        Path(path).write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise OutputError(f"Cannot write {path}: {error.strerror}.") from None
+
+
+def quiet_if_stdout(json_path: str | None) -> None:
+    """With `--json -` standard output belongs to the JSON: the tables go to standard error."""
+    console.stderr = json_path == "-"
+
+
+def _plain(value: Any) -> Any:
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {field.name: _plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, np.generic):
+        return _plain(value.item())
+    if isinstance(value, float) and not np.isfinite(value):
+        return None
+    return value

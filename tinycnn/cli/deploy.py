@@ -1,0 +1,288 @@
+"""Commands about a model on a target: report, generate, verify, bench, targets."""
+
+import sys
+from dataclasses import asdict, replace
+
+import click
+import tinycnn_codegen
+
+from tinycnn import engine, measure
+from tinycnn.cli.common import (
+    Bytes,
+    console,
+    inputs_option,
+    json_option,
+    load_model,
+    load_quantized,
+    load_samples,
+    model_argument,
+    quiet_if_stdout,
+    shape_option,
+    show_table,
+    write_json,
+)
+from tinycnn.errors import DataError
+from tinycnn.plan import plan
+from tinycnn.report.text import budget_text
+from tinycnn.target import Target, load_target, target_names
+from tinycnn.verify import RunnerComparison, runner_names
+from tinycnn.verify import verify as verify_graph
+
+target_option = click.option(
+    "--target",
+    "target_name",
+    required=True,
+    metavar="T",
+    help="A target's name (see `tinycnn targets`) or a .toml file.",
+)
+ram_option = click.option(
+    "--ram",
+    type=Bytes(),
+    metavar="BYTES",
+    help="Judge against this much RAM instead of the target's; K and M may follow.",
+)
+flash_option = click.option("--flash", type=Bytes(), metavar="BYTES", help="The same for flash.")
+
+
+def _target(name: str, ram: int | None, flash: int | None = None) -> Target:
+    target = load_target(name)
+    if flash is not None and target.flash_bytes is None:
+        raise click.BadParameter(f"{name} has one memory for all; use --ram.", param_hint="--flash")
+    return replace(target, ram_bytes=ram or target.ram_bytes, flash_bytes=flash or target.flash_bytes)
+
+
+@click.command()
+@model_argument
+@target_option
+@ram_option
+@flash_option
+@shape_option
+@json_option
+def report(
+    model: str,
+    target_name: str,
+    ram: int | None,
+    flash: int | None,
+    input_shapes: tuple[str, ...],
+    json_path: str | None,
+) -> None:
+    """The memory budget: does it fit, what takes how much, how fast is it about. Exit code 1 when it does not fit."""
+    quiet_if_stdout(json_path)
+    target = _target(target_name, ram, flash)
+    graph = load_model(model, input_shapes)
+    found = measure.report(graph, target)
+    console.print(budget_text(found, target, is_float=not graph.is_quantized))
+    write_json(json_path, found)
+    sys.exit(0 if found.fits else 1)
+
+
+@click.command()
+@model_argument
+@target_option
+@click.option(
+    "-o",
+    "--output",
+    required=True,
+    metavar="DIR",
+    help="Folder for the C files; files that are not ours stay.",
+)
+@click.option("--name", help="Prefix of every C name and file; by default the model's file name.")
+@click.option(
+    "--selftest",
+    type=click.IntRange(1),
+    metavar="N",
+    help="Also write NAME_selftest.c: N real inputs and the bytes to expect.",
+)
+@click.option("--inputs", metavar="DATA", help="Samples for --selftest.")
+@ram_option
+@shape_option
+@json_option
+def generate(
+    model: str,
+    target_name: str,
+    output: str,
+    name: str | None,
+    selftest: int | None,
+    inputs: str | None,
+    ram: int | None,
+    input_shapes: tuple[str, ...],
+    json_path: str | None,
+) -> None:
+    """C99 files of a quantized model, ready to drop into firmware."""
+    quiet_if_stdout(json_path)
+    if (selftest is None) != (inputs is None):
+        raise click.UsageError("--selftest N and --inputs DATA go together.")
+    target = _target(target_name, ram)
+    graph = load_quantized(model, input_shapes)
+    planned = plan(graph)
+    if planned.arena_bytes > target.ram_bytes:
+        console.print(
+            f"{graph.name} needs an arena of {planned.arena_bytes:,} bytes; {target.name} has {target.ram_bytes:,}"
+            " bytes of RAM. Nothing was written; a smaller input or fewer channels would make it fit."
+        )
+        sys.exit(1)
+    cases = None
+    if selftest is not None and inputs is not None:
+        samples = load_samples(graph, inputs, selftest)
+        if len(samples) < selftest:
+            raise DataError(f"{inputs} holds {len(samples)} samples; --selftest asks for {selftest}.")
+        stored = engine.to_stored(graph.tensors[graph.inputs[0]], samples)
+        cases = tinycnn_codegen.Selftest(
+            (stored,), tuple(engine.run(graph, stored)[o] for o in graph.outputs)
+        )
+    generated = tinycnn_codegen.generate(
+        planned, name or tinycnn_codegen.name_from(graph.name), target_name=target.name, selftest=cases
+    )
+    tinycnn_codegen.write(generated, output)
+    sizes = {file: len(text.encode()) for file, text in generated.files.items()}
+    show_table(
+        f"{output}: {generated.name}, an arena of {generated.arena_bytes:,} bytes",
+        ("file", "bytes of text"),
+        sizes.items(),
+    )
+    write_json(
+        json_path,
+        {
+            "name": generated.name,
+            "target": target.name,
+            "arena_bytes": generated.arena_bytes,
+            "files_bytes": sizes,
+        },
+    )
+
+
+@click.command()
+@model_argument
+@inputs_option
+@click.option(
+    "--on",
+    "runners",
+    default="onnxruntime,host",
+    show_default=True,
+    metavar="R,R,…",
+    help="Where to run: onnxruntime, host, or targets with an emulator.",
+)
+@click.option(
+    "--limit",
+    type=click.IntRange(1),
+    default=100,
+    show_default=True,
+    help="Compare on at most so many samples.",
+)
+@shape_option
+@json_option
+def verify(
+    model: str, inputs: str, runners: str, limit: int, input_shapes: tuple[str, ...], json_path: str | None
+) -> None:
+    """Compare every tensor with onnxruntime and with the generated C, byte for byte. Exit code 1 on a mismatch."""
+    quiet_if_stdout(json_path)
+    graph = load_quantized(model, input_shapes)
+    samples = load_samples(graph, inputs, limit)
+    results = verify_graph(graph, samples, tuple(runners.split(",")))
+    show_comparisons(f"{graph.name}: mismatches against the engine on {len(samples)} samples", results)
+    mismatches = sum(result.mismatches for result in results)
+    write_json(
+        json_path,
+        {
+            "samples": len(samples),
+            "mismatches": mismatches,
+            "runners": [
+                {**asdict(r), "mismatches": r.mismatches, "compared_bytes": r.compared_bytes} for r in results
+            ],
+        },
+    )
+    sys.exit(1 if mismatches else 0)
+
+
+def show_comparisons(title: str, results: tuple[RunnerComparison, ...]) -> None:
+    """A row per runner, then each tensor that differs and each note."""
+    show_table(
+        title,
+        ("runner", "tensors", "bytes compared", "mismatches", "by"),
+        [(r.name, len(r.tensors), r.compared_bytes, r.mismatches, r.version) for r in results],
+    )
+    for result in results:
+        for tensor in result.tensors:
+            if tensor.mismatches:
+                console.print(
+                    f"{result.name}: {tensor.name} differs in {tensor.mismatches:,} of {tensor.compared_bytes:,} bytes"
+                )
+        for note in result.notes:
+            console.print(f"{result.name}: {note}")
+        if result.stack_bytes is not None:
+            console.print(f"{result.name}: the deepest stack was {result.stack_bytes:,} bytes")
+
+
+@click.command()
+@model_argument
+@target_option
+@inputs_option
+@shape_option
+@json_option
+def bench(
+    model: str, target_name: str, inputs: str, input_shapes: tuple[str, ...], json_path: str | None
+) -> None:
+    """Executed instructions per layer on an emulated target, with code, stack and arena."""
+    quiet_if_stdout(json_path)
+    target = load_target(target_name)
+    graph = load_quantized(model, input_shapes)
+    found = measure.bench(graph, load_samples(graph, inputs, 1), target)
+    show_table(
+        f"{found.model} on {target.title}",
+        ("layer", "instructions", "MACs", "per MAC"),
+        [
+            *(
+                (l.name, l.instructions, l.macs, f"{l.instructions / l.macs:.2f}" if l.macs else "")
+                for l in found.layers
+            ),
+            ("total", found.instructions, found.macs, f"{found.instructions / max(found.macs, 1):.2f}"),
+        ],
+    )
+    console.print(
+        f"about {found.milliseconds_estimated:.1f} ms at {target.clock_hz / 1e6:g} MHz"
+        f" ({found.cycles_estimated:,} cycles, estimated); arena {found.arena_bytes:,} B, stack {found.stack_bytes:,} B,"
+        f" code {found.flash_code_bytes:,} B, constants {found.flash_constants_bytes:,} B ({found.compiler})"
+    )
+    write_json(json_path, found)
+
+
+@click.command()
+@click.argument("name", required=False)
+@json_option
+def targets(name: str | None, json_path: str | None) -> None:
+    """The machines that tinycnn knows; with a NAME, all about that one."""
+    quiet_if_stdout(json_path)
+    found = [load_target(n) for n in ((name,) if name else target_names())]
+    show_table(
+        "Targets",
+        ("name", "machine", "clock MHz", "RAM bytes", "flash bytes", "runs"),
+        [
+            (
+                t.name,
+                t.title,
+                f"{t.clock_hz / 1e6:g}",
+                t.ram_bytes,
+                t.flash_bytes if t.flash_bytes is not None else "in RAM",
+                "here" if t.name in runner_names() else "",
+            )
+            for t in found
+        ],
+    )
+    if name:
+        target = found[0]
+        if target.compiler:
+            stand_in = ", a stand-in" if target.compiler.stand_in else ""
+            console.print(f"compiler: {target.compiler.command} {' '.join(target.compiler.flags)}{stand_in}")
+        if target.emulator:
+            console.print(f"emulator: {target.emulator.command} {' '.join(target.emulator.arguments)}")
+        for key, value in asdict(target.estimate).items():
+            console.print(f"estimate: {key} {value:g}")
+    write_json(
+        json_path,
+        {
+            "targets": [
+                {k: str(v) if k in ("compiler", "emulator") else v for k, v in asdict(t).items()}
+                for t in found
+            ]
+        },
+    )

@@ -1,0 +1,188 @@
+"""Commands about a model itself: inspect, quantize, evaluate, run."""
+
+from pathlib import Path
+
+import click
+import numpy as np
+
+from tinycnn import engine
+from tinycnn.cli.common import (
+    console,
+    inputs_option,
+    json_option,
+    load_model,
+    load_samples,
+    model_argument,
+    progress_bar,
+    quiet_if_stdout,
+    shape_option,
+    show_table,
+    write_json,
+)
+from tinycnn.data import as_labels, load_array
+from tinycnn.errors import DataError, OutputError
+from tinycnn.evaluate import evaluate as evaluate_model
+from tinycnn.onnx_io import FORMATS, save
+from tinycnn.quantize import METHODS
+from tinycnn.quantize import quantize as quantize_graph
+from tinycnn.report.budget import proofs
+from tinycnn.report.summary import summarize
+
+
+@click.command()
+@model_argument
+@shape_option
+@json_option
+def inspect(model: str, input_shapes: tuple[str, ...], json_path: str | None) -> None:
+    """Layers, shapes, parameters, MACs and receptive fields; everything unsupported, at once."""
+    quiet_if_stdout(json_path)
+    graph = load_model(model, input_shapes)
+    summary = summarize(graph)
+    show_table(
+        f"{summary.name}: {'int8' if graph.is_quantized else 'float32'}, {summary.parameters:,} parameters,"
+        f" {summary.macs:,} MACs",
+        ("layer", "operator", "output", "parameters", "MACs", "sees"),
+        [(l.name, l.op, l.output_shape, l.parameters, l.macs, l.receptive_field) for l in summary.layers],
+    )
+    write_json(json_path, summary)
+
+
+@click.command()
+@model_argument
+@click.option(
+    "--calibration",
+    required=True,
+    metavar="DATA",
+    help="Real samples, a few hundred: .npy, .npz[:name] or idx.",
+)
+@click.option("-o", "--output", required=True, metavar="OUT.onnx", help="The quantized model to write.")
+@click.option(
+    "--format",
+    "format_name",
+    type=click.Choice(FORMATS),
+    default="qdq",
+    show_default=True,
+    help="How it is written.",
+)
+@click.option(
+    "--method", type=click.Choice(METHODS), default="minmax", show_default=True, help="How ranges are found."
+)
+@click.option(
+    "--percentile",
+    type=click.FloatRange(50, 100),
+    default=99.99,
+    show_default=True,
+    help="For --method percentile: how much of the values to keep.",
+)
+@click.option(
+    "--limit",
+    type=click.IntRange(1),
+    default=500,
+    show_default=True,
+    help="Calibrate on at most so many samples.",
+)
+@shape_option
+@json_option
+def quantize(
+    model: str,
+    calibration: str,
+    output: str,
+    format_name: str,
+    method: str,
+    percentile: float,
+    limit: int,
+    input_shapes: tuple[str, ...],
+    json_path: str | None,
+) -> None:
+    """Quantize a float model to int8; the result is an ONNX file."""
+    quiet_if_stdout(json_path)
+    graph = load_model(model, input_shapes)
+    if Path(output).exists() and Path(output).resolve() == Path(model).resolve():
+        raise OutputError(f"{output} is the float model itself; write the quantized one to another file.")
+    samples = load_samples(graph, calibration, limit)
+    quantized = quantize_graph(
+        graph,
+        samples,
+        method=method,
+        percentile=percentile,
+        progress=progress_bar("Calibrating"),  # type: ignore[arg-type]
+    )
+    save(quantized, output, format_name)  # type: ignore[arg-type]
+    found = proofs(quantized)
+    show_table(
+        f"{output}: {graph.name} as int8 ({format_name}), calibrated on {len(samples)} samples",
+        ("layer", "channels", "plain", "fitted", "nudged", "float"),
+        [
+            (p.name, sum(p.ways.values()), *(p.ways[way] for way in ("plain", "fitted", "nudged", "float")))
+            for p in found
+        ],
+    )
+    console.print(
+        "How the integer rescaling of each channel is proved equal to onnxruntime's; float needs no proof."
+    )
+    write_json(
+        json_path, {"output": output, "format": format_name, "samples": len(samples), "proofs": list(found)}
+    )
+
+
+@click.command()
+@model_argument
+@inputs_option
+@click.option("--labels", required=True, metavar="DATA", help="The right class of each sample.")
+@click.option(
+    "--against", metavar="FLOAT.onnx", help="The float model: its accuracy too, and the error of each tensor."
+)
+@shape_option
+@json_option
+def evaluate(
+    model: str,
+    inputs: str,
+    labels: str,
+    against: str | None,
+    input_shapes: tuple[str, ...],
+    json_path: str | None,
+) -> None:
+    """Accuracy on labelled samples, and where int8 departs from float."""
+    quiet_if_stdout(json_path)
+    graph = load_model(model, input_shapes)
+    samples = load_samples(graph, inputs)
+    wanted = as_labels(load_array(labels), len(samples), labels)
+    result = evaluate_model(graph, samples, wanted, load_model(against, input_shapes) if against else None)
+    console.print(f"{result.model}: {100 * result.accuracy:.2f} % of {result.samples:,} samples right")
+    if result.accuracy_float is not None:
+        drop = 100 * (result.accuracy_float - result.accuracy)
+        console.print(f"float:  {100 * result.accuracy_float:.2f} %, so int8 loses {drop:.2f} points")
+        show_table(
+            "Each tensor against float",
+            ("tensor", "signal/noise dB", "largest error, steps"),
+            [(t.name, f"{t.signal_to_noise_db:.1f}", f"{t.largest_error_steps:.1f}") for t in result.tensors],
+        )
+    write_json(json_path, result)
+
+
+@click.command()
+@model_argument
+@inputs_option
+@click.option(
+    "-o", "--output", required=True, metavar="Y.npy", help="Where the outputs go, float32 [N, ...]."
+)
+@shape_option
+@json_option
+def run(model: str, inputs: str, output: str, input_shapes: tuple[str, ...], json_path: str | None) -> None:
+    """Run a model, float or int8, and write its outputs as float32."""
+    quiet_if_stdout(json_path)
+    graph = load_model(model, input_shapes)
+    samples = load_samples(graph, inputs)
+    if len(graph.outputs) != 1:
+        raise DataError(f"{model} has {len(graph.outputs)} outputs; only one can be written.")
+    name = graph.outputs[0]
+    values = engine.run(graph, engine.to_stored(graph.tensors[graph.inputs[0]], samples))[name]
+    real = engine.to_real(graph.tensors[name], values)
+    if not output.endswith(".npy"):
+        raise OutputError(f"{output} must end in .npy.")
+    try:
+        np.save(output, real)
+    except OSError as error:
+        raise OutputError(f"Cannot write {output}: {error.strerror}.") from None
+    console.print(f"{output}: {name}, float32 {list(real.shape)}")
+    write_json(json_path, {"output": output, "tensor": name, "shape": list(real.shape)})

@@ -1,0 +1,74 @@
+"""Accuracy of a model on labelled samples, and how far each int8 tensor is from its float original."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from tinycnn import engine
+from tinycnn.errors import DataError
+from tinycnn.ir import Array, Graph
+from tinycnn.passes import FLOAT_PASSES, run_passes
+
+ERROR_SAMPLES = 256
+"""Samples that the errors per tensor are taken over."""
+
+
+@dataclass(frozen=True, slots=True)
+class TensorError:
+    """An int8 tensor against its float original: signal to noise in dB, largest error in steps of its scale."""
+
+    name: str
+    signal_to_noise_db: float
+    largest_error_steps: float
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """`accuracy` is the part of samples whose largest output is the label, 0..1; `accuracy_float` that of `against`."""
+
+    model: str
+    samples: int
+    accuracy: float
+    accuracy_float: float | None = None
+    tensors: tuple[TensorError, ...] = ()
+
+
+def evaluate(graph: Graph, samples: Array, labels: Array, against: Graph | None = None) -> Evaluation:
+    """Classify `samples` (float32 [N, ...], ONNX's axes) with `graph`, float or int8, and compare with `labels` [N].
+
+    With `against`, the float graph that an int8 `graph` was quantized from, also its accuracy and the error of every
+    tensor that both have.
+    """
+    accuracy = _accuracy(graph, samples, labels)
+    if against is None:
+        return Evaluation(graph.name, len(samples), accuracy)
+    floats = run_passes(against, FLOAT_PASSES)
+    errors = _errors(graph, floats, samples[:ERROR_SAMPLES])
+    return Evaluation(graph.name, len(samples), accuracy, _accuracy(floats, samples, labels), errors)
+
+
+def _accuracy(graph: Graph, samples: Array, labels: Array) -> float:
+    outputs = engine.run(graph, engine.to_stored(graph.tensors[graph.inputs[0]], samples))
+    scores = outputs[graph.outputs[0]].reshape(len(samples), -1)
+    if labels.min() < 0 or labels.max() >= scores.shape[1]:
+        raise DataError(
+            f"Labels go from {labels.min()} to {labels.max()}; the model has {scores.shape[1]} classes."
+        )
+    return float(np.mean(scores.argmax(axis=1) == labels))
+
+
+def _errors(graph: Graph, floats: Graph, samples: Array) -> tuple[TensorError, ...]:
+    exact = engine.trace(floats, engine.to_stored(floats.tensors[floats.inputs[0]], samples))
+    traced = engine.trace(graph, engine.to_stored(graph.tensors[graph.inputs[0]], samples))
+    found = []
+    for name, values in traced.items():
+        tensor = graph.tensors[name]
+        if name in exact and tensor.quantization is not None and tensor.shape == floats.tensors[name].shape:
+            wanted = engine.to_real(floats.tensors[name], exact[name]).astype(np.float64)
+            error = engine.to_real(tensor, values) - wanted
+            noise, signal = float(np.mean(error**2)), float(np.mean(wanted**2))
+            decibels = 10 * np.log10(signal / noise) if noise and signal else np.inf
+            found.append(
+                TensorError(name, float(decibels), float(np.abs(error).max() / tensor.quantization.scale[0]))
+            )
+    return tuple(found)

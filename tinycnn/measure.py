@@ -1,0 +1,111 @@
+"""Reports and benchmarks: what the generated C of a model costs, measured with the target's compiler and emulator."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from tinycnn_codegen import Generated, constants_bytes, generate
+
+from tinycnn import engine
+from tinycnn.errors import ToolError
+from tinycnn.ir import Array, Graph
+from tinycnn.plan import Plan, plan
+from tinycnn.quantize import quantize
+from tinycnn.report.budget import Budget, Code, budget
+from tinycnn.runners import count_instructions, measure_code
+from tinycnn.target import Target
+
+SYNTHETIC_SAMPLES = 4
+OPTIMIZE = "-O2"
+"""What code is measured and benchmarked with."""
+
+
+@dataclass(frozen=True, slots=True)
+class LayerCost:
+    """One step of the generated C: executed instructions (exact) and multiply-accumulates."""
+
+    name: str
+    instructions: int
+    macs: int
+
+
+@dataclass(frozen=True, slots=True)
+class Benchmark:
+    """One inference on an emulated target. `instructions` is exact; cycles and milliseconds are estimated from it."""
+
+    model: str
+    target: str
+    instructions: int
+    cycles_estimated: int
+    milliseconds_estimated: float
+    macs: int
+    arena_bytes: int
+    stack_bytes: int
+    flash_code_bytes: int
+    flash_constants_bytes: int
+    compiler: str
+    layers: tuple[LayerCost, ...]
+
+
+def report(graph: Graph, target: Target) -> Budget:
+    """The memory budget of a model on a target; a float model as the int8 model that it would become."""
+    planned, generated = _generated(graph, target)
+    code, note = _code(generated, target)
+    return budget(planned, target, constants_bytes(generated), code, note)
+
+
+def bench(graph: Graph, samples: Array, target: Target) -> Benchmark:
+    """Count the instructions of one inference of an int8 graph on the emulator of `target`.
+
+    `samples` float32 [N, ...] with ONNX's axes; the first one is run. ToolError where the tools are missing.
+    """
+    planned, generated = _generated(graph, target)
+    stored = engine.to_stored(graph.tensors[graph.inputs[0]], samples[:1])
+    count = count_instructions(generated, [stored], target, optimize=OPTIMIZE)
+    size = measure_code(generated, target, optimize=OPTIMIZE)
+    cycles = int(np.rint(count.total * target.estimate.cycles_per_instruction))
+    return Benchmark(
+        model=graph.name,
+        target=target.name,
+        instructions=count.total,
+        cycles_estimated=cycles,
+        milliseconds_estimated=1e3 * cycles / target.clock_hz,
+        macs=graph.total_macs,
+        arena_bytes=planned.arena_bytes,
+        stack_bytes=size.stack_bytes or 0,
+        flash_code_bytes=size.code_bytes,
+        flash_constants_bytes=size.constants_bytes,
+        compiler=size.compiler,
+        layers=tuple(
+            LayerCost(step.node.name, instructions, graph.macs(step.node))
+            for step, instructions in zip(planned.steps, count.per_step, strict=True)
+        ),
+    )
+
+
+def _generated(graph: Graph, target: Target) -> tuple[Plan, Generated]:
+    planned = plan(graph if graph.is_quantized else synthetic_int8(graph))
+    return planned, generate(planned, "network", target_name=target.name)
+
+
+def synthetic_int8(graph: Graph) -> Graph:
+    """A float graph quantized on random samples: right in every size, meaningless in its scales."""
+    shape = engine.onnx_shape(graph.tensors[graph.inputs[0]])
+    samples = np.random.default_rng(0).uniform(0, 255, (SYNTHETIC_SAMPLES, *shape[1:])).astype(np.float32)
+    return quantize(graph, samples)
+
+
+def _code(generated: Generated, target: Target) -> tuple[Code | None, str]:
+    """What the target's compiler makes of the C, and by which compiler, or why it could not be measured."""
+    try:
+        size = measure_code(generated, target, optimize=OPTIMIZE)
+    except ToolError as error:
+        return None, f"not measured: {error}"
+    code = Code(
+        size.code_bytes,
+        size.constants_bytes,
+        size.stack_bytes or 0,
+        size.compiler,
+        size.stand_in,
+        size.library_symbols,
+    )
+    return code, f"{size.compiler} {OPTIMIZE}{', a stand-in' if size.stand_in else ''}"

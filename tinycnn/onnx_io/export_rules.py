@@ -1,0 +1,147 @@
+"""Export of each operator: one function per operator class, and their table."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from tinycnn.ir import Node
+from tinycnn.onnx_io.softmax_function import DOMAIN
+from tinycnn.onnx_io.writer import MICROSOFT, Writer
+from tinycnn.ops import (
+    Add,
+    AveragePool,
+    Clip,
+    Conv,
+    Dense,
+    GlobalAveragePool,
+    MaxPool,
+    Reshape,
+    Softmax,
+    Transpose,
+    Window,
+)
+from tinycnn.ops.softmax import exponentials
+
+
+def _window(window: Window) -> dict[str, Any]:
+    return {
+        "kernel_shape": list(window.kernel),
+        "strides": list(window.strides),
+        "pads": list(window.pads),
+        **({"dilations": list(window.dilations)} if set(window.dilations) != {1} else {}),
+        **({"ceil_mode": 1} if window.ceil_mode else {}),
+    }
+
+
+def _linear(writer: Writer, node: Node, op_type: str, domain: str, **attributes: Any) -> None:
+    """QLinearConv and QGemm: the bias stands before or behind the output's scale."""
+    x, w, *bias = node.inputs
+    inputs = [*writer.with_parameters(x), *writer.with_parameters(w)]
+    output = list(writer.parameters(node.outputs[0]))
+    biases = [writer.quantized(name) for name in bias]
+    inputs += [*(biases or [""]), *output] if op_type == "QGemm" else [*output, *biases]
+    writer.add(node, op_type, inputs, [writer.quantized(node.outputs[0])], domain, **attributes)
+
+
+def conv(writer: Writer, node: Node, op: Conv) -> None:
+    attributes = {**_window(op.window), "group": op.groups}
+    if writer.unsigned:
+        writer.between_quantizers(node, "Conv", **attributes)
+    else:
+        _linear(writer, node, "QLinearConv", "", **attributes)
+
+
+def dense(writer: Writer, node: Node, op: Dense) -> None:
+    if writer.unsigned:
+        writer.between_quantizers(node, "Gemm", transB=1)
+    else:
+        _linear(writer, node, "QGemm", MICROSOFT, transB=1)
+
+
+def _rescaled(writer: Writer, node: Node, op_type: str, **attributes: Any) -> None:
+    """An operator that has a form of its own on int8 in onnxruntime: QLinear + its name."""
+    if writer.unsigned:
+        writer.between_quantizers(node, op_type, **attributes)
+    else:
+        inputs = [part for name in node.inputs for part in writer.with_parameters(name)]
+        inputs += writer.parameters(node.outputs[0])
+        writer.add(
+            node, f"QLinear{op_type}", inputs, [writer.quantized(node.outputs[0])], MICROSOFT, **attributes
+        )
+
+
+def add(writer: Writer, node: Node, op: Add) -> None:
+    _rescaled(writer, node, "Add")
+
+
+def average_pool(writer: Writer, node: Node, op: AveragePool) -> None:
+    _rescaled(writer, node, "AveragePool", **_window(op.window), count_include_pad=int(op.count_include_pad))
+
+
+def global_average_pool(writer: Writer, node: Node, op: GlobalAveragePool) -> None:
+    _rescaled(writer, node, "GlobalAveragePool")
+
+
+def _moved(writer: Writer, node: Node, op_type: str, *extra: str, **attributes: Any) -> None:
+    """An operator that ONNX defines on int8 tensors as well."""
+    if writer.unsigned:
+        writer.between_quantizers(node, op_type, *extra, **attributes)
+    else:
+        writer.on_bytes(node, op_type, *extra, **attributes)
+
+
+def max_pool(writer: Writer, node: Node, op: MaxPool) -> None:
+    _moved(writer, node, "MaxPool", **_window(op.window))
+
+
+def reshape(writer: Writer, node: Node, op: Reshape) -> None:
+    shape = writer.initializer(f"{node.outputs[0]}_shape", np.array(op.shape, np.int64))
+    _moved(writer, node, "Reshape", shape)
+
+
+def transpose(writer: Writer, node: Node, op: Transpose) -> None:
+    _moved(writer, node, "Transpose", perm=list(op.permutation))
+
+
+def clip(writer: Writer, node: Node, op: Clip) -> None:
+    if op.label == "Relu":
+        writer.between_quantizers(node, "Relu")
+        return
+    low, high = (
+        writer.initializer(f"{node.outputs[0]}_{name}", np.array(value, np.float32))
+        if np.isfinite(value)
+        else ""
+        for name, value in (("low", op.low), ("high", op.high))
+    )
+    writer.between_quantizers(node, "Clip", low, high)
+
+
+def softmax(writer: Writer, node: Node, op: Softmax) -> None:
+    """A call of the model-local function in onnx_io.softmax_function, which computes on the int8 tensor."""
+    tensor = writer.graph.tensors[node.inputs[0]]
+    assert tensor.quantization is not None
+    output = node.outputs[0]
+    extra = (
+        writer.initializer(f"{output}_exponentials", exponentials(tensor.quantization)),
+        writer.initializer(f"{output}_low", np.array(0 if writer.unsigned else -128, np.int32)),
+        writer.initializer(f"{output}_axes", np.array([op.axis], np.int64)),
+    )
+    writer.parameters(output)
+    inputs = [writer.quantized(node.inputs[0]), *extra]
+    writer.add(node, "IntegerSoftmax", inputs, [writer.quantized(output)], DOMAIN)
+
+
+EXPORTS: dict[type, Callable[[Writer, Node, Any], None]] = {
+    Add: add,
+    AveragePool: average_pool,
+    Clip: clip,
+    Conv: conv,
+    Dense: dense,
+    GlobalAveragePool: global_average_pool,
+    MaxPool: max_pool,
+    Reshape: reshape,
+    Softmax: softmax,
+    Transpose: transpose,
+}
+"""Operator class to the function that writes it."""

@@ -1,0 +1,75 @@
+"""The operators. To add one: its class in a file here and its name in the table; the tests name what else it needs."""
+
+from tinycnn.ops.add import Add
+from tinycnn.ops.base import (
+    AccumulatingOperator,
+    Accumulation,
+    Call,
+    ElementwiseOperator,
+    Int8Operator,
+    call_of,
+    dequantize_array,
+    is_accumulating,
+    is_elementwise,
+    is_int8,
+    quantize_array,
+    row_bytes,
+    row_count,
+)
+from tinycnn.ops.batchnorm import BatchNormalization
+from tinycnn.ops.conv import Conv
+from tinycnn.ops.dense import Dense
+from tinycnn.ops.pool import AveragePool, GlobalAveragePool, MaxPool
+from tinycnn.ops.quantization import DequantizeLinear, QuantizeLinear
+from tinycnn.ops.shape import Reshape, Transpose
+from tinycnn.ops.softmax import Softmax
+from tinycnn.ops.unary import Clip
+from tinycnn.ops.window import Window
+
+OPERATORS = (
+    Add,
+    AveragePool,
+    BatchNormalization,
+    Clip,
+    Conv,
+    Dense,
+    DequantizeLinear,
+    GlobalAveragePool,
+    MaxPool,
+    QuantizeLinear,
+    Reshape,
+    Softmax,
+    Transpose,
+)
+"""Every operator class."""
+
+__all__ = [
+    "OPERATORS",
+    "AccumulatingOperator",
+    "Accumulation",
+    "Add",
+    "AveragePool",
+    "BatchNormalization",
+    "Call",
+    "Clip",
+    "Conv",
+    "Dense",
+    "DequantizeLinear",
+    "ElementwiseOperator",
+    "GlobalAveragePool",
+    "Int8Operator",
+    "MaxPool",
+    "QuantizeLinear",
+    "Reshape",
+    "Softmax",
+    "Transpose",
+    "Window",
+    "call_of",
+    "dequantize_array",
+    "is_accumulating",
+    "is_elementwise",
+    "is_int8",
+    "quantize_array",
+    "row_bytes",
+    "row_count",
+]

@@ -1,0 +1,54 @@
+"""Elementwise addition of two tensors."""
+
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+import numpy as np
+
+from tinycnn import fixedpoint
+from tinycnn.errors import ModelError
+from tinycnn.ir import Array, Shape
+from tinycnn.ops.base import Call, Int8Array, Int8Kernel
+
+
+@dataclass(frozen=True, slots=True)
+class Add:
+    """a + b, with ONNX's broadcasting in float; on int8 both inputs are computed and have the same shape."""
+
+    output_scale: ClassVar[Literal["free"]] = "free"
+
+    @property
+    def label(self) -> str:
+        return "Add"
+
+    def output_shapes(self, *inputs: Shape) -> tuple[Shape, ...]:
+        try:
+            return (np.broadcast_shapes(*inputs),)
+        except ValueError:
+            raise ModelError(f"Add: {list(inputs[0])} and {list(inputs[1])} cannot be added.") from None
+
+    def macs(self, *inputs: Shape) -> int:
+        return 0
+
+    def run_float(self, *inputs: Array) -> tuple[Array, ...]:
+        return (inputs[0] + inputs[1],)
+
+    def input_rows(self, output_row: int, input_shape: Shape) -> range:
+        return range(output_row, output_row + 1)
+
+    def int8_kernel(self, call: Call) -> Int8Kernel:
+        by_byte = np.roll(add_table(call), (128, 128), axis=(0, 1)).reshape(-1)
+
+        def kernel(a: Int8Array, b: Int8Array) -> Int8Array:
+            index = a.view(np.uint8).astype(np.int32) * 256 + b.view(np.uint8)
+            return by_byte[index]
+
+        return kernel
+
+
+def add_table(call: Call) -> Int8Array:
+    """The output for each pair of inputs -128..127, int8 [256, 256]."""
+    a, b, y = call.quantization(0), call.quantization(1), call.output_quantization
+    return fixedpoint.add_table(
+        a.scales[0], a.zero_point, b.scales[0], b.zero_point, y.scales[0], y.zero_point
+    )

@@ -1,0 +1,28 @@
+"""Rewrites of the graph, each `Graph -> Graph`, checked with `ir.verify` after every one."""
+
+from collections.abc import Callable, Sequence
+
+from tinycnn import ir
+from tinycnn.ir import Graph
+from tinycnn.passes.fold_batchnorm import fold_batchnorm
+from tinycnn.passes.fold_bias import fold_bias
+from tinycnn.passes.fold_transposes import fold_transposes
+from tinycnn.passes.fuse_qdq import fuse_qdq, is_qdq
+from tinycnn.passes.layout import channels_first, channels_last
+
+FLOAT_PASSES = (fold_batchnorm, fold_bias, channels_last, fold_transposes)
+"""What a float graph goes through before it is quantized."""
+INT8_PASSES = (fuse_qdq, channels_last, fold_transposes)
+"""What a graph of a quantized file goes through to become an int8 graph."""
+EXPORT_PASSES = (channels_first, fold_transposes)
+"""What an int8 graph goes through on its way back to ONNX's axes."""
+
+
+def run_passes(graph: Graph, passes: Sequence[Callable[[Graph], Graph]]) -> Graph:
+    for rewrite in passes:
+        graph = rewrite(graph)
+        ir.verify(graph)
+    return graph
+
+
+__all__ = ["EXPORT_PASSES", "FLOAT_PASSES", "INT8_PASSES", "is_qdq", "run_passes"]

@@ -1,0 +1,71 @@
+"""What a plan is: the order of work and the place of every tensor in one arena. No algorithm lives here."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from tinycnn.ir import Graph, Node
+
+ALIGNMENT_BYTES = 4
+"""Every place begins at a multiple of this, so that kernels may load words."""
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Steps [first, last), half open: the one notion of lifetime."""
+
+    first: int
+    last: int
+
+    def overlaps(self, other: "Span") -> bool:
+        return self.first < other.last and other.first < self.last
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Bytes of the arena that belong to a tensor, or to a step's scratch, for some steps.
+
+    A tensor is `rows` rows of `row_bytes`, of which `held_rows` are kept at a time: row r lies at
+    offset_bytes + (r % held_rows) * row_bytes. A whole tensor holds all its rows; scratch is one row.
+    """
+
+    name: str
+    offset_bytes: int
+    rows: int
+    row_bytes: int
+    held_rows: int
+    live: Span
+
+    @property
+    def size_bytes(self) -> int:
+        return self.held_rows * self.row_bytes
+
+    def row_offset_bytes(self, row: int) -> int:
+        return self.offset_bytes + row % self.held_rows * self.row_bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """Compute the rows [first_row, last_row) of the output of `node`, one after the other.
+
+    `padding` is the place of one row of zero points that stands above and below the input, or None.
+    """
+
+    node: Node
+    first_row: int
+    last_row: int
+    padding: Place | None
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How an int8 graph runs in `arena_bytes`, input, output and scratch inside.
+
+    `places` has every activation; a view (Reshape) has the place of its source under its own rows and no step.
+    `lower_bound_bytes` is the most bytes alive at once in these steps: no placement can need less.
+    """
+
+    graph: Graph
+    steps: tuple[Step, ...]
+    places: Mapping[str, Place]
+    arena_bytes: int
+    lower_bound_bytes: int

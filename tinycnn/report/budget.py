@@ -1,0 +1,146 @@
+"""Does a network fit a target: arena, constants, code and stack against the memory, and an estimate of its speed."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from tinycnn import fixedpoint
+from tinycnn.ir import Graph
+from tinycnn.ops import Conv, Dense, call_of, is_accumulating, row_bytes, row_count
+from tinycnn.plan import Plan
+from tinycnn.quantize import moved_scales
+from tinycnn.target import Target
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """What a compiler made of the generated C, in bytes; `compiler` names it.
+
+    `stand_in` tells that the target's own compiler is not available and a similar one was taken.
+    """
+
+    code_bytes: int
+    constants_bytes: int
+    stack_bytes: int
+    compiler: str
+    stand_in: bool
+    library_symbols: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LayerProof:
+    """By which way the rescaling of a layer's channels is known to be exact: see `fixedpoint.WAYS`."""
+
+    name: str
+    ways: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """The memory budget of one network on one target; sizes in bytes.
+
+    `code_bytes` and `stack_bytes` are None where nothing could measure them; `code_note` says why, or which compiler
+    did. `fp32_bytes` is what the parameters alone take as float32. `memory_left_bytes` is what remains of the memory
+    that is shortest: negative by how much the network is over.
+    """
+
+    model: str
+    target: str
+    fits: bool
+    parameters: int
+    macs_executed: int
+    arena_bytes: int
+    arena_lower_bound_bytes: int
+    constants_bytes: int
+    code_bytes: int | None
+    stack_bytes: int | None
+    code_note: str
+    ram_used_bytes: int
+    ram_bytes: int
+    flash_used_bytes: int
+    flash_bytes: int | None
+    memory_left_bytes: int
+    fp32_bytes: int
+    fp32_fits: bool
+    instructions_estimated: int
+    milliseconds_estimated: float
+    proofs: tuple[LayerProof, ...]
+
+
+def budget(plan: Plan, target: Target, constants_bytes: int, code: Code | None, code_note: str) -> Budget:
+    """Add up what `plan` needs on `target`.
+
+    `constants_bytes` are those of the generated C; `code` is None when no compiler for the target was found.
+    """
+    code_bytes = code.code_bytes if code else 0
+    stack_bytes = code.stack_bytes if code else 0
+    ram_used = plan.arena_bytes + stack_bytes
+    flash_used = constants_bytes + code_bytes
+    graph = plan.graph
+    fp32_bytes = 4 * graph.total_parameters
+    if target.flash_bytes is None:
+        left = target.ram_bytes - ram_used - flash_used
+        fp32_fits = 4 * plan.arena_bytes + fp32_bytes + code_bytes + stack_bytes <= target.ram_bytes
+    else:
+        left = min(target.ram_bytes - ram_used, target.flash_bytes - flash_used)
+        fp32_fits = fp32_bytes + code_bytes <= target.flash_bytes and 4 * plan.arena_bytes <= target.ram_bytes
+    instructions = estimated_instructions(graph, target)
+    return Budget(
+        model=graph.name,
+        target=target.name,
+        fits=left >= 0,
+        parameters=graph.total_parameters,
+        macs_executed=graph.total_macs,
+        arena_bytes=plan.arena_bytes,
+        arena_lower_bound_bytes=plan.lower_bound_bytes,
+        constants_bytes=constants_bytes,
+        code_bytes=code.code_bytes if code else None,
+        stack_bytes=code.stack_bytes if code else None,
+        code_note=code_note,
+        ram_used_bytes=ram_used,
+        ram_bytes=target.ram_bytes,
+        flash_used_bytes=flash_used,
+        flash_bytes=target.flash_bytes,
+        memory_left_bytes=left,
+        fp32_bytes=fp32_bytes,
+        fp32_fits=fp32_fits,
+        instructions_estimated=instructions,
+        milliseconds_estimated=1e3 * instructions * target.estimate.cycles_per_instruction / target.clock_hz,
+        proofs=proofs(graph),
+    )
+
+
+def proofs(graph: Graph) -> tuple[LayerProof, ...]:
+    """For each layer that rescales sums, how many channels are proved by which way."""
+    moved = moved_scales(graph)
+    found = []
+    for node in graph.nodes:
+        if is_accumulating(node.op):
+            sums = node.op.accumulation(call_of(graph, node))
+            counts: dict[str, int] = dict(fixedpoint.prove(sums.scale, sums.zero_point, sums.reach).counts())
+            nudged = moved.get(node.name, 0)
+            # nudging looks for half-up forms, which count as plain or fitted once the scale is where it is
+            for way in ("fitted", "plain"):
+                part = min(nudged - counts["nudged"], counts[way])
+                counts[way] -= part
+                counts["nudged"] += part
+            found.append(LayerProof(node.name, counts))
+    return tuple(found)
+
+
+def estimated_instructions(graph: Graph, target: Target) -> int:
+    """Instructions of one inference by the target's table of costs: an estimate, nothing is run."""
+    costs, total = target.estimate, 0.0
+    for node in graph.nodes:
+        tensor = graph.tensors[node.outputs[0]]
+        per_mac = costs.dense_instructions_per_mac
+        if isinstance(node.op, Conv):
+            depthwise = node.op.is_depthwise(graph.tensors[node.inputs[1]].shape)
+            per_mac = (
+                costs.depthwise_instructions_per_mac if depthwise else costs.convolution_instructions_per_mac
+            )
+        total += graph.macs(node) * per_mac
+        if isinstance(node.op, Conv | Dense) or graph.macs(node) == 0:
+            total += row_count(tensor.shape) * row_bytes(tensor.shape) * costs.instructions_per_output
+    return int(np.rint(total))

@@ -1,0 +1,101 @@
+"""Running generated C under QEMU, on the board that a target names."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from tinycnn_codegen.generated import Generated
+
+from tinycnn.errors import ToolError
+from tinycnn.runners.harness import (
+    STATUSES,
+    Instrumentation,
+    Int8Array,
+    RunResult,
+    common_folder,
+    instrumentation_flags,
+    run_network,
+    write_sources,
+)
+from tinycnn.runners.toolchain import compile_object, require, run
+from tinycnn.target import Compiler, Emulator, Target
+
+IMAGE = "image.elf"
+
+
+def run_emulated(
+    generated: Generated, inputs: Sequence[Int8Array], target: Target, *, optimize: str = "-O2"
+) -> RunResult:
+    """Compile for `target` and run on its emulator; the stack is measured.
+
+    `inputs` are int8 arrays [inferences, ...] in the order of `generated.inputs`. Raises DataError if they do
+    not fit, ToolError if a tool is missing or fails, or the image does not fit the target.
+    """
+    emulator_of(target)
+
+    def execute(instrumentation: Instrumentation, packed: bytes) -> bytes:
+        with TemporaryDirectory(prefix="tinycnn-") as name:
+            folder = Path(name)
+            build_image(generated, target, instrumentation, optimize, folder)
+            return run_image(generated, target, packed, folder)
+
+    return run_network(generated, inputs, execute)
+
+
+def emulator_of(target: Target) -> tuple[Compiler, Emulator]:
+    """Compiler and emulator of `target`. Raises ToolError if it names none, or they are not installed."""
+    if target.compiler is None or target.emulator is None:
+        raise ToolError(f"The target {target.name} has no emulator: its profile has no [emulator] table.")
+    require(target.compiler.command, target.compiler.package)
+    require(target.emulator.command, target.emulator.package)
+    return target.compiler, target.emulator
+
+
+def build_image(
+    generated: Generated, target: Target, instrumentation: Instrumentation, optimize: str, folder: Path
+) -> Path:
+    """Compile and link network, harness and board into `folder`; returns the image. Raises ToolError."""
+    compiler, emulator = emulator_of(target)
+    flags = [*compiler.flags, *instrumentation_flags(), "-I", str(common_folder())]
+    objects = [
+        compile_object(compiler.command, source, [*flags, optimize], folder)
+        for source in write_sources(folder, generated, instrumentation)
+    ]
+    # The harness is the same in every build, whatever the network is compiled with.
+    fixed_flags = [*flags, "-O2", "-fno-tree-loop-distribute-patterns"]
+    for source in (common_folder() / "harness.c", common_folder() / "memory.c", *emulator.sources):
+        objects.append(compile_object(compiler.command, source, fixed_flags, folder, f"board_{source.stem}"))
+    sizes = {"FLASH_BYTES": target.flash_bytes, "RAM_BYTES": target.ram_bytes}
+    run(
+        [
+            *(compiler.command, *compiler.flags, "-nostdlib"),
+            *(f"-Wl,--defsym={symbol}={size}" for symbol, size in sizes.items()),
+            *("-T", str(emulator.linker_script), *(item.name for item in objects), "-lgcc", "-o", IMAGE),
+        ],
+        folder,
+        f"linking {generated.name} for {target.name}, which has {target.flash_bytes:,} bytes of flash and "
+        f"{target.ram_bytes:,} bytes of RAM",
+    )
+    return folder / IMAGE
+
+
+def run_image(
+    generated: Generated, target: Target, packed: bytes, folder: Path, arguments: Sequence[str] = ()
+) -> bytes:
+    """Run the image in `folder` on packed inputs; returns the packed results.
+
+    `arguments` are added to the emulator's. Raises ToolError if the program or the emulator fails.
+    """
+    _, emulator = emulator_of(target)
+    (folder / "inputs.bin").write_bytes(packed)
+    run(
+        [
+            *(emulator.command, *emulator.arguments),
+            *("-display", "none", "-monitor", "none", "-serial", "none"),
+            *("-semihosting-config", "enable=on,target=native", *arguments, "-kernel", IMAGE),
+        ],
+        folder,
+        f"running {generated.name} on the emulated {target.name}",
+        statuses=STATUSES,
+    )
+    return (folder / "results.bin").read_bytes()

@@ -1,0 +1,123 @@
+"""Counting the instructions that one inference executes, exactly, in total and step by step."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+from tinycnn_codegen.generated import Generated
+
+from tinycnn.errors import ToolError
+from tinycnn.runners.elf import Symbol, read_elf
+from tinycnn.runners.emulated import build_image, emulator_of, run_image
+from tinycnn.runners.harness import STEP_LABEL, Instrumentation, Int8Array, pack_inputs
+from tinycnn.runners.toolchain import host_compiler, run, version
+from tinycnn.target import Target, targets_folder
+
+_PLUGIN = "count_instructions"
+
+
+@dataclass(frozen=True, slots=True)
+class InstructionCount:
+    """Executed instructions of one inference: from the first of `<name>_run` to its return, library code
+    included.
+
+    `total` is of the code as a user builds it. `per_step[i]` belongs to step i of the network, entry and
+    return of the function to the first and last step. `per_step` comes from a build with a label before every
+    step, which takes no instruction; but the compiler may not move code across a label. `unattributed` is
+    what this changed, that is total - sum(per_step), and 0 as a rule.
+    """
+
+    total: int
+    per_step: tuple[int, ...]
+
+    @property
+    def unattributed(self) -> int:
+        return self.total - sum(self.per_step)
+
+
+def count_instructions(
+    generated: Generated, inputs: Sequence[Int8Array], target: Target, *, optimize: str = "-O2"
+) -> InstructionCount:
+    """Count one inference on the first of `inputs` (int8 arrays [inferences, ...] in the order of
+    `generated.inputs`).
+
+    Every build runs it twice and both counts must be the same. Raises DataError, ToolError.
+    """
+    packed, _ = pack_inputs(generated, [np.repeat(array[:1], 2, axis=0) for array in inputs])
+
+    def count(instrumentation: Instrumentation) -> tuple[int, ...]:
+        with TemporaryDirectory(prefix="tinycnn-") as name:
+            folder = Path(name)
+            image = build_image(generated, target, instrumentation, optimize, folder)
+            counters = len(generated.steps) if instrumentation == "steps" else 1
+            symbols = read_elf(image).symbols
+            marks = _marks(symbols, generated.name, outside=counters)
+            if instrumentation == "steps":
+                marks |= _step_marks(symbols)
+            lines = [str(counters), *(f"{address:x} {counter}" for address, counter in marks.items())]
+            (folder / "marks.txt").write_text("\n".join(lines) + "\n", encoding="ascii")
+            _build_plugin(target, folder)
+            plugin = ["-plugin", f"./{_PLUGIN}.so,marks=marks.txt,counts=counts.txt"]
+            run_image(generated, target, packed, folder, plugin)
+            return _repeated((folder / "counts.txt").read_text(encoding="ascii"), generated, target)
+
+    (total,) = count("none")
+    return InstructionCount(total, per_step=count("steps"))
+
+
+def _marks(symbols: Sequence[Symbol], name: str, outside: int) -> dict[int, int]:
+    """Which address switches to which counter, without regard to steps.
+
+    The network begins at the first instruction of its run function; outside of it is all of port_run, which
+    calls it.
+    """
+    functions = {symbol.name: symbol for symbol in symbols if symbol.defined and not symbol.local}
+    caller = functions["port_run"]
+    marks = {caller.address + offset: outside for offset in range(caller.size_bytes)}
+    return marks | {functions[f"{name}_run"].address: 0}
+
+
+def _step_marks(symbols: Sequence[Symbol]) -> dict[int, int]:
+    """Which address switches to which step."""
+    marks: dict[int, int] = {}
+    for symbol in symbols:
+        if symbol.name.startswith(STEP_LABEL):
+            step = int(symbol.name.removeprefix(STEP_LABEL).partition("_")[0])
+            # A step without instructions shares its address with the next one, to which they belong.
+            marks[symbol.address] = max(step, marks.get(symbol.address, 0))
+    return marks
+
+
+def _repeated(text: str, generated: Generated, target: Target) -> tuple[int, ...]:
+    """The counts of one inference, out of the plugin's lines for two of them."""
+    counts = [tuple(int(number) for number in line.split()) for line in text.splitlines()]
+    if len(counts) != 2 or counts[0] != counts[1]:
+        raise ToolError(
+            f"Counting the instructions of {generated.name} on {target.name} did not repeat: two runs of the "
+            f"same input gave {counts}. Please report this."
+        )
+    return counts[0]
+
+
+def _build_plugin(target: Target, folder: Path) -> None:
+    _, emulator = emulator_of(target)
+    source = targets_folder() / "emulators" / f"{_PLUGIN}.c"
+    interface = f"-DQEMU_PLUGIN_INTERFACE={_plugin_interface(emulator.command)}"
+    flags = ["-std=c99", "-O2", "-shared", "-fPIC", interface]
+    command = [host_compiler(), *flags, str(source), "-o", f"{_PLUGIN}.so"]
+    run(command, folder, "compiling the plugin for QEMU")
+
+
+def _plugin_interface(emulator: str) -> int:
+    """The version of the plugin interface to name: each QEMU takes a range, and no version is taken by all.
+
+    From QEMU's plugins/plugin.h and include/qemu/qemu-plugin.h; only QEMU 7.2 was tried.
+    """
+    number = version(emulator).partition(" version ")[2].split(" ")[0]
+    try:
+        major, minor = (int(part) for part in number.split(".")[:2])
+    except ValueError:
+        raise ToolError(f"{emulator} --version does not name a version of QEMU.") from None
+    return 1 if major < 9 else 2 if (major, minor) == (9, 0) else 3

@@ -1,0 +1,59 @@
+"""Running an exported model in onnxruntime, with every quantized tensor as an output."""
+
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime
+
+from tinycnn.ir import Array
+
+FLOAT_KERNELS = frozenset(
+    {"Conv", "FusedConv", "Gemm", "FusedGemm", "MatMul", "Add", "AveragePool", "GlobalAveragePool"}
+)
+"""Operators that compute in float when onnxruntime did not fuse them with the quantizers around them."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SessionResult:
+    """int8 or uint8 tensors by their names in the file, and the operators that onnxruntime ran in float."""
+
+    tensors: Mapping[str, Array]
+    left_in_float: tuple[str, ...]
+
+
+def version() -> str:
+    return f"onnxruntime {onnxruntime.__version__}"
+
+
+def session(
+    model: onnx.ModelProto, optimized: Path | None = None, threads: int = 0
+) -> onnxruntime.InferenceSession:
+    """A default CPU session; `optimized` gets the graph that it really runs, `threads` 0 means its own choice."""
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3
+    options.intra_op_num_threads = threads
+    if optimized is not None:
+        options.optimized_model_filepath = str(optimized)
+    return onnxruntime.InferenceSession(
+        model.SerializeToString(), options, providers=["CPUExecutionProvider"]
+    )
+
+
+def run_session(model: onnx.ModelProto, inputs: Mapping[str, Array], tensors: Sequence[str]) -> SessionResult:
+    """Run `model` on float32 `inputs`; returns the named `tensors`, which become outputs beside its own."""
+    tapped = onnx.ModelProto()
+    tapped.CopyFrom(model)
+    for name in tensors:
+        tapped.graph.output.append(onnx.helper.make_empty_tensor_value_info(name))
+    with tempfile.TemporaryDirectory(prefix="tinycnn-") as folder:
+        path = Path(folder) / "optimized.onnx"
+        running = session(tapped, path)
+        values = running.run(list(tensors), {name: np.asarray(array) for name, array in inputs.items()})
+        left = tuple(
+            f"{n.op_type} {n.name!r}" for n in onnx.load(path).graph.node if n.op_type in FLOAT_KERNELS
+        )
+    return SessionResult(dict(zip(tensors, values, strict=True)), left)

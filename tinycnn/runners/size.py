@@ -1,0 +1,125 @@
+"""Measuring what a compiler makes of generated C: code, constants, variables, stack, and the library it
+needs.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from tinycnn_codegen.generated import Generated
+
+from tinycnn.errors import ToolError
+from tinycnn.runners.elf import read_elf
+from tinycnn.runners.harness import write_sources
+from tinycnn.runners.toolchain import compile_object, require, run, version
+from tinycnn.target import Target
+
+_CALL_GRAPH_FLAG = "-fcallgraph-info=su"
+_NODE = re.compile(r'node: \{ title: "([^"]*)" label: "[^"]*?(?:(\d+) bytes \((static|dynamic[^)]*)\))?"')
+_EDGE = re.compile(r'edge: \{ sourcename: "([^"]*)" targetname: "([^"]*)"')
+
+
+@dataclass(frozen=True, slots=True)
+class CodeSize:
+    """Sizes of the object code of a network, in bytes, before linking.
+
+    `code_bytes` are instructions (with the constants that the compiler puts among them), `constants_bytes`
+    weights and tables, `data_bytes` variables outside the arena, which generated C does not have.
+    `stack_bytes` is the deepest chain of calls from `<name>_run`, without the library's own frames; None if
+    the compiler cannot tell (clang). `library_symbols` are the functions that a C or compiler library must
+    provide. `compiler` is its name and version; `stand_in` says that it is not the target's own, so that the
+    sizes are estimates.
+    """
+
+    code_bytes: int
+    constants_bytes: int
+    data_bytes: int
+    stack_bytes: int | None
+    library_symbols: tuple[str, ...]
+    compiler: str
+    stand_in: bool
+
+
+def measure_code(generated: Generated, target: Target, *, optimize: str = "-Os") -> CodeSize:
+    """Compile for `target` and measure.
+
+    Raises ToolError if no compiler is known or installed, or it fails.
+    """
+    compiler = target.compiler
+    if compiler is None:
+        raise ToolError(f"Code for {target.name} cannot be measured: its profile has no [compiler] table.")
+    require(compiler.command, compiler.package)
+    with TemporaryDirectory(prefix="tinycnn-") as name:
+        folder = Path(name)
+        flags = [*compiler.flags, optimize]
+        graph = _writes_call_graphs(compiler.command, folder)
+        if graph:
+            flags.append(_CALL_GRAPH_FLAG)
+        sources = write_sources(folder, generated, "none")
+        files = [read_elf(compile_object(compiler.command, source, flags, folder)) for source in sources]
+        stack_bytes = None
+        if graph:
+            graphs = [(folder / source).with_suffix(".ci").read_text(encoding="utf-8") for source in sources]
+            stack_bytes = deepest_stack_bytes("\n".join(graphs), f"{generated.name}_run")
+    defined = {symbol.name for file in files for symbol in file.symbols if symbol.defined}
+    wanted = {symbol.name for file in files for symbol in file.symbols if not symbol.defined}
+    return CodeSize(
+        code_bytes=sum(file.code_bytes for file in files),
+        constants_bytes=sum(file.constants_bytes for file in files),
+        data_bytes=sum(file.data_bytes for file in files),
+        stack_bytes=stack_bytes,
+        library_symbols=tuple(sorted(wanted - defined)),
+        compiler=version(compiler.command),
+        stand_in=compiler.stand_in,
+    )
+
+
+def _writes_call_graphs(compiler: str, folder: Path) -> bool:
+    """Whether the compiler is a gcc of version 10 or later; `gcc` may be clang under another name."""
+    (folder / "probe.c").write_text("typedef int probe;\n", encoding="ascii")
+    try:
+        run([compiler, _CALL_GRAPH_FLAG, "-c", "probe.c"], folder, "looking for call graphs")
+    except ToolError:
+        return False
+    return True
+
+
+def deepest_stack_bytes(graph: str, function: str) -> int:
+    """The most stack that `function` and all it calls use at once, from gcc's call graph in VCG form
+    (-fcallgraph-info=su).
+
+    Functions of which the graph holds no size, those of a library, count as 0. Raises ToolError if it cannot
+    be known: recursion, a call through a pointer, a frame whose size is only known when it runs.
+    """
+    frames: dict[str, int] = {}
+    calls: dict[str, list[str]] = {}
+    for title, size_bytes, kind in _NODE.findall(graph):
+        if kind == "dynamic":
+            raise ToolError(
+                f"The stack of {function} cannot be known: the frame of {title} has no fixed size."
+            )
+        if size_bytes:
+            frames[title] = int(size_bytes)
+    for caller, callee in _EDGE.findall(graph):
+        calls.setdefault(caller, []).append(callee)
+    if function not in frames:
+        raise ToolError(f"The compiler's call graph does not hold the function {function}.")
+    return _deepest(function, frames, calls, ())
+
+
+def _deepest(
+    function: str, frames: Mapping[str, int], calls: Mapping[str, list[str]], callers: tuple[str, ...]
+) -> int:
+    if function in callers:
+        raise ToolError(f"The stack of {callers[0]} has no limit: {function} calls itself.")
+    if function == "__indirect_call":
+        raise ToolError(
+            f"The stack of {callers[0]} cannot be known: {callers[-1]} calls a function through a pointer."
+        )
+    deepest = max(
+        (_deepest(callee, frames, calls, (*callers, function)) for callee in calls.get(function, ())),
+        default=0,
+    )
+    return frames.get(function, 0) + deepest

@@ -1,0 +1,266 @@
+"""Target profiles: what a chip offers, which compiler and emulator stand for it, and what its instructions
+cost.
+
+A profile is a TOML file; targets/README.md explains the format. All sizes are bytes, clocks are hertz.
+"""
+
+import difflib
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from importlib import resources
+from pathlib import Path
+from typing import Literal, cast
+
+from tinycnn.errors import TargetError
+
+
+@dataclass(frozen=True, slots=True)
+class Compiler:
+    """The C compiler that measures code size for a target, and builds for its emulator.
+
+    `package` is the Debian package that holds `command`. `stand_in` says that the target's own compiler is
+    not available and this one, for a similar processor, takes its place: sizes are then estimates.
+    """
+
+    command: str
+    flags: tuple[str, ...]
+    package: str
+    stand_in: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Emulator:
+    """A QEMU system emulator that runs images for a target.
+
+    `arguments` select the machine. `sources` (start-up code and port) and `linker_script` make an image for
+    it.
+    """
+
+    command: str
+    arguments: tuple[str, ...]
+    package: str
+    sources: tuple[Path, ...]
+    linker_script: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """What portable generated C is expected to cost, before anything was run.
+
+    Instructions per multiply-accumulate in the three kinds of layers, per output element on top of that (its
+    requantization and store), and the mean cycles of an instruction.
+    """
+
+    convolution_instructions_per_mac: float
+    depthwise_instructions_per_mac: float
+    dense_instructions_per_mac: float
+    instructions_per_output: float
+    cycles_per_instruction: float
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One machine.
+
+    In "separate" memory, code and constants lie in flash, arena and stack in RAM. In "unified" memory all
+    four share `ram_bytes`, and `flash_bytes` is None. `int_bits` is the width of C's int. `compiler` is None
+    where no compiler can measure code, `emulator` where nothing can run it.
+    """
+
+    name: str
+    title: str
+    core: str
+    clock_hz: int
+    memory: Literal["separate", "unified"]
+    ram_bytes: int
+    flash_bytes: int | None
+    int_bits: int
+    compiler: Compiler | None
+    emulator: Emulator | None
+    estimate: Estimate
+
+
+def targets_folder() -> Path:
+    """The folder of profiles, boards and emulator plugins: inside an installed package, else beside it."""
+    packaged = Path(str(resources.files("tinycnn") / "_targets"))
+    folder = packaged if packaged.is_dir() else Path(__file__).resolve().parents[1] / "targets"
+    if not folder.is_dir():
+        raise TargetError(
+            f"The target profiles are missing from this installation ({packaged}): install tinycnn again."
+        )
+    return folder
+
+
+def target_names() -> tuple[str, ...]:
+    """The names of all profiles that come with tinycnn, sorted."""
+    return tuple(sorted(path.stem for path in targets_folder().glob("*.toml")))
+
+
+def load_target(name: str) -> Target:
+    """The profile called `name`, or the one in the file `name` if that ends in .toml.
+
+    Raises TargetError if there is no such profile, or its file does not hold exactly the keys it should.
+    """
+    if name.endswith(".toml"):
+        return _read_target(Path(name))
+    names = target_names()
+    if name not in names:
+        close = difflib.get_close_matches(name.lower(), names, n=1)
+        guess = f" (did you mean {close[0]}?)" if close else ""
+        raise TargetError(
+            f"There is no target called {name!r}{guess}; the targets are {', '.join(names)}, or give the "
+            "path of a .toml file."
+        )
+    return _read_target(targets_folder() / f"{name}.toml")
+
+
+def _read_target(path: Path) -> Target:
+    try:
+        with path.open("rb") as file:
+            top = _Table(path, "", tomllib.load(file))
+    except OSError as error:
+        raise TargetError(f"Cannot read the target file {path}: {error.strerror or error}.") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise TargetError(f"The target file {path} is not valid TOML: {error}.") from error
+    memory = cast(Literal["separate", "unified"], top.choice("memory", ("separate", "unified")))
+    if memory == "unified" and top.has("flash_bytes"):
+        raise TargetError(
+            f"{path}: flash_bytes has no place in unified memory, where ram_bytes holds everything."
+        )
+    target = Target(
+        name=path.stem,
+        title=top.text("title"),
+        core=top.text("core"),
+        clock_hz=top.count("clock_hz"),
+        memory=memory,
+        ram_bytes=top.count("ram_bytes"),
+        flash_bytes=top.count("flash_bytes") if memory == "separate" else None,
+        int_bits=top.count("int_bits"),
+        compiler=_read_compiler(top.table("compiler")) if top.has("compiler") else None,
+        emulator=_read_emulator(top.table("emulator")) if top.has("emulator") else None,
+        estimate=_read_estimate(top.table("estimate")),
+    )
+    top.refuse_the_rest()
+    if target.int_bits not in (16, 32, 64):
+        raise TargetError(f"{path}: int_bits must be 16, 32 or 64, but is {target.int_bits}.")
+    if target.emulator is not None and (target.compiler is None or target.memory == "unified"):
+        raise TargetError(
+            f'{path}: an [emulator] needs a [compiler] that builds for it, and memory = "separate".'
+        )
+    return target
+
+
+def _read_compiler(table: "_Table") -> Compiler:
+    compiler = Compiler(
+        command=table.text("command"),
+        flags=table.texts("flags"),
+        package=table.text("package"),
+        stand_in=table.has("stand_in") and table.flag("stand_in"),
+    )
+    table.refuse_the_rest()
+    return compiler
+
+
+def _read_emulator(table: "_Table") -> Emulator:
+    emulator = Emulator(
+        command=table.text("command"),
+        arguments=table.texts("arguments"),
+        package=table.text("package"),
+        sources=tuple(table.file("sources", name) for name in table.texts("sources")),
+        linker_script=table.file("linker_script", table.text("linker_script")),
+    )
+    table.refuse_the_rest()
+    return emulator
+
+
+def _read_estimate(table: "_Table") -> Estimate:
+    estimate = Estimate(**{field.name: table.number(field.name) for field in fields(Estimate)})
+    table.refuse_the_rest()
+    return estimate
+
+
+class _Table:
+    """A TOML table that is read key by key; every complaint names the file, the table and the key."""
+
+    def __init__(self, path: Path, name: str, values: Mapping[str, object]) -> None:
+        self._path = path
+        self._prefix = f"{name}." if name else ""
+        self._values = values
+        self._known: list[str] = []
+
+    def has(self, key: str) -> bool:
+        self._known.append(key)
+        return key in self._values
+
+    def table(self, key: str) -> "_Table":
+        value = self._take(key)
+        if not isinstance(value, dict):
+            raise self._wrong(key, f"must be a table [{key}]")
+        return _Table(self._path, key, value)
+
+    def text(self, key: str) -> str:
+        value = self._take(key)
+        if not isinstance(value, str) or not value:
+            raise self._wrong(key, "must be text in quotes")
+        return value
+
+    def texts(self, key: str) -> tuple[str, ...]:
+        value = self._take(key)
+        if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+            raise self._wrong(key, "must be a list of texts in quotes")
+        return tuple(value)
+
+    def choice(self, key: str, choices: tuple[str, ...]) -> str:
+        value = self._take(key)
+        if value not in choices:
+            raise self._wrong(key, "must be " + " or ".join(f'"{choice}"' for choice in choices))
+        return str(value)
+
+    def flag(self, key: str) -> bool:
+        value = self._take(key)
+        if not isinstance(value, bool):
+            raise self._wrong(key, "must be true or false")
+        return value
+
+    def count(self, key: str) -> int:
+        value = self._take(key)
+        if isinstance(value, bool) or not isinstance(value, int) or value <= 0:
+            raise self._wrong(key, "must be a whole number above 0")
+        return value
+
+    def number(self, key: str) -> float:
+        value = self._take(key)
+        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < float("inf"):
+            raise self._wrong(key, "must be a number above 0")
+        return float(value)
+
+    def file(self, key: str, name: str) -> Path:
+        """A file beside the profile, or else one that comes with tinycnn (a user's profile can use our
+        boards).
+        """
+        for folder in (self._path.parent, targets_folder()):
+            if (folder / name).is_file():
+                return (folder / name).resolve()
+        raise self._wrong(
+            key, f"names the file {name}, which is neither beside the profile nor in {targets_folder()}"
+        )
+
+    def refuse_the_rest(self) -> None:
+        for key in self._values:
+            if key not in self._known:
+                close = difflib.get_close_matches(key, self._known, n=1)
+                guess = f" (did you mean {close[0]}?)" if close else ""
+                raise self._wrong(
+                    key, f"is not a key of a target file{guess}; the keys are {', '.join(self._known)}"
+                )
+
+    def _take(self, key: str) -> object:
+        self._known.append(key)
+        if key not in self._values:
+            raise self._wrong(key, "is missing")
+        return self._values[key]
+
+    def _wrong(self, key: str, what: str) -> TargetError:
+        return TargetError(f"{os.fspath(self._path)}: {self._prefix}{key} {what}.")

@@ -1,0 +1,144 @@
+"""Compare every tensor of an int8 graph, byte for byte: the engine against onnxruntime and against C where it runs."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from tinycnn_codegen import generate
+
+from tinycnn import engine
+from tinycnn.errors import TargetError
+from tinycnn.ir import Array, Graph
+from tinycnn.onnx_io import FORMATS, Format, export
+from tinycnn.onnx_io.writer import SUFFIX
+from tinycnn.passes import EXPORT_PASSES, run_passes
+from tinycnn.plan import is_view, plan
+from tinycnn.runners import run_emulated, run_on_host
+from tinycnn.runners import onnxruntime as ort
+from tinycnn.runners.toolchain import host_compiler, version
+from tinycnn.target import load_target, target_names
+
+
+@dataclass(frozen=True, slots=True)
+class TensorComparison:
+    """One tensor over all samples: bytes compared and how many differ."""
+
+    name: str
+    mismatches: int
+    compared_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class RunnerComparison:
+    """One runner. `version` names what ran; `notes` are facts a reader should know, such as operators left in float."""
+
+    name: str
+    version: str
+    tensors: tuple[TensorComparison, ...]
+    notes: tuple[str, ...] = ()
+    stack_bytes: int | None = None
+
+    @property
+    def mismatches(self) -> int:
+        return sum(tensor.mismatches for tensor in self.tensors)
+
+    @property
+    def compared_bytes(self) -> int:
+        return sum(tensor.compared_bytes for tensor in self.tensors)
+
+
+def runner_names() -> tuple[str, ...]:
+    """What `verify` can run on: onnxruntime, host, and every target that has an emulator."""
+    return (
+        "onnxruntime",
+        "host",
+        *(name for name in target_names() if load_target(name).emulator is not None),
+    )
+
+
+def verify(
+    graph: Graph, samples: Array, runners: Sequence[str] = ("onnxruntime", "host")
+) -> tuple[RunnerComparison, ...]:
+    """Run an int8 graph on float32 `samples` [N, ...] (ONNX's axes) everywhere and compare all tensors.
+
+    Each runner gives one comparison, onnxruntime one per export format. Raises TargetError for an unknown runner and
+    ToolError where a compiler or emulator is missing or fails.
+    """
+    known = runner_names()
+    for name in runners:
+        if name not in known:
+            raise TargetError(f"Nothing is called {name!r} to run on; there are {', '.join(known)}.")
+    stored = engine.to_stored(graph.tensors[graph.inputs[0]], samples)
+    expected = engine.trace(graph, stored)
+    results: list[RunnerComparison] = []
+    for name in runners:
+        if name == "onnxruntime":
+            results += [_compare_onnxruntime(graph, samples, expected, format) for format in FORMATS]
+        else:
+            results.append(_compare_c(graph, stored, expected, name))
+    return tuple(results)
+
+
+def _compare_onnxruntime(
+    graph: Graph, samples: Array, expected: Mapping[str, Array], format: Format
+) -> RunnerComparison:
+    wanted = _with_onnx_axes(graph, expected)
+    result = ort.run_session(
+        export(graph, format), {graph.inputs[0]: samples}, [name + SUFFIX for name in wanted]
+    )
+    notes = tuple(f"left in float: {operator}" for operator in result.left_in_float)
+    tensors = [_compare(name, wanted[name], _as_int8(result.tensors[name + SUFFIX])) for name in wanted]
+    return RunnerComparison(f"onnxruntime {format}", ort.version(), tuple(tensors), notes)
+
+
+def _with_onnx_axes(graph: Graph, expected: Mapping[str, Array]) -> dict[str, Array]:
+    """The engine's tensors as the exported file has them: a view is made again there, in ONNX's order."""
+    exported = run_passes(graph, EXPORT_PASSES)
+    values: dict[str, Array] = {}
+    for name in exported.inputs:
+        values[name] = _moved(graph, name, expected[name])
+    for node in exported.nodes:
+        (name,) = node.outputs
+        if is_view(node):
+            (values[name],) = node.op.run_float(values[node.inputs[0]])
+        else:
+            values[name] = _moved(graph, name, expected[name])
+    return values
+
+
+def _moved(graph: Graph, name: str, value: Array) -> Array:
+    return np.moveaxis(value, -1, 1) if graph.tensors[name].channels_last else value
+
+
+def _as_int8(value: Array) -> Array:
+    return (value.astype(np.int16) - 128).astype(np.int8) if value.dtype == np.uint8 else value
+
+
+def _compare_c(graph: Graph, stored: Array, expected: Mapping[str, Array], runner: str) -> RunnerComparison:
+    generated = generate(plan(graph), "network", target_name=runner)
+    if runner == "host":
+        ran_by = version(host_compiler())
+        result = run_on_host(generated, [stored])
+    else:
+        target = load_target(runner)
+        result = run_emulated(generated, [stored], target)
+        ran_by = (
+            f"{version(target.compiler.command)}, {target.emulator.command}"
+            if target.compiler and target.emulator
+            else ""
+        )
+    found = [
+        *result.tensors.items(),
+        *((f"{name} (in the arena)", value) for name, value in result.outputs.items()),
+    ]
+    tensors = [
+        _compare(name, expected[name.removesuffix(" (in the arena)")].reshape(len(stored), -1), value)
+        for name, value in found
+    ]
+    return RunnerComparison(runner, ran_by, tuple(tensors), stack_bytes=result.stack_bytes)
+
+
+def _compare(name: str, expected: Array, actual: Array) -> TensorComparison:
+    if expected.shape != actual.shape or actual.dtype != np.int8:
+        return TensorComparison(name, max(expected.size, 1), expected.size)
+    return TensorComparison(name, int(np.count_nonzero(expected != actual)), expected.size)
