@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 
 import numpy as np
-from tinycnn_codegen import Generated, constants_bytes, generate
+from tinycnn_codegen.generated import Generated
+from tinycnn_codegen.network import constants_bytes, generate
 
 from tinycnn import engine
 from tinycnn.errors import ToolError

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from tinycnn_codegen import generate
+from tinycnn_codegen.network import generate
 
 from tinycnn import engine
 from tinycnn.errors import TargetError

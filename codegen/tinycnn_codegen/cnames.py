@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from tinycnn.errors import OutputError
 
 LONGEST_NAME = 40
-"""Characters of a network's name, and of a base; C99 promises 63 for the whole identifier."""
+"""Characters of a network's name, and of a base but for a number; C99 promises 63 for the whole identifier."""
 
 FORBIDDEN_NAMES = frozenset(
     """
@@ -37,6 +37,12 @@ def check_name(name: str) -> None:
         )
 
 
+def name_from(text: str) -> str:
+    """A name that `check_name` takes and that resembles `text`, such as a model's."""
+    base = _base(text)
+    return f"{base}_net" if base in FORBIDDEN_NAMES else base
+
+
 def unique_bases(texts: Sequence[str]) -> tuple[str, ...]:
     """For each text, which may be any string, the base of an identifier that resembles it; all bases differ."""
     taken: set[str] = set()
@@ -53,4 +59,4 @@ def unique_bases(texts: Sequence[str]) -> tuple[str, ...]:
 
 def _base(text: str) -> str:
     words = re.sub("[^a-z0-9]+", "_", text.lower())[-LONGEST_NAME:].strip("_")
-    return words if re.match("(?!tcn_)[a-z]", words) else f"t_{words}".rstrip("_")
+    return words if re.match("(?!tcn_)[a-z]", words) else f"n_{words}"[:LONGEST_NAME].rstrip("_")

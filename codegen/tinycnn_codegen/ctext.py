@@ -4,7 +4,7 @@ import re
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -29,7 +29,7 @@ class ConstantArray:
         return int(self.values.size) * ELEMENT_BYTES[self.element]
 
 
-type Field = int | ConstantArray | None | Mapping[str, Field]
+Field: TypeAlias = "int | ConstantArray | None | Mapping[str, Field]"
 """The value of a struct's field: a number, a pointer to an array, a null pointer or a struct."""
 
 
@@ -83,6 +83,9 @@ def struct_definition(c_type: str, name: str, *structs: tuple[Mapping[str, Field
     With the fields of each struct come the C names of the arrays among them, by the name of their field.
     """
     if len(structs) == 1:
+        one_line = f"static const TCN_FLASH {c_type} {name} = {{{' '.join(_items(*structs[0])).removesuffix(',')}}};"
+        if len(one_line) <= LINE_WIDTH:
+            return one_line
         return "\n".join(
             [f"static const TCN_FLASH {c_type} {name} = {{", *_filled(_items(*structs[0]), INDENT), "};"]
         )

@@ -17,6 +17,9 @@ Reads = Literal["window", "counted window", "rows", "everything"]
     everything      the input's first row; the others follow it
 """
 
+FLOAT_SHIFT = 0
+"""The shift in a tcn_rescale_t that says "no integer form": the multiplier is then the bit pattern of the scale."""
+
 
 @dataclass(frozen=True, slots=True)
 class RowWindow:
@@ -41,6 +44,12 @@ class Lowered:
     reads: Reads
     window: RowWindow | None = None
     padding_value: int = 0
+
+    @property
+    def needs_float(self) -> bool:
+        """Whether a channel has no proved integer form (`FLOAT_SHIFT`)."""
+        shifts = [array for fields in self.layers for name, array in constant_arrays(fields) if name == "shift"]
+        return any(bool((array.values == FLOAT_SHIFT).any()) for array in shifts)
 
     @property
     def arrays(self) -> Iterator[ConstantArray]:

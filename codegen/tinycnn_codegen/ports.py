@@ -66,11 +66,11 @@ def _port(plan: Plan, name: str, label: str, tensor: Tensor, usage: str) -> Port
 
 
 def describe(tensor: Tensor) -> str:
-    """Type, layout, shape and meaning, such as `int8 NHWC [1, 28, 28, 1], real = (q + 128) * 0.00392156886`."""
+    """Type, layout, shape and meaning, such as `int8 NHWC [1, 28, 28, 1], real = 0.00392156886 (q + 128)`."""
     axes = {3: "NLC ", 4: "NHWC "}.get(len(tensor.shape), "") if tensor.channels_last else ""
     if tensor.quantization is None:
         raise ValueError(f"Tensor {tensor.name!r} has no quantization.")
     zero_point = tensor.quantization.zero_point
     shifted = "q" if zero_point == 0 else f"(q {'+' if zero_point < 0 else '-'} {abs(zero_point)})"
     scale = real(float(tensor.quantization.scales[0]))
-    return f"int8 {axes}{list(tensor.shape)}, real = {shifted} * {scale}"
+    return f"int8 {axes}{list(tensor.shape)}, real = {scale} {shifted}"

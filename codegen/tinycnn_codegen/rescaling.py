@@ -3,41 +3,30 @@
 import numpy as np
 import numpy.typing as npt
 
-from tinycnn.fixedpoint import Proof, Reach, prove
+from tinycnn.fixedpoint import Proof, prove
 from tinycnn.ops import Accumulation
-from tinycnn_codegen.ctext import ConstantArray, ElementType, Field
-from tinycnn_codegen.lowered import Fields
-
-FLOAT_SHIFT = 0
-"""The shift that stands for "no integer form": the multiplier is then the bit pattern of the scale."""
+from tinycnn_codegen.ctext import ConstantArray, ElementType
+from tinycnn_codegen.lowered import FLOAT_SHIFT, Fields
 
 
 def proof_of(accumulation: Accumulation) -> Proof:
-    """An integer form for each entry of the accumulation, and for which it is proved."""
+    """An integer form for each entry of the accumulation, and for which of them it is proved."""
     scale = np.ascontiguousarray(accumulation.scale, np.float32)
-    return prove(scale, accumulation.zero_point, Reach(accumulation.low, accumulation.high))
+    return prove(scale, accumulation.zero_point, accumulation.reach)
 
 
 def rescale_fields(proof: Proof, zero_point: int, chosen: slice) -> Fields:
     """The fields of a tcn_rescale_t for some entries; without addends where all of them round half up."""
     form, is_integer = proof.form, proof.is_integer[chosen]
+    multiplier = np.where(is_integer, form.multiplier[chosen], proof.scale[chosen].view(np.int32))
     needs_addend = is_integer & ~form.rounds_half_up[chosen]
+    addend = np.where(is_integer, form.addend[chosen], 0)
     return {
         "zero_point": zero_point,
-        "multiplier": _array(
-            "int32_t", np.where(is_integer, form.multiplier[chosen], proof.scale[chosen].view(np.int32))
-        ),
-        "addend": _array("int64_t", np.where(is_integer, form.addend[chosen], 0))
-        if needs_addend.any()
-        else None,
+        "multiplier": _array("int32_t", multiplier),
+        "addend": _array("int64_t", addend) if needs_addend.any() else None,
         "shift": _array("uint8_t", np.where(is_integer, form.shift[chosen], FLOAT_SHIFT)),
     }
-
-
-def has_float(rescale: Fields) -> bool:
-    """Whether one of the entries has no integer form."""
-    shift: Field = rescale["shift"]
-    return isinstance(shift, ConstantArray) and bool((shift.values == FLOAT_SHIFT).any())
 
 
 def _array(element: ElementType, values: npt.NDArray[np.integer]) -> ConstantArray:

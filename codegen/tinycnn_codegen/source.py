@@ -9,7 +9,6 @@ from tinycnn_codegen.ctext import plain, struct_definition
 from tinycnn_codegen.generated import TappedTensor
 from tinycnn_codegen.kernel_text import kernel_text
 from tinycnn_codegen.layers import Layer, make_layer
-from tinycnn_codegen.rescaling import has_float
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +37,10 @@ class Source:
     def has_loop(self) -> bool:
         return any(step.last_row - step.first_row > 1 for step in self.steps)
 
+    @property
+    def constants_bytes(self) -> int:
+        return sum(array.size_bytes for layer in self.layers for array in layer.lowered.arrays)
+
 
 def make_source(plan: Plan) -> Source:
     """Lower every node once, in the order of its first step."""
@@ -45,32 +48,72 @@ def make_source(plan: Plan) -> Source:
     for number, step in enumerate(plan.steps):
         _, first = first_steps.setdefault(step.node.name, (number, step))
         if step.node != first.node or step.padding != first.padding:
-            raise ValueError(f"All steps of node {step.node.name!r} must have the same padding.")
-    used = dict.fromkeys(
-        name
-        for _, step in first_steps.values()
-        for name in (*plan.graph.activations(step.node), *step.node.outputs)
-    )
-    tensors = dict(zip(used, unique_bases(tuple(used)), strict=True))
-    bases = dict(zip(first_steps, unique_bases(tuple(first_steps)), strict=True))
+            raise ValueError(f"All steps called {step.node.name!r} must be of one node and have the same padding.")
+    made = [step.node.outputs[0] for _, step in first_steps.values()]
+    nodes = [step.node for _, step in first_steps.values()]
+    used = list(dict.fromkeys(name for node in nodes for name in (*plan.graph.activations(node), *node.outputs)))
+    tensors = dict(zip(used, unique_bases(used), strict=True))
+    bases = dict(zip(first_steps, unique_bases(list(first_steps)), strict=True))
     layers = {
         name: make_layer(plan, step, number, tap, bases[name], tensors)
         for tap, (name, (number, step)) in enumerate(first_steps.items())
     }
     return Source(
-        _plan_comment(plan, [step.node.outputs[0] for _, step in first_steps.values()]),
+        _plan_comment(plan, made),
         _kernels(plan, tuple(layers.values())),
         tuple(_tensor_definition(base, plan.places[name]) for name, base in tensors.items()),
         tuple(layers.values()),
-        tuple(
-            RunStep(
-                bases[step.node.name],
-                step.first_row,
-                step.last_row,
-                step.padding,
-                layers[step.node.name].lowered.padding_value,
-            )
-            for step in plan.steps
-        ),
-        tuple(_tapped(plan, step.node.outputs[0]) for _, step in first_steps.values()),
+        tuple(_run_step(step, layers[step.node.name]) for step in plan.steps),
+        tuple(TappedTensor(name, plan.places[name].rows, plan.places[name].row_bytes) for name in made),
     )
+
+
+def _run_step(step: Step, layer: Layer) -> RunStep:
+    return RunStep(layer.base, step.first_row, step.last_row, step.padding, layer.lowered.padding_value)
+
+
+def _kernels(plan: Plan, layers: Sequence[Layer]) -> str:
+    """The kernels that the layers use, with software float only where some channel needs it."""
+    files = {f"tcn_{layer.kernel}.h" for layer in layers}
+    if layers:
+        files.add("tcn_tensor.h")
+    if any(layer.window_taps for layer in layers):
+        files.add("tcn_window.h")
+    if any(step.padding for step in plan.steps):
+        files.add("tcn_fill.h")
+    needs_float = any(layer.lowered.needs_float for layer in layers)
+    return kernel_text(files, {"tcn_rescale.h": "tcn_rescale_float.h"} if needs_float else {})
+
+
+def _tensor_definition(base: str, place: Place) -> str:
+    fields = {
+        "offset": place.offset_bytes,
+        "rows": place.rows,
+        "row_bytes": place.row_bytes,
+        "held_rows": place.held_rows,
+    }
+    return struct_definition("tcn_tensor_t", f"{base}_tensor", (fields, {}))
+
+
+def _plan_comment(plan: Plan, tapped: Sequence[str]) -> str:
+    """Every place in the order of the arena: where, how long, when, and the number that taps give the tensor."""
+    numbers: Mapping[str, int] = {name: number for number, name in enumerate(tapped)}
+    paddings = {step.padding.name: step.padding for step in plan.steps if step.padding is not None}
+    views = {node.outputs[0]: node.inputs[0] for node in plan.graph.nodes if node.outputs[0] not in numbers}
+    lines = [
+        "The plan of the arena: offsets and sizes in bytes; whoever lives in the steps [first, last) has the bytes then.",
+        "",
+        f"{'offset':>9} {'bytes':>9} {'rows':>6}  {'live':<12} {'tap':>4}  what",
+    ]
+    for place in sorted((*plan.places.values(), *paddings.values()), key=_by_offset):
+        live = f"[{place.live.first}, {place.live.last})"
+        tap = numbers.get(place.name, "")
+        what = plain(place.name)
+        if place.name in views:
+            what += f", the bytes of {plain(views[place.name])}"
+        lines.append(f"{place.offset_bytes:>9} {place.size_bytes:>9} {place.held_rows:>6}  {live:<12} {tap:>4}  {what}")
+    return "/* " + "\n * ".join(lines).replace(" * \n", " *\n") + "\n */"
+
+
+def _by_offset(place: Place) -> tuple[int, int, int, str]:
+    return (place.offset_bytes, place.live.first, place.live.last, place.name)

@@ -15,11 +15,14 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from tinycnn import engine
+from tinycnn import __version__, engine
 from tinycnn.data import as_samples, load_array
 from tinycnn.errors import DataError, ModelError, OutputError
 from tinycnn.ir import Array, Graph, Shape
 from tinycnn.onnx_io import load
+
+JSON_START = b'{\n  "tinycnn":'
+"""How every JSON file of ours begins, by which we know what may be replaced."""
 
 console = Console(highlight=False, soft_wrap=True)
 F = TypeVar("F", bound=Callable[..., Any])
@@ -136,11 +139,13 @@ def write_json(path: str | None, facts: Any) -> None:
     """Write a dataclass or mapping as JSON to a file or, for -, to standard output; nothing for None."""
     if path is None:
         return
-    text = json.dumps(_plain(facts), indent=2) + "\n"
+    text = json.dumps({"tinycnn": __version__, **_plain(facts)}, indent=2) + "\n"
     if path == "-":
         click.echo(text, nl=False)
         return
     try:
+        if Path(path).exists() and not Path(path).read_bytes().startswith(JSON_START):
+            raise OutputError(f"{path} exists and tinycnn did not write it; choose another name.")
         Path(path).write_text(text, encoding="utf-8")
     except OSError as error:
         raise OutputError(f"Cannot write {path}: {error.strerror}.") from None

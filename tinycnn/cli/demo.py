@@ -84,7 +84,7 @@ def demo(output: str, json_path: str | None) -> None:
         show_comparisons("Mismatching bytes", results)
         if missing:
             console.print(
-                f"{EMULATED} was left out: {', '.join(missing)} missing. Install: {install_line(missing)}"
+                f"{EMULATED} was left out: {', '.join(missing)} missing. Install: {install_line(load_target(EMULATED))}"
             )
     mismatches = sum(result.mismatches for result in results)
     with _stage(f"Memory budgets: {machine.title}, {machine.ram_bytes:,} bytes"):

@@ -232,8 +232,8 @@ def bench(
         ("layer", "instructions", "MACs", "per MAC"),
         [
             *(
-                (l.name, l.instructions, l.macs, f"{l.instructions / l.macs:.2f}" if l.macs else "")
-                for l in found.layers
+                (cost.name, cost.instructions, cost.macs, f"{cost.instructions / cost.macs:.2f}" if cost.macs else "")
+                for cost in found.layers
             ),
             ("total", found.instructions, found.macs, f"{found.instructions / max(found.macs, 1):.2f}"),
         ],

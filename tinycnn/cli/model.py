@@ -42,7 +42,10 @@ def inspect(model: str, input_shapes: tuple[str, ...], json_path: str | None) ->
         f"{summary.name}: {'int8' if graph.is_quantized else 'float32'}, {summary.parameters:,} parameters,"
         f" {summary.macs:,} MACs",
         ("layer", "operator", "output", "parameters", "MACs", "sees"),
-        [(l.name, l.op, l.output_shape, l.parameters, l.macs, l.receptive_field) for l in summary.layers],
+        [
+            (layer.name, layer.op, layer.output_shape, layer.parameters, layer.macs, layer.receptive_field)
+            for layer in summary.layers
+        ],
     )
     write_json(json_path, summary)
 
@@ -178,10 +181,11 @@ def run(model: str, inputs: str, output: str, input_shapes: tuple[str, ...], jso
     name = graph.outputs[0]
     values = engine.run(graph, engine.to_stored(graph.tensors[graph.inputs[0]], samples))[name]
     real = engine.to_real(graph.tensors[name], values)
-    if not output.endswith(".npy"):
-        raise OutputError(f"{output} must end in .npy.")
     try:
-        np.save(output, real)
+        with Path(output).open("xb") as file:
+            np.save(file, real)
+    except FileExistsError:
+        raise OutputError(f"{output} exists; choose another name.") from None
     except OSError as error:
         raise OutputError(f"Cannot write {output}: {error.strerror}.") from None
     console.print(f"{output}: {name}, float32 {list(real.shape)}")

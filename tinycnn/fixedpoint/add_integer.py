@@ -2,7 +2,9 @@
 
     y = saturate((a * a_multiplier + b * b_multiplier + addend) >> shift)
 
-All zero points are in the addend. A form is proved by computing all 65,536 pairs.
+All zero points are in the addend, and every partial sum fits int32. A form is proved by computing all 65,536
+pairs. Wider sums are of no use: of 2,000 random additions, 1,986 have a form in int32 and none only in int64.
+The other 14 have exact ties, which float32 rounds half to even and no such form can follow: those take float32.
 """
 
 from collections.abc import Iterator
@@ -17,12 +19,12 @@ from tinycnn.fixedpoint.contract import INT8_HIGH, INT8_LOW
 from tinycnn.fixedpoint.nudge import MAXIMUM_ULPS, moved
 
 _INPUTS = np.arange(INT8_LOW, INT8_HIGH + 1, dtype=np.int64)
-_LARGEST_SHIFT = 50  # leaves int64 room for 2**8 << shift and the sums below
+_LARGEST_SHIFT = 23  # -128 << 24 would fill int32
 
 
 @dataclass(frozen=True, slots=True)
 class IntegerAdd:
-    """Multipliers (0 <= m < 2**31), addend and shift (1 ... 50) of an addition."""
+    """Multipliers (>= 0), addend and shift (1 ... 23) of an addition."""
 
     a_multiplier: int
     b_multiplier: int
@@ -60,7 +62,7 @@ def agreeing_add_scale(
     *,
     maximum_ulps: int = MAXIMUM_ULPS,
 ) -> AgreeingAdd | None:
-    """Return the nearest output scale for which all orders agree on all pairs, and so do 32-bit integers.
+    """Return the nearest output scale for which all orders agree on all pairs, and an integer form does too.
 
     None when there is none within so many ulps; `differing_pairs` counts what remains.
     """
@@ -70,7 +72,7 @@ def agreeing_add_scale(
         parameters = AddParameters(a_scale, a_zero_point, b_scale, b_zero_point, scale, y_zero_point)
         if not differing_pairs(*parameters):
             form = integer_add(*parameters)
-            if form is not None and form.fits_int32:
+            if form is not None:
                 return AgreeingAdd(scale, ulps, form)
     return None
 
@@ -83,28 +85,23 @@ def integer_add(
     y_scale: np.float32,
     y_zero_point: int,
 ) -> IntegerAdd | None:
-    """Return an integer form that equals `add_table` on all pairs, in int32 if possible, or None.
-
-    Of 2,000 random additions 15 had none: exact ties, which float32 rounds half to even and no plane can
-    follow.
-    """
+    """Return an integer form that equals `add_table` on all 65,536 pairs, or None."""
     parameters = AddParameters(a_scale, a_zero_point, b_scale, b_zero_point, y_scale, y_zero_point)
     wanted = add_table(*parameters)
     for near in _candidates(parameters):
         form = _with_right_addend(near, wanted)
-        if np.array_equal(form.table(), wanted):
+        if form.fits_int32 and np.array_equal(form.table(), wanted):
             return form
     return None
 
 
 def _candidates(parameters: AddParameters) -> Iterator[IntegerAdd]:
-    """Yield forms near the exact ratios: first the widest that fit int32, then one with 31-bit multipliers.
+    """Yield the forms nearest to the exact ratios, with the largest shift that fits int32.
 
-    The right multipliers are not always the nearest, so the eight neighbours are tried as well.
+    The right multipliers are not always the nearest, so the eight pairs around them are tried as well.
     """
     p = parameters
     ratios = np.array([p.a_scale, p.b_scale], np.float64) / np.float64(p.y_scale)
-    widest = int(np.clip(31 - np.frexp(ratios.max())[1], 1, _LARGEST_SHIFT))
 
     def near(shift: int, a_step: int, b_step: int) -> IntegerAdd:
         a_exact, b_exact = np.rint(np.ldexp(ratios, shift))
@@ -113,11 +110,10 @@ def _candidates(parameters: AddParameters) -> Iterator[IntegerAdd]:
         half = 1 << (shift - 1)
         return IntegerAdd(a_multiplier, b_multiplier, (p.y_zero_point << shift) + half - zero_points, shift)
 
-    for shift in range(widest, 0, -1):
+    for shift in range(_LARGEST_SHIFT, 0, -1):
         if near(shift, 1, 1).fits_int32:
             yield from (near(shift, *steps) for steps in product((0, -1, 1), repeat=2))
             break
-    yield near(widest, 0, 0)
 
 
 def _with_right_addend(form: IntegerAdd, wanted: NDArray[np.int8]) -> IntegerAdd:

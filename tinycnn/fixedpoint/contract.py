@@ -119,7 +119,7 @@ def _checked(scale: NDArray[np.float32]) -> NDArray[np.float32]:
     if bad.any():
         index = int(np.argmax(bad))
         raise QuantizationError(
-            f"The quantization scales give channel {index} the rescale factor {scale.flat[index]}, which is not"
-            " a finite number >= 0; give positive scales whose product and quotient float32 can hold."
+            f"The quantization scales give channel {index} the rescale factor {scale.flat[index]}, not a"
+            " finite number >= 0; give positive scales whose product and quotient float32 can hold."
         )
     return scale

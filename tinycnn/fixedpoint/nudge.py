@@ -116,8 +116,8 @@ def nudge_mean_scale(
 ) -> Nudged:
     """Nudge the output scale of an average pool, one for all `counts` [C] of elements that a window averages.
 
-    Unmoved, a mean of 2, 4, 8 ... elements with equal scales has no integer form: it is full of exact ties. The
-    result holds the scale and the ulps as arrays of one, and the proof of each count.
+    Unmoved, a mean of 2, 4, 8 ... elements with equal scales has no integer form: it is full of exact ties.
+    The result holds the scale and the ulps as arrays of one, and the proof of each count.
     """
     start = np.atleast_1d(np.asarray(y_scale, np.float32))
     reach = pool_reach(counts, x_zero_point)

@@ -40,7 +40,7 @@ class Writer:
 
     def initializer(self, name: str, value: Array) -> str:
         if name not in self.initializers:
-            self.initializers[name] = numpy_helper.from_array(np.ascontiguousarray(value), name)
+            self.initializers[name] = numpy_helper.from_array(np.asarray(value, order="C"), name)
         return name
 
     def quantized(self, name: str) -> str:

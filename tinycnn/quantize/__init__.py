@@ -19,7 +19,7 @@ from tinycnn.quantize.calibrate import METHODS, Method, Progress, Range, calibra
 from tinycnn.quantize.weights import activation_quantization, quantize_weights, weight_scales
 
 MOVED_SCALES_KEY = "tinycnn.moved_scales"
-"""Metadata of a quantized graph: JSON, for each layer how many weight scales were nudged to get a proof."""
+"""Metadata of a quantized graph: JSON, for each layer the channels whose weight scale was nudged to get a proof."""
 
 __all__ = ["METHODS", "Method", "moved_scales", "quantize"]
 
@@ -48,13 +48,13 @@ def quantize(
     return quantized
 
 
-def moved_scales(graph: Graph) -> dict[str, int]:
-    """For each layer of a quantized graph how many of its weight scales were nudged."""
+def moved_scales(graph: Graph) -> dict[str, tuple[int, ...]]:
+    """For each layer of a quantized graph the channels whose weight scale was nudged."""
     try:
         moved = json.loads(graph.metadata.get(MOVED_SCALES_KEY, "{}"))
-    except ValueError:
+        return {str(name): tuple(int(channel) for channel in channels) for name, channels in moved.items()}
+    except (ValueError, TypeError, AttributeError):  # somebody else's metadata
         return {}
-    return {str(name): int(count) for name, count in moved.items()} if isinstance(moved, dict) else {}
 
 
 class _Quantizer:
@@ -66,7 +66,7 @@ class _Quantizer:
         self.constants: dict[str, Array] = {}
         self.nodes: list[Node] = []
         self.fused: set[str] = set()
-        self.moved: dict[str, int] = {}
+        self.moved: dict[str, list[int]] = {}
 
     def run(self) -> Graph:
         for name in self.graph.inputs:
@@ -146,7 +146,7 @@ class _Quantizer:
                 " smaller, or split it."
             )
         if np.any(nudged.ulps):
-            self.moved[node.name] = int(np.count_nonzero(nudged.ulps))
+            self.moved[node.name] = np.flatnonzero(nudged.ulps).tolist()
         names = tuple(
             name
             if name not in self.constants

@@ -41,8 +41,9 @@ class Budget:
     """The memory budget of one network on one target; sizes in bytes.
 
     `code_bytes` and `stack_bytes` are None where nothing could measure them; `code_note` says why, or which compiler
-    did. `fp32_bytes` is what the parameters alone take as float32. `memory_left_bytes` is what remains of the memory
-    that is shortest: negative by how much the network is over.
+    did. `memory_left_bytes` is what remains of the memory that is shortest: negative by how much the network is over.
+    `fp32_bytes` is what the parameters alone take as float32, `fp32_left_bytes` what would remain beside them with
+    activations in float32 too.
     """
 
     model: str
@@ -62,7 +63,7 @@ class Budget:
     flash_bytes: int | None
     memory_left_bytes: int
     fp32_bytes: int
-    fp32_fits: bool
+    fp32_left_bytes: int
     instructions_estimated: int
     milliseconds_estimated: float
     proofs: tuple[LayerProof, ...]
@@ -81,10 +82,12 @@ def budget(plan: Plan, target: Target, constants_bytes: int, code: Code | None, 
     fp32_bytes = 4 * graph.total_parameters
     if target.flash_bytes is None:
         left = target.ram_bytes - ram_used - flash_used
-        fp32_fits = 4 * plan.arena_bytes + fp32_bytes + code_bytes + stack_bytes <= target.ram_bytes
+        fp32_left = target.ram_bytes - fp32_bytes - 4 * plan.arena_bytes - code_bytes - stack_bytes
     else:
         left = min(target.ram_bytes - ram_used, target.flash_bytes - flash_used)
-        fp32_fits = fp32_bytes + code_bytes <= target.flash_bytes and 4 * plan.arena_bytes <= target.ram_bytes
+        fp32_left = min(
+            target.ram_bytes - 4 * plan.arena_bytes - stack_bytes, target.flash_bytes - fp32_bytes - code_bytes
+        )
     instructions = estimated_instructions(graph, target)
     return Budget(
         model=graph.name,
@@ -104,7 +107,7 @@ def budget(plan: Plan, target: Target, constants_bytes: int, code: Code | None, 
         flash_bytes=target.flash_bytes,
         memory_left_bytes=left,
         fp32_bytes=fp32_bytes,
-        fp32_fits=fp32_fits,
+        fp32_left_bytes=fp32_left,
         instructions_estimated=instructions,
         milliseconds_estimated=1e3 * instructions * target.estimate.cycles_per_instruction / target.clock_hz,
         proofs=proofs(graph),
@@ -118,14 +121,11 @@ def proofs(graph: Graph) -> tuple[LayerProof, ...]:
     for node in graph.nodes:
         if is_accumulating(node.op):
             sums = node.op.accumulation(call_of(graph, node))
-            counts: dict[str, int] = dict(fixedpoint.prove(sums.scale, sums.zero_point, sums.reach).counts())
-            nudged = moved.get(node.name, 0)
-            # nudging looks for half-up forms, which count as plain or fitted once the scale is where it is
-            for way in ("fitted", "plain"):
-                part = min(nudged - counts["nudged"], counts[way])
-                counts[way] -= part
-                counts["nudged"] += part
-            found.append(LayerProof(node.name, counts))
+            ways = fixedpoint.prove(sums.scale, sums.zero_point, sums.reach).ways.tolist()
+            for channel in moved.get(node.name, ()):
+                if channel < len(ways) and ways[channel] != "float":
+                    ways[channel] = "nudged"
+            found.append(LayerProof(node.name, {way: ways.count(way) for way in fixedpoint.WAYS}))
     return tuple(found)
 
 

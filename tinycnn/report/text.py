@@ -20,7 +20,7 @@ def budget_text(found: Budget, target: Target, *, is_float: bool) -> str:
         f"code      {found.code_note}",
         f"speed     about {found.milliseconds_estimated:,.0f} ms, {1000 / found.milliseconds_estimated:,.1f} a second"
         f" ({found.instructions_estimated:,} instructions): an estimate, nothing was run",
-        f"as fp32   {found.fp32_bytes:,} B of parameters alone: {_verdict(found.fp32_fits)}",
+        f"as fp32   {found.fp32_bytes:,} B of parameters alone: {_verdict(found.fp32_left_bytes)}",
     ]
     if is_float:
         lines.append("          a float model is reported as the int8 model that it would become")
@@ -69,8 +69,8 @@ def _proof_line(found: Budget) -> str:
     )
 
 
-def _verdict(fits: bool) -> str:
-    return "fits" if fits else "does not fit"
+def _verdict(left_bytes: int) -> str:
+    return "fits" if left_bytes >= 0 else f"does not fit, over by {-left_bytes:,} B"
 
 
 def _conclusion(found: Budget, target: Target) -> str:

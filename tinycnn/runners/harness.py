@@ -172,7 +172,7 @@ def write_sources(folder: Path, generated: Generated, instrumentation: Instrumen
     """
     for name, text in generated.files.items():
         (folder / name).write_text(text, encoding="utf-8")
-    (folder / "network.h").write_text(_network_header(generated), encoding="utf-8")
+    (folder / "harness_network.h").write_text(_network_header(generated), encoding="utf-8")
     (folder / "instrumentation.h").write_text(
         _instrumentation_header(generated, instrumentation), encoding="utf-8"
     )
@@ -190,14 +190,14 @@ def instrumentation_flags() -> tuple[str, ...]:
 
 def _network_header(generated: Generated) -> str:
     name = generated.name
-    return f"""/* network.h - the network {name} under the names that harness.c uses. */
-#ifndef NETWORK_H
-#define NETWORK_H
+    return f"""/* harness_network.h - the network {name} under the names that harness.c uses. */
+#ifndef HARNESS_NETWORK_H
+#define HARNESS_NETWORK_H
 
 #include "{name}.h"
 
-typedef {name}_arena_t network_arena_t;
-#define network_run {name}_run
+typedef {name}_arena_t harness_network_arena_t;
+#define harness_network_run {name}_run
 
 /* Offset in the arena and size, in bytes. */
 #define NETWORK_INPUTS {_initializer(generated.inputs)}

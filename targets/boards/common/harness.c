@@ -11,7 +11,7 @@
 #include <stdint.h>
 
 #include "instrumentation.h"
-#include "network.h"
+#include "harness_network.h"
 #include "port.h"
 
 #define RECORD_OUTPUTS 0xFFFFFFFFu
@@ -24,7 +24,7 @@ struct buffer {
 static const struct buffer inputs[] = NETWORK_INPUTS;
 static const struct buffer outputs[] = NETWORK_OUTPUTS;
 
-static network_arena_t arena;
+static harness_network_arena_t arena;
 
 static uint32_t read_number(void)
 {

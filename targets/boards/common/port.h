@@ -9,7 +9,7 @@
 
 #include <stdint.h>
 
-#include "network.h"
+#include "harness_network.h"
 
 enum {
     PORT_STATUS_FAULT = 2, /* the processor stopped at an invalid instruction or access */
@@ -25,11 +25,11 @@ void port_read(void *to, uint32_t bytes);
 void port_write(const void *from, uint32_t bytes);
 void port_exit(int status);
 
-/* Calls network_run(arena). Returns the bytes of stack that the call used at most, its return address
+/* Calls harness_network_run(arena). Returns the bytes of stack that the call used at most, its return address
  * included.
  *
- * This function alone may call network_run: instructions are counted from there until control is back in
+ * This function alone may call harness_network_run: instructions are counted from there until control is back in
  * port_run. */
-uint32_t port_run(network_arena_t *arena);
+uint32_t port_run(harness_network_arena_t *arena);
 
 #endif

@@ -92,7 +92,7 @@ void port_exit(int status)
  * happens here and not in a function of its own, whose frame would hide the first words below; the stack
  * pointer stays where it is between entry and return, and no interrupt is enabled that could use the free
  * stack. */
-uint32_t port_run(network_arena_t *arena)
+uint32_t port_run(harness_network_arena_t *arena)
 {
     volatile uint32_t *const limit = board_stack_limit;
     volatile uint32_t *word;
@@ -102,7 +102,7 @@ uint32_t port_run(network_arena_t *arena)
     for (word = limit; (uint32_t)word < stack_pointer; word++) {
         *word = PAINT;
     }
-    network_run(arena);
+    harness_network_run(arena);
     if (*limit != PAINT) {
         port_exit(PORT_STATUS_STACK);
     }

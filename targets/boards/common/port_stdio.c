@@ -38,8 +38,8 @@ void port_exit(int status)
     exit(status);
 }
 
-uint32_t port_run(network_arena_t *arena)
+uint32_t port_run(harness_network_arena_t *arena)
 {
-    network_run(arena);
+    harness_network_run(arena);
     return PORT_STACK_UNKNOWN;
 }

@@ -1,0 +1,123 @@
+"""Int8 graphs made by hand for tests: any operator with random weights, and scales that spread the outputs."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from tinycnn.ir import Array, Graph, Node, Operator, Quantization, Tensor, verify
+from tinycnn.ops import (
+    Add,
+    AveragePool,
+    Clip,
+    Conv,
+    Dense,
+    GlobalAveragePool,
+    MaxPool,
+    Reshape,
+    Softmax,
+    Window,
+)
+
+
+class GraphBuilder:
+    """Adds node after node; each method returns the name of the tensor that it made."""
+
+    def __init__(self, seed: int) -> None:
+        self.rng = np.random.default_rng(seed)
+        self.tensors: dict[str, Tensor] = {}
+        self.constants: dict[str, Array] = {}
+        self.nodes: list[Node] = []
+        self.inputs: list[str] = []
+
+    def input(self, *shape: int, name: str = "input") -> str:
+        self._tensor(name, (1, *shape), Quantization((self._scale(0.02),), self._zero_point()))
+        self.inputs.append(name)
+        return name
+
+    def shape(self, tensor: str) -> tuple[int, ...]:
+        return self.tensors[tensor].shape
+
+    def scale(self, tensor: str) -> float:
+        quantization = self.tensors[tensor].quantization
+        assert quantization is not None
+        return quantization.scale[0]
+
+    def conv(
+        self, x: str, outputs: int, window: Window, groups: int = 1, *, bias: bool = True, spread: float = 1.0
+    ) -> str:
+        taps = (*window.kernel, self.shape(x)[-1] // groups)
+        return self._linear(Conv(window, groups, channels_last=True), x, (outputs, *taps), bias, spread)
+
+    def dense(self, x: str, outputs: int, *, bias: bool = True, spread: float = 1.0) -> str:
+        return self._linear(Dense(), x, (outputs, self.shape(x)[-1]), bias, spread)
+
+    def max_pool(self, x: str, window: Window) -> str:
+        return self._node(MaxPool(window, channels_last=True), [x], self.tensors[x].quantization)
+
+    def average_pool(self, x: str, window: Window, count_include_pad: bool = False) -> str:
+        op = AveragePool(window, count_include_pad, channels_last=True)
+        return self._node(op, [x], self._near(0.6 * self.scale(x)))
+
+    def global_average_pool(self, x: str) -> str:
+        return self._node(GlobalAveragePool(channels_last=True), [x], self._near(0.15 * self.scale(x)))
+
+    def add(self, a: str, b: str, quantization: Quantization | None = None) -> str:
+        return self._node(Add(), [a, b], quantization or self._near(0.7 * (self.scale(a) + self.scale(b))))
+
+    def clip(self, x: str, low: float, high: float) -> str:
+        return self._node(Clip(low, high), [x], self._near(self.scale(x)))
+
+    def softmax(self, x: str) -> str:
+        return self._node(Softmax(-1), [x], Softmax.fixed_quantization)
+
+    def reshape(self, x: str, *shape: int) -> str:
+        return self._node(Reshape((0, *shape)), [x], self.tensors[x].quantization)
+
+    def graph(self, outputs: Sequence[str], name: str = "sampler") -> Graph:
+        made = Graph(name, tuple(self.inputs), tuple(outputs), tuple(self.nodes), self.tensors, self.constants)
+        verify(made)
+        return made
+
+    def samples(self, count: int) -> dict[str, Array]:
+        """Random inputs of `graph`, the first all -128, the second all 127."""
+        samples = {}
+        for name in self.inputs:
+            samples[name] = self.rng.integers(-128, 128, (count, *self.shape(name)[1:])).astype(np.int8)
+            samples[name][0] = -128
+            samples[name][1:2] = 127
+        return samples
+
+    def _linear(self, op: Conv | Dense, x: str, shape: tuple[int, ...], bias: bool, spread: float) -> str:
+        """Weights per channel; the output's scale makes a typical sum about a third of the range, times `spread`."""
+        number = len(self.nodes)
+        weights = self.rng.integers(-127, 128, shape).astype(np.int8)
+        scales = np.float32(0.01) * self.rng.uniform(0.5, 1.5, shape[0]).astype(np.float32)
+        self._tensor(f"w{number}", shape, Quantization(tuple(scales.tolist()), 0, 0))
+        self.constants[f"w{number}"] = weights
+        inputs = [x, f"w{number}"]
+        typical = 73.0 * 73.0 * float(np.sqrt(np.prod(shape[1:])))
+        if bias:
+            self.constants[f"b{number}"] = (self.rng.normal(0, 0.3 * typical, shape[0])).astype(np.int32)
+            self.tensors[f"b{number}"] = Tensor(f"b{number}", (shape[0],), "int32")
+            inputs.append(f"b{number}")
+        return self._node(op, inputs, self._near(self.scale(x) * 0.01 * typical / 45.0 / spread))
+
+    def _node(self, op: Operator, inputs: list[str], quantization: Quantization | None) -> str:
+        number = len(self.nodes)
+        name = f"{type(op).__name__.lower()}_{number}"
+        (shape,) = op.output_shapes(*(self.tensors[i].shape for i in inputs))
+        self._tensor(f"{name}_out", shape, quantization)
+        self.nodes.append(Node(name, op, tuple(inputs), (f"{name}_out",), (f"/{name}/ONNX",)))
+        return f"{name}_out"
+
+    def _tensor(self, name: str, shape: tuple[int, ...], quantization: Quantization | None) -> None:
+        self.tensors[name] = Tensor(name, shape, "int8", quantization, channels_last=len(shape) > 2)
+
+    def _near(self, scale: float) -> Quantization:
+        return Quantization((self._scale(scale),), self._zero_point())
+
+    def _scale(self, around: float) -> float:
+        return float(np.float32(around * 2 ** self.rng.uniform(-0.5, 0.5)))
+
+    def _zero_point(self) -> int:
+        return int(self.rng.choice([-128, 127, 0, *self.rng.integers(-128, 128, 5)]))
