@@ -22,13 +22,16 @@ void record(int tensor, int32_t row, const int8_t *pointer, int32_t bytes);
 
 _TAP_SOURCE = """
 #include "tap.h"
-int8_t *record_to;
+int8_t *record_to;             /* all tapped tensors, one after the other */
+const int32_t *record_offsets; /* where each of them begins */
+int32_t recorded_rows;
 void record(int tensor, int32_t row, const int8_t *pointer, int32_t bytes)
 {
-    (void)tensor;
-    (void)row;
+    int8_t *to = record_to + record_offsets[tensor] + row * bytes;
+
+    recorded_rows++;
     while (bytes-- > 0) {
-        *record_to++ = *pointer++;
+        *to++ = *pointer++;
     }
 }
 """
@@ -54,21 +57,23 @@ class CompiledNetwork:
         return {name: np.stack([result[name] for result in results]) for name in results[0]}
 
     def _run_one(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
-        generated = self.generated
+        generated, library = self.generated, self.library
         arena = np.full(generated.arena_bytes + 4, 0x55, np.int8)
         begin = -arena.ctypes.data % 4
         arena = arena[begin : begin + generated.arena_bytes]
-        record = np.zeros(sum(tensor.size_bytes for tensor in generated.tapped) + 1, np.int8)
+        sizes = [tensor.size_bytes for tensor in generated.tapped]
+        offsets = np.cumsum([0, *sizes]).astype(np.int32)
+        record = np.zeros(offsets[-1], np.int8)
         for port in generated.inputs:
             arena[port.offset_bytes : port.offset_bytes + port.size_bytes] = inputs[port.name].reshape(-1)
-        record_to = ctypes.c_void_p.in_dll(self.library, "record_to")
-        record_to.value = record.ctypes.data
-        getattr(self.library, f"{generated.name}_run")(ctypes.c_void_p(arena.ctypes.data))
-        assert record_to.value == record.ctypes.data + len(record) - 1, "not every row was computed once"
-        results, at = {}, 0
-        for tensor in generated.tapped:
-            results[tensor.name] = record[at : at + tensor.size_bytes]
-            at += tensor.size_bytes
+        ctypes.c_void_p.in_dll(library, "record_to").value = record.ctypes.data
+        ctypes.c_void_p.in_dll(library, "record_offsets").value = offsets.ctypes.data
+        recorded_rows = ctypes.c_int32.in_dll(library, "recorded_rows")
+        recorded_rows.value = 0
+        getattr(library, f"{generated.name}_run")(ctypes.c_void_p(arena.ctypes.data))
+        assert recorded_rows.value == sum(tensor.rows for tensor in generated.tapped)
+        names = [tensor.name for tensor in generated.tapped]
+        results = dict(zip(names, np.split(record, offsets[1:-1]), strict=True))
         for port in generated.outputs:
             output = arena[port.offset_bytes : port.offset_bytes + port.size_bytes]
             assert np.array_equal(output, results.get(port.name, output)), "an output was overwritten"

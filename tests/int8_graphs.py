@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from tinycnn import plan as planning
 from tinycnn.ir import Array, Graph, Node, Operator, Quantization, Tensor, verify
 from tinycnn.ops import (
     Add,
@@ -16,7 +17,10 @@ from tinycnn.ops import (
     Reshape,
     Softmax,
     Window,
+    row_bytes,
+    row_count,
 )
+from tinycnn.plan.place import aligned
 
 
 class GraphBuilder:
@@ -88,19 +92,19 @@ class GraphBuilder:
         return samples
 
     def _linear(self, op: Conv | Dense, x: str, shape: tuple[int, ...], bias: bool, spread: float) -> str:
-        """Weights per channel; the output's scale makes a typical sum about a third of the range, times `spread`."""
+        """Random weights; scales with which a typical sum is about a third of the range, times `spread`."""
         number = len(self.nodes)
         weights = self.rng.integers(-127, 128, shape).astype(np.int8)
-        scales = np.float32(0.01) * self.rng.uniform(0.5, 1.5, shape[0]).astype(np.float32)
+        typical = 73.0 * 73.0 * float(np.sqrt(np.prod(shape[1:])))
+        scales = (45.0 / typical * self.rng.uniform(0.5, 1.5, shape[0])).astype(np.float32)
         self._tensor(f"w{number}", shape, Quantization(tuple(scales.tolist()), 0, 0))
         self.constants[f"w{number}"] = weights
         inputs = [x, f"w{number}"]
-        typical = 73.0 * 73.0 * float(np.sqrt(np.prod(shape[1:])))
         if bias:
             self.constants[f"b{number}"] = (self.rng.normal(0, 0.3 * typical, shape[0])).astype(np.int32)
             self.tensors[f"b{number}"] = Tensor(f"b{number}", (shape[0],), "int32")
             inputs.append(f"b{number}")
-        return self._node(op, inputs, self._near(self.scale(x) * 0.01 * typical / 45.0 / spread))
+        return self._node(op, inputs, self._near(self.scale(x) / spread))
 
     def _node(self, op: Operator, inputs: list[str], quantization: Quantization | None) -> str:
         number = len(self.nodes)
@@ -121,3 +125,35 @@ class GraphBuilder:
 
     def _zero_point(self) -> int:
         return int(self.rng.choice([-128, 127, 0, *self.rng.integers(-128, 128, 5)]))
+
+
+def spacious_plan(graph: Graph) -> planning.Plan:
+    """Every tensor and padding row beside each other, for graphs so wide that to search a dense plan takes long."""
+    steps: list[planning.Step] = []
+    places: dict[str, planning.Place] = {}
+    end = 0
+
+    def place(name: str, rows: int, size: int) -> planning.Place:
+        nonlocal end
+        made = planning.Place(name, end, rows, size, rows, planning.Span(0, len(graph.nodes)))
+        end = aligned(end + rows * size)
+        return made
+
+    for name in graph.inputs:
+        shape = graph.tensors[name].shape
+        places[name] = place(name, row_count(shape), row_bytes(shape))
+    for node in graph.nodes:
+        (output,), shape = node.outputs, graph.tensors[node.outputs[0]].shape
+        rows, size = row_count(shape), row_bytes(shape)
+        if planning.is_view(node):
+            offset = places[node.inputs[0]].offset_bytes
+            places[output] = planning.Place(output, offset, rows, size, rows, planning.Span(0, len(graph.nodes)))
+            continue
+        places[output] = place(output, rows, size)
+        padding = None
+        if isinstance(getattr(node.op, "window", None), Window):
+            padding = place(f"{node.name} padding", 1, row_bytes(graph.tensors[node.inputs[0]].shape))
+        steps.append(planning.Step(node, 0, rows, padding))
+    made = planning.Plan(graph, tuple(steps), places, end, end)
+    planning.check(made)
+    return made

@@ -34,7 +34,9 @@ def exact_float32(value: Fraction) -> Fraction:
     return round(value / unit) * unit  # Python rounds a Fraction half to even
 
 
-def exact_requantize(accumulator: int, scale: float, zero_point: int, low: int = -128, high: int = 127) -> int:
+def exact_requantize(
+    accumulator: int, scale: float, zero_point: int, low: int = -128, high: int = 127
+) -> int:
     scaled = exact_float32(exact_float32(Fraction(accumulator)) * Fraction(scale))
     return min(max(round(scaled) + zero_point, low), high)
 
@@ -71,7 +73,8 @@ def test_float_free_form_on_a_million_values(seed):
     accumulators, scale = cases(seed, 1_000_000)
     for zero_point in (-128, 0, 127):
         np.testing.assert_array_equal(
-            requantize_by_integers(accumulators, scale, zero_point), requantize(accumulators, scale, zero_point)
+            requantize_by_integers(accumulators, scale, zero_point),
+            requantize(accumulators, scale, zero_point),
         )
 
 

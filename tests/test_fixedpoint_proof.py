@@ -217,7 +217,9 @@ def test_largest_reach_stays_inside_int64():
     scale = (2.0 ** np.random.default_rng(4).uniform(-30, 1, 40)).astype(np.float32)
     proof = prove(scale, -128, limit)
     for channel in np.flatnonzero(proof.is_integer):
-        form = [int(values[channel]) for values in (proof.form.multiplier, proof.form.addend, proof.form.shift)]
+        form = [
+            int(values[channel]) for values in (proof.form.multiplier, proof.form.addend, proof.form.shift)
+        ]
         for accumulator in (-(2**31), 2**31 - 1, 0, 1, -1, 12_345, 2**30):
             value = (accumulator * form[0] + form[1] >> form[2]) - 128
             expected = requantize(np.array([accumulator]), scale[channel : channel + 1], -128)[0]

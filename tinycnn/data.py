@@ -1,20 +1,32 @@
 """Samples and labels from files: .npy, .npz, and the idx files of MNIST."""
 
 import gzip
+import math
 import struct
+import tokenize
 import zipfile
 import zlib
+from io import BufferedIOBase
 from pathlib import Path
+from typing import IO
 
 import numpy as np
+import numpy.typing as npt
 
 from tinycnn.errors import DataError
 from tinycnn.ir import Array, Shape
 
 MAX_DATA_BYTES = 4 * 2**30
 """Larger arrays are refused before they are allocated."""
-IDX_DTYPES = {8: np.dtype(np.uint8), 9: np.dtype(np.int8), 13: np.dtype(">f4")}
-"""The element types of idx files that hold images or labels (LeCun, "The MNIST database", file format)."""
+_DAMAGED = (
+    *(ValueError, TypeError, SyntaxError, RuntimeError, MemoryError, tokenize.TokenError),  # numpy, on a bad header
+    *(EOFError, OSError, zipfile.BadZipFile, zlib.error),
+)
+IDX_DTYPES: dict[int, npt.DTypeLike] = {8: "u1", 9: "i1", 11: ">i2", 12: ">i4", 13: ">f4", 14: ">f8"}
+"""The element types of idx files by the third byte of the file (LeCun, "The MNIST database", file format)."""
+
+
+_Stream = IO[bytes] | BufferedIOBase
 
 
 def load_array(source: str | Path) -> Array:
@@ -31,23 +43,39 @@ def load_array(source: str | Path) -> Array:
         if file.suffix == ".npz":
             return _from_npz(file, member)
         if file.suffix == ".npy":
-            return _bounded(np.load(file, mmap_mode="r", allow_pickle=False), file)
+            with file.open("rb") as stream:
+                return _from_npy(stream, file.stat().st_size, str(file))
         return _from_idx(file)
-    except (ValueError, EOFError, OSError, zipfile.BadZipFile, zlib.error) as error:
-        raise DataError(f"{file} cannot be read as data: {error}.") from None
+    except _DAMAGED as error:
+        raise DataError(f"{file} cannot be read as data: {str(error).rstrip('.') or type(error).__name__}.") from None
 
 
 def _from_npz(file: Path, member: str) -> Array:
-    with np.load(file, allow_pickle=False) as archive:
-        if not archive.files:
+    with zipfile.ZipFile(file) as archive:
+        names = [name.removesuffix(".npy") for name in archive.namelist() if name.endswith(".npy")]
+        if not names:
             raise DataError(f"{file} holds no array.")
-        if member and member not in archive.files:
-            raise DataError(f"{file} has no array {member!r}; it has {', '.join(archive.files)}.")
-        sizes = [info.file_size for info in archive.zip.infolist()] if archive.zip else []
-        if max(sizes, default=0) > MAX_DATA_BYTES:
-            raise DataError(f"{file} holds an array of more than {MAX_DATA_BYTES:,} bytes.")
-        array: Array = archive[member or archive.files[0]]
-        return array
+        if member and member not in names:
+            raise DataError(f"{file} has no array {member!r}; it has {', '.join(names)}.")
+        info = archive.getinfo(f"{member or names[0]}.npy")
+        with archive.open(info) as stream:
+            return _from_npy(stream, info.file_size, str(file))
+
+
+def _from_npy(stream: _Stream, content_bytes: int, source: str) -> Array:
+    """The array in a .npy stream that holds `content_bytes`, which bounds what its header may ask for."""
+    version = np.lib.format.read_magic(stream)
+    if version == (1, 0):
+        shape, by_column, dtype = np.lib.format.read_array_header_1_0(stream)
+    else:
+        shape, by_column, dtype = np.lib.format.read_array_header_2_0(stream)
+    if dtype.hasobject:
+        raise DataError(f"{source} holds Python objects, not numbers.")
+    size_bytes = _bounded_size(shape, dtype, source)
+    if size_bytes > content_bytes:
+        raise DataError(f"{source} was cut short: its header asks for {size_bytes:,} bytes of {content_bytes:,}.")
+    array = np.frombuffer(_read_exactly(stream, size_bytes, source), dtype)
+    return array.reshape(shape, order="F" if by_column else "C")
 
 
 def _from_idx(file: Path) -> Array:
@@ -55,52 +83,58 @@ def _from_idx(file: Path) -> Array:
         head = stream.read(4)
         if len(head) < 4 or head[:2] != b"\0\0" or head[2] not in IDX_DTYPES:
             raise DataError(f"{file} is neither .npy nor .npz nor an idx file.")
-        dtype, rank = IDX_DTYPES[head[2]], head[3]
-        shape = struct.unpack(f">{rank}I", stream.read(4 * rank))
-        size_bytes = int(np.prod(shape, dtype=np.float64)) * dtype.itemsize
-        if size_bytes > MAX_DATA_BYTES:
-            raise DataError(
-                f"{file} says that it holds {size_bytes:,} bytes; at most {MAX_DATA_BYTES:,} are read."
-            )
-        content = stream.read(size_bytes)
-        if len(content) != size_bytes:
-            raise DataError(f"{file} was cut short: {len(content):,} of {size_bytes:,} bytes are there.")
+        dtype, rank = np.dtype(IDX_DTYPES[head[2]]), head[3]
+        shape = struct.unpack(f">{rank}I", _read_exactly(stream, 4 * rank, str(file)))
+        content = _read_exactly(stream, _bounded_size(shape, dtype, str(file)), str(file))
     return np.frombuffer(content, dtype).reshape(shape).astype(dtype.newbyteorder("="))
 
 
-def _bounded(array: Array, file: Path) -> Array:
-    if array.nbytes > MAX_DATA_BYTES:
-        raise DataError(f"{file} holds {array.nbytes:,} bytes; at most {MAX_DATA_BYTES:,} are read.")
-    return np.asarray(array)
+def _bounded_size(shape: Shape, dtype: np.dtype[np.generic], source: str) -> int:
+    size_bytes = math.prod(shape) * dtype.itemsize
+    if not 0 <= size_bytes <= MAX_DATA_BYTES:
+        raise DataError(f"{source} says that it holds {size_bytes:,} bytes; at most {MAX_DATA_BYTES:,} are read.")
+    return size_bytes
+
+
+def _read_exactly(stream: _Stream, size_bytes: int, source: str) -> bytearray:
+    """`size_bytes` from a stream, read in blocks, so that no more is allocated than is there."""
+    content = bytearray()
+    while len(content) < size_bytes:
+        block = stream.read(min(size_bytes - len(content), 2**20))
+        if not block:
+            raise DataError(f"{source} was cut short: {len(content):,} of {size_bytes:,} bytes are there.")
+        content += block
+    return content
 
 
 def as_samples(array: Array, shape: Shape, source: str) -> Array:
     """`array` as float32 samples [N, *shape[1:]] for an input of `shape` with ONNX's axes.
 
-    Takes samples in that shape, channels-last, or without axes of size 1 (MNIST's [N, 28, 28]). DataError names
-    both shapes when none fits, or says that a value is not finite.
+    Takes samples in that shape, channels-last, or without axes of size 1 (MNIST's [N, 28, 28]), and a single sample
+    without N. DataError names both shapes when none fits, or says that a value is not finite.
     """
     if array.dtype.kind not in "fiub":
         raise DataError(f"{source} holds {array.dtype}, not numbers.")
-    wanted = shape[1:]
-    sample = array.shape[1:]
-    last = (*wanted[1:], wanted[0]) if len(wanted) > 1 else wanted
+    wanted, sample = shape[1:], array.shape[1:]
+    last = (*wanted[1:], *wanted[:1])
     if array.ndim == 0 or len(array) == 0:
         raise DataError(f"{source} holds no samples.")
+    if array.shape in (wanted, last) and not _same_axes(sample, wanted):
+        array, sample = array[None], array.shape
     if sample == last and sample != wanted:
         array = np.moveaxis(array, -1, 1)
-    elif tuple(n for n in sample if n != 1) == tuple(n for n in wanted if n != 1):
-        array = array.reshape(-1, *wanted)
-    elif array.shape in (wanted, last):
-        array = array[None] if array.shape == wanted else np.moveaxis(array[None], -1, 1)
-    else:
-        raise DataError(
-            f"{source} holds {list(array.shape)}; the model takes samples of {list(wanted)}: [N, ...]."
-        )
-    samples = np.ascontiguousarray(array, np.float32)
+    elif not _same_axes(sample, wanted):
+        raise DataError(f"{source} holds {list(array.shape)}; the model takes samples of {list(wanted)}: [N, ...].")
+    with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinite and is refused below
+        samples = np.ascontiguousarray(array.reshape(-1, *wanted), np.float32)
     if not np.isfinite(samples).all():
         raise DataError(f"{source} has values that are not finite (NaN or infinity).")
     return samples
+
+
+def _same_axes(left: Shape, right: Shape) -> bool:
+    """Whether two shapes are the same but for axes of size 1."""
+    return [size for size in left if size != 1] == [size for size in right if size != 1]
 
 
 def as_labels(array: Array, count: int, source: str) -> Array:

@@ -51,9 +51,7 @@ def _accuracy(graph: Graph, samples: Array, labels: Array) -> float:
     outputs = engine.run(graph, engine.to_stored(graph.tensors[graph.inputs[0]], samples))
     scores = outputs[graph.outputs[0]].reshape(len(samples), -1)
     if labels.min() < 0 or labels.max() >= scores.shape[1]:
-        raise DataError(
-            f"Labels go from {labels.min()} to {labels.max()}; the model has {scores.shape[1]} classes."
-        )
+        raise DataError(f"Labels go from {labels.min()} to {labels.max()}; the model has {scores.shape[1]} classes.")
     return float(np.mean(scores.argmax(axis=1) == labels))
 
 
@@ -68,7 +66,5 @@ def _errors(graph: Graph, floats: Graph, samples: Array) -> tuple[TensorError, .
             error = engine.to_real(tensor, values) - wanted
             noise, signal = float(np.mean(error**2)), float(np.mean(wanted**2))
             decibels = 10 * np.log10(signal / noise) if noise and signal else np.inf
-            found.append(
-                TensorError(name, float(decibels), float(np.abs(error).max() / tensor.quantization.scale[0]))
-            )
+            found.append(TensorError(name, float(decibels), float(np.abs(error).max() / tensor.quantization.scale[0])))
     return tuple(found)

@@ -5,8 +5,9 @@ One kind of graph serves from import to code generation. Just read, it holds flo
 `verify(graph)` is the executable statement of what a well-formed graph is; passes are checked with it.
 """
 
+import itertools
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Literal, Protocol
@@ -108,7 +109,7 @@ class Graph:
 
     @property
     def is_quantized(self) -> bool:
-        """True when the first input carries a quantization: the graph computes on int8."""
+        """True when the inputs carry a quantization: the graph computes on int8."""
         return all(self.tensors[name].quantization is not None for name in self.inputs)
 
     def sole_consumer(self, tensor: str) -> Node | None:
@@ -128,7 +129,7 @@ class Graph:
 
     def parameters(self, node: Node) -> int:
         """Elements of the constants that `node` reads."""
-        return sum(int(np.prod(self.constants[n].shape)) for n in node.inputs if n in self.constants)
+        return sum(self.constants[name].size for name in node.inputs if name in self.constants)
 
     @property
     def total_macs(self) -> int:
@@ -137,7 +138,13 @@ class Graph:
     @property
     def total_parameters(self) -> int:
         """Elements of all constants, each counted once however many nodes share it."""
-        return sum(int(np.prod(array.shape)) for array in self.constants.values())
+        return sum(array.size for array in self.constants.values())
+
+
+def unused_name(name: str, taken: Container[str]) -> str:
+    """`name`, with the first free number behind it when it is taken."""
+    numbered = (f"{name}_{count}" for count in itertools.count(2))
+    return name if name not in taken else next(other for other in numbered if other not in taken)
 
 
 def rebuild(
@@ -159,20 +166,36 @@ def rebuild(
     )
 
 
+def without_dead_nodes(graph: Graph) -> Graph:
+    """`graph` without the nodes that no output depends on."""
+    needed = set(graph.outputs)
+    kept: list[Node] = []
+    for node in reversed(graph.nodes):
+        if needed.intersection(node.outputs):
+            needed.update(node.inputs)
+            kept.append(node)
+    return rebuild(graph, kept[::-1], graph.tensors, graph.constants)
+
+
 def verify(graph: Graph) -> None:
     """Check that `graph` is well formed; ModelError names the node or tensor that is not.
 
-    Every tensor is made once, before it is read; shapes are those that the operators compute; constants match
-    their tensors; in a quantized graph every activation is int8 and carries a quantization.
+    Every tensor is made once, before it is read; nodes and outputs are listed once; shapes are those that the
+    operators compute; constants match their tensors; in a quantized graph every activation is int8 and carries a
+    quantization.
     """
-    made = Counter(
-        [*graph.inputs, *graph.constants, *(name for node in graph.nodes for name in node.outputs)]
-    )
+    made = Counter([*graph.inputs, *graph.constants, *(name for node in graph.nodes for name in node.outputs)])
     for name, times in made.items():
         if times > 1:
             raise ModelError(f"Tensor {name!r} is made {times} times; every tensor must be made once.")
         if name not in graph.tensors:
             raise ModelError(f"Tensor {name!r} has no entry in the table of tensors.")
+        if graph.tensors[name].name != name:
+            raise ModelError(f"Tensor {name!r} has the entry of {graph.tensors[name].name!r} in the table of tensors.")
+    for what, listed in (("Node", [node.name for node in graph.nodes]), ("Output", graph.outputs)):
+        for name, times in Counter(listed).items():
+            if times > 1:
+                raise ModelError(f"{what} {name!r} is listed {times} times.")
     for name, array in graph.constants.items():
         tensor = graph.tensors[name]
         if tensor.shape != array.shape or tensor.dtype != array.dtype.name:
@@ -203,13 +226,15 @@ def _verify_quantized(graph: Graph) -> None:
     for name in [*graph.inputs, *(output for node in graph.nodes for output in node.outputs)]:
         tensor = graph.tensors[name]
         if tensor.dtype != "int8" or tensor.quantization is None:
-            raise ModelError(
-                f"Tensor {name!r} of a quantized graph is {tensor.dtype} without a quantization."
-            )
+            raise ModelError(f"Tensor {name!r} of a quantized graph is {tensor.dtype} without a quantization.")
         if len(tensor.quantization.scale) != 1 or not -128 <= tensor.quantization.zero_point <= 127:
-            raise ModelError(
-                f"Tensor {name!r} needs one scale and an int8 zero point: {tensor.quantization}."
-            )
+            raise ModelError(f"Tensor {name!r} needs one scale and an int8 zero point: {tensor.quantization}.")
+    for name in graph.constants:
+        tensor = graph.tensors[name]
+        if tensor.quantization is not None:
+            axis, count = tensor.quantization.axis, len(tensor.quantization.scale)
+            if tensor.quantization.zero_point != 0 or count != (1 if axis is None else tensor.shape[axis]):
+                raise ModelError(f"Constant {name!r} needs the zero point 0 and a scale per index of axis {axis}.")
 
 
 def same(left: Graph, right: Graph) -> bool:

@@ -83,9 +83,7 @@ def _compare_onnxruntime(
     graph: Graph, samples: Array, expected: Mapping[str, Array], format: Format
 ) -> RunnerComparison:
     wanted = _with_onnx_axes(graph, expected)
-    result = ort.run_session(
-        export(graph, format), {graph.inputs[0]: samples}, [name + SUFFIX for name in wanted]
-    )
+    result = ort.run_session(export(graph, format), {graph.inputs[0]: samples}, [name + SUFFIX for name in wanted])
     notes = tuple(f"left in float: {operator}" for operator in result.left_in_float)
     tensors = [_compare(name, wanted[name], _as_int8(result.tensors[name + SUFFIX])) for name in wanted]
     return RunnerComparison(f"onnxruntime {format}", ort.version(), tuple(tensors), notes)

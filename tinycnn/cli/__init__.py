@@ -1,12 +1,13 @@
 """The command line: `tinycnn COMMAND`. Exit codes: 0 fine, 1 the answer is no, 2 unusable input or arguments."""
 
 import sys
+from collections.abc import Sequence
 
 import click
 
 from tinycnn import __version__
-from tinycnn.cli.deploy import bench, generate, report, targets, verify
 from tinycnn.cli.demo import demo
+from tinycnn.cli.deploy import bench, generate, report, targets, verify
 from tinycnn.cli.model import evaluate, inspect, quantize, run
 from tinycnn.errors import TinycnnError
 
@@ -30,10 +31,10 @@ for _command in COMMANDS:
     cli.add_command(_command)
 
 
-def main() -> None:
-    """Run the command line; an error that a user can mend is one sentence on standard error."""
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line, by default on sys.argv; an error that a user can mend is one sentence on standard error."""
     try:
-        cli.main(standalone_mode=False)
+        cli.main(arguments, prog_name="tinycnn", standalone_mode=False)
     except TinycnnError as error:
         click.echo(f"tinycnn: {error}", err=True)
         sys.exit(error.exit_code)

@@ -21,16 +21,15 @@ from tinycnn.errors import DataError, ModelError, OutputError
 from tinycnn.ir import Array, Graph, Shape
 from tinycnn.onnx_io import load
 
-JSON_START = b'{\n  "tinycnn":'
-"""How every JSON file of ours begins, by which we know what may be replaced."""
+JSON_START = '{\n  "tinycnn":'
+HTML_START = "<!doctype html>\n<!-- tinycnn -->\n"
+"""How the files that we write begin, by which we know what may be replaced."""
 
-console = Console(highlight=False, soft_wrap=True)
+console = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else 120)
 F = TypeVar("F", bound=Callable[..., Any])
 
 model_argument = click.argument("model", metavar="MODEL")
-inputs_option = click.option(
-    "--inputs", required=True, metavar="DATA", help="Samples: .npy, .npz[:name] or idx."
-)
+inputs_option = click.option("--inputs", required=True, metavar="DATA", help="Samples: .npy, .npz[:name] or idx.")
 json_option = click.option(
     "--json", "json_path", metavar="FILE", help="Write the same facts as JSON; - for standard output."
 )
@@ -49,9 +48,7 @@ def parse_shapes(texts: Sequence[str]) -> dict[str, Shape]:
     for text in texts:
         match = re.fullmatch(r"(.+)=(\d+(?:,\d+)*)", text)
         if match is None:
-            raise click.BadParameter(
-                f"{text!r} does not read like NAME=1,3,96,96.", param_hint="--input-shape"
-            )
+            raise click.BadParameter(f"{text!r} does not read like NAME=1,3,96,96.", param_hint="--input-shape")
         shapes[match[1]] = tuple(int(size) for size in match[2].split(","))
     return shapes
 
@@ -85,9 +82,7 @@ def load_quantized(path: str, shapes: Sequence[str] = ()) -> Graph:
 def load_samples(graph: Graph, source: str, limit: int | None = None) -> Array:
     """float32 samples for the model's one input, at most `limit` of them."""
     if len(graph.inputs) != 1:
-        raise DataError(
-            f"{graph.name} has {len(graph.inputs)} inputs; data for several inputs is not supported yet."
-        )
+        raise DataError(f"{graph.name} has {len(graph.inputs)} inputs; data for several inputs is not supported yet.")
     array = load_array(source)
     samples = as_samples(array, engine.onnx_shape(graph.tensors[graph.inputs[0]]), source)
     return samples[:limit]
@@ -110,9 +105,7 @@ class _SlowTrack:
         if not sys.stderr.isatty():
             yield from self.chunks
             return
-        yield from track(
-            self.chunks, self.label, total=self.count, transient=True, console=Console(stderr=True)
-        )
+        yield from track(self.chunks, self.label, total=self.count, transient=True, console=Console(stderr=True))
 
 
 def show_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
@@ -143,8 +136,13 @@ def write_json(path: str | None, facts: Any) -> None:
     if path == "-":
         click.echo(text, nl=False)
         return
+    write_text(path, text, JSON_START)
+
+
+def write_text(path: str, text: str, start: str) -> None:
+    """Write a file that begins with `start`; one that exists is only replaced if it begins so too, hence is ours."""
     try:
-        if Path(path).exists() and not Path(path).read_bytes().startswith(JSON_START):
+        if Path(path).exists() and not Path(path).read_bytes().startswith(start.encode()):
             raise OutputError(f"{path} exists and tinycnn did not write it; choose another name.")
         Path(path).write_text(text, encoding="utf-8")
     except OSError as error:

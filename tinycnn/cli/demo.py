@@ -8,8 +8,8 @@ from importlib import resources
 from pathlib import Path
 
 import click
-import tinycnn_codegen
 
+import tinycnn_codegen
 from tinycnn import measure
 from tinycnn.cli.common import console, json_option, quiet_if_stdout, write_json
 from tinycnn.cli.deploy import show_comparisons
@@ -74,9 +74,7 @@ def demo(output: str, json_path: str | None) -> None:
             save(int8, folder / f"lenet5_int8_{format}.onnx", format)
     with _stage(f"Accuracy on {len(images):,} test images"):
         accuracy = evaluate(int8, images, labels, lenet5)
-        console.print(
-            f"  float32 {100 * (accuracy.accuracy_float or 0):.1f} %, int8 {100 * accuracy.accuracy:.1f} %"
-        )
+        console.print(f"  float32 {100 * (accuracy.accuracy_float or 0):.1f} %, int8 {100 * accuracy.accuracy:.1f} %")
     runners, missing = ["onnxruntime", "host"], missing_tools(load_target(EMULATED))
     runners += [] if missing else [EMULATED]
     with _stage(f"Every tensor of {VERIFIED_IMAGES} images in numpy against {', '.join(runners)}"):
@@ -93,7 +91,7 @@ def demo(output: str, json_path: str | None) -> None:
             measure.report(quantize(perceptron, calibration), machine),
         )
         for budget in (fits, fits_not):
-            console.print(budget_text(budget, machine, is_float=False) + "\n")
+            console.print(budget_text(budget, machine, is_float=False) + "\n", markup=False)
     good = mismatches == 0 and fits.fits and not fits_not.fits
     console.print(
         f"{mismatches} mismatching bytes in {sum(r.compared_bytes for r in results):,} compared;"

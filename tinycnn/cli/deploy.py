@@ -4,10 +4,11 @@ import sys
 from dataclasses import asdict, replace
 
 import click
-import tinycnn_codegen
 
+import tinycnn_codegen
 from tinycnn import engine, measure
 from tinycnn.cli.common import (
+    HTML_START,
     Bytes,
     console,
     inputs_option,
@@ -20,9 +21,11 @@ from tinycnn.cli.common import (
     shape_option,
     show_table,
     write_json,
+    write_text,
 )
 from tinycnn.errors import DataError
 from tinycnn.plan import plan
+from tinycnn.report.html import budget_html
 from tinycnn.report.text import budget_text
 from tinycnn.target import Target, load_target, target_names
 from tinycnn.verify import RunnerComparison, runner_names
@@ -56,6 +59,7 @@ def _target(name: str, ram: int | None, flash: int | None = None) -> Target:
 @target_option
 @ram_option
 @flash_option
+@click.option("--html", "html_path", metavar="FILE", help="Write the report as an HTML page with pictures too.")
 @shape_option
 @json_option
 def report(
@@ -63,6 +67,7 @@ def report(
     target_name: str,
     ram: int | None,
     flash: int | None,
+    html_path: str | None,
     input_shapes: tuple[str, ...],
     json_path: str | None,
 ) -> None:
@@ -71,7 +76,9 @@ def report(
     target = _target(target_name, ram, flash)
     graph = load_model(model, input_shapes)
     found = measure.report(graph, target)
-    console.print(budget_text(found, target, is_float=not graph.is_quantized))
+    console.print(budget_text(found, target, is_float=not graph.is_quantized), markup=False)
+    if html_path:
+        write_text(html_path, budget_html(found, target), HTML_START)
     write_json(json_path, found)
     sys.exit(0 if found.fits else 1)
 
@@ -127,9 +134,7 @@ def generate(
         if len(samples) < selftest:
             raise DataError(f"{inputs} holds {len(samples)} samples; --selftest asks for {selftest}.")
         stored = engine.to_stored(graph.tensors[graph.inputs[0]], samples)
-        cases = tinycnn_codegen.Selftest(
-            (stored,), tuple(engine.run(graph, stored)[o] for o in graph.outputs)
-        )
+        cases = tinycnn_codegen.Selftest((stored,), tuple(engine.run(graph, stored)[o] for o in graph.outputs))
     generated = tinycnn_codegen.generate(
         planned, name or tinycnn_codegen.name_from(graph.name), target_name=target.name, selftest=cases
     )
@@ -186,9 +191,7 @@ def verify(
         {
             "samples": len(samples),
             "mismatches": mismatches,
-            "runners": [
-                {**asdict(r), "mismatches": r.mismatches, "compared_bytes": r.compared_bytes} for r in results
-            ],
+            "runners": [{**asdict(r), "mismatches": r.mismatches, "compared_bytes": r.compared_bytes} for r in results],
         },
     )
     sys.exit(1 if mismatches else 0)
@@ -198,9 +201,11 @@ def show_comparisons(title: str, results: tuple[RunnerComparison, ...]) -> None:
     """A row per runner, then each tensor that differs and each note."""
     show_table(
         title,
-        ("runner", "tensors", "bytes compared", "mismatches", "by"),
-        [(r.name, len(r.tensors), r.compared_bytes, r.mismatches, r.version) for r in results],
+        ("runner", "tensors", "bytes compared", "mismatches"),
+        [(r.name, len(r.tensors), r.compared_bytes, r.mismatches) for r in results],
     )
+    for version in dict.fromkeys(result.version for result in results):
+        console.print(f"by {version}", markup=False)
     for result in results:
         for tensor in result.tensors:
             if tensor.mismatches:
@@ -219,9 +224,7 @@ def show_comparisons(title: str, results: tuple[RunnerComparison, ...]) -> None:
 @inputs_option
 @shape_option
 @json_option
-def bench(
-    model: str, target_name: str, inputs: str, input_shapes: tuple[str, ...], json_path: str | None
-) -> None:
+def bench(model: str, target_name: str, inputs: str, input_shapes: tuple[str, ...], json_path: str | None) -> None:
     """Executed instructions per layer on an emulated target, with code, stack and arena."""
     quiet_if_stdout(json_path)
     target = load_target(target_name)
@@ -240,8 +243,8 @@ def bench(
     )
     console.print(
         f"about {found.milliseconds_estimated:.1f} ms at {target.clock_hz / 1e6:g} MHz"
-        f" ({found.cycles_estimated:,} cycles, estimated); arena {found.arena_bytes:,} B, stack {found.stack_bytes:,} B,"
-        f" code {found.flash_code_bytes:,} B, constants {found.flash_constants_bytes:,} B ({found.compiler})"
+        f" ({found.cycles_estimated:,} cycles, estimated)\narena {found.arena_bytes:,} B, stack {found.stack_bytes:,} B,"
+        f" code {found.flash_code_bytes:,} B, constants {found.flash_constants_bytes:,} B\nby {found.compiler}"
     )
     write_json(json_path, found)
 
@@ -279,10 +282,5 @@ def targets(name: str | None, json_path: str | None) -> None:
             console.print(f"estimate: {key} {value:g}")
     write_json(
         json_path,
-        {
-            "targets": [
-                {k: str(v) if k in ("compiler", "emulator") else v for k, v in asdict(t).items()}
-                for t in found
-            ]
-        },
+        {"targets": [{k: str(v) if k in ("compiler", "emulator") else v for k, v in asdict(t).items()} for t in found]},
     )

@@ -67,9 +67,7 @@ def inspect(model: str, input_shapes: tuple[str, ...], json_path: str | None) ->
     show_default=True,
     help="How it is written.",
 )
-@click.option(
-    "--method", type=click.Choice(METHODS), default="minmax", show_default=True, help="How ranges are found."
-)
+@click.option("--method", type=click.Choice(METHODS), default="minmax", show_default=True, help="How ranges are found.")
 @click.option(
     "--percentile",
     type=click.FloatRange(50, 100),
@@ -120,12 +118,8 @@ def quantize(
             for p in found
         ],
     )
-    console.print(
-        "How the integer rescaling of each channel is proved equal to onnxruntime's; float needs no proof."
-    )
-    write_json(
-        json_path, {"output": output, "format": format_name, "samples": len(samples), "proofs": list(found)}
-    )
+    console.print("How the integer rescaling of each channel is proved equal to onnxruntime's; float needs no proof.")
+    write_json(json_path, {"output": output, "format": format_name, "samples": len(samples), "proofs": list(found)})
 
 
 @click.command()
@@ -166,9 +160,7 @@ def evaluate(
 @click.command()
 @model_argument
 @inputs_option
-@click.option(
-    "-o", "--output", required=True, metavar="Y.npy", help="Where the outputs go, float32 [N, ...]."
-)
+@click.option("-o", "--output", required=True, metavar="Y.npy", help="Where the outputs go, float32 [N, ...].")
 @shape_option
 @json_option
 def run(model: str, inputs: str, output: str, input_shapes: tuple[str, ...], json_path: str | None) -> None:

@@ -69,6 +69,14 @@ def differing_pairs(
     return int(np.count_nonzero(differs))
 
 
+def orders_agree(parameters: AddParameters) -> bool:
+    """Return whether `differing_pairs` is 0, without counting."""
+    parameters = _checked(parameters)
+    a, b = close_pairs(parameters)
+    expected = _contract(parameters, a, b)
+    return all(np.array_equal(outputs, expected) for outputs in evaluation_orders(parameters, a, b))
+
+
 def close_pairs(parameters: AddParameters) -> tuple[Int64, Int64]:
     """Return the pairs (a, b) so close to a tie that orders of evaluation can differ; on all others they
     agree.

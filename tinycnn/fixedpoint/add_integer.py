@@ -14,7 +14,7 @@ from itertools import product
 import numpy as np
 from numpy.typing import NDArray
 
-from tinycnn.fixedpoint.add import AddParameters, add_table, differing_pairs
+from tinycnn.fixedpoint.add import AddParameters, add_table, orders_agree
 from tinycnn.fixedpoint.contract import INT8_HIGH, INT8_LOW
 from tinycnn.fixedpoint.nudge import MAXIMUM_ULPS, moved
 
@@ -70,7 +70,7 @@ def agreeing_add_scale(
     for ulps in sorted(range(-maximum_ulps, maximum_ulps + 1), key=abs):
         scale = np.float32(moved(start, ulps)[0])
         parameters = AddParameters(a_scale, a_zero_point, b_scale, b_zero_point, scale, y_zero_point)
-        if not differing_pairs(*parameters):
+        if orders_agree(parameters):
             form = integer_add(*parameters)
             if form is not None:
                 return AgreeingAdd(scale, ulps, form)

@@ -34,9 +34,7 @@ def export(graph: Graph, format: Format = "qdq") -> ModelProto:
     Loading it again gives the same graph. A tensor t of the graph is `t_quantized` in the file.
     """
     graph = run_passes(graph, EXPORT_PASSES)
-    missing = [
-        f"node {n.name!r}: {n.op.label} has no export" for n in graph.nodes if type(n.op) not in EXPORTS
-    ]
+    missing = [f"node {n.name!r}: {n.op.label} has no export" for n in graph.nodes if type(n.op) not in EXPORTS]
     if missing:
         raise UnsupportedError(graph.name, missing)
     writer = Writer(graph, unsigned=format == "qdq")
@@ -46,9 +44,7 @@ def export(graph: Graph, format: Format = "qdq") -> ModelProto:
         EXPORTS[type(node.op)](writer, node, node.op)
     for name in graph.outputs:
         scale = [*writer.with_parameters(name)]
-        writer.nodes.append(
-            helper.make_node("DequantizeLinear", scale, [name], name=f"{name}_dequantize_output")
-        )
+        writer.nodes.append(helper.make_node("DequantizeLinear", scale, [name], name=f"{name}_dequantize_output"))
     proto = helper.make_graph(
         writer.nodes,
         graph.name,

@@ -66,9 +66,7 @@ def _rescaled(writer: Writer, node: Node, op_type: str, **attributes: Any) -> No
     else:
         inputs = [part for name in node.inputs for part in writer.with_parameters(name)]
         inputs += writer.parameters(node.outputs[0])
-        writer.add(
-            node, f"QLinear{op_type}", inputs, [writer.quantized(node.outputs[0])], MICROSOFT, **attributes
-        )
+        writer.add(node, f"QLinear{op_type}", inputs, [writer.quantized(node.outputs[0])], MICROSOFT, **attributes)
 
 
 def add(writer: Writer, node: Node, op: Add) -> None:
@@ -109,9 +107,7 @@ def clip(writer: Writer, node: Node, op: Clip) -> None:
         writer.between_quantizers(node, "Relu")
         return
     low, high = (
-        writer.initializer(f"{node.outputs[0]}_{name}", np.array(value, np.float32))
-        if np.isfinite(value)
-        else ""
+        writer.initializer(f"{node.outputs[0]}_{name}", np.array(value, np.float32)) if np.isfinite(value) else ""
         for name, value in (("low", op.low), ("high", op.high))
     )
     writer.between_quantizers(node, "Clip", low, high)

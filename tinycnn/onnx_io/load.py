@@ -93,9 +93,7 @@ def _finished(model: ModelProto, builder: Builder, inputs: list[str], source: st
     outputs = [builder.resolve(value.name) for value in model.graph.output]
     missing = [name for name in outputs if name not in builder.tensors]
     if missing or not inputs or not outputs:
-        raise ModelError(
-            f"{source} has no computed output{'s: ' + ', '.join(missing) if missing else ' or no input'}."
-        )
+        raise ModelError(f"{source} has no computed output{'s: ' + ', '.join(missing) if missing else ' or no input'}.")
     graph = Graph(
         name=Path(source).stem,
         inputs=tuple(inputs),
@@ -126,9 +124,7 @@ def _import_nodes(model: ModelProto, builder: Builder) -> list[str]:
         except (Refusal, ModelError) as error:
             problems.append(f"node {node.name!r} ({node.op_type}): {error}")
         except IndexError:
-            problems.append(
-                f"node {node.name!r} ({node.op_type}): it lacks an input or its input has too few axes"
-            )
+            problems.append(f"node {node.name!r} ({node.op_type}): it lacks an input or its input has too few axes")
     return problems
 
 
@@ -140,9 +136,7 @@ def _read_node(proto: NodeProto, index: int) -> OnnxNode:
         while names and names[-1] == "":
             names.pop()
     attributes = {a.name: _attribute(a) for a in proto.attribute}
-    return OnnxNode(
-        name, domain + proto.op_type, tuple(inputs), tuple(outputs), attributes, node_origins(proto, name)
-    )
+    return OnnxNode(name, domain + proto.op_type, tuple(inputs), tuple(outputs), attributes, node_origins(proto, name))
 
 
 def _attribute(attribute: onnx.AttributeProto) -> Any:
@@ -159,9 +153,7 @@ def _input_tensor(value: ValueInfoProto, wanted: Shape | None) -> Tensor:
         raise Refusal(f"it has no shape; give one with --input-shape {value.name}=1,...")
     sizes = [d.dim_value if d.HasField("dim_value") else None for d in kind.shape.dim]
     if wanted is not None:
-        if sizes and (
-            len(sizes) != len(wanted) or any(s not in (None, w) for s, w in zip(sizes, wanted, strict=True))
-        ):
+        if sizes and (len(sizes) != len(wanted) or any(s not in (None, w) for s, w in zip(sizes, wanted, strict=True))):
             raise Refusal(f"the given shape {list(wanted)} contradicts the file's {_show(kind)}")
         sizes = list(wanted)
     if sizes and sizes[0] is None:
@@ -182,9 +174,7 @@ def _input_tensor(value: ValueInfoProto, wanted: Shape | None) -> Tensor:
 def _show(kind: Any) -> str:
     return (
         "["
-        + ", ".join(
-            d.dim_param or str(d.dim_value if d.HasField("dim_value") else "?") for d in kind.shape.dim
-        )
+        + ", ".join(d.dim_param or str(d.dim_value if d.HasField("dim_value") else "?") for d in kind.shape.dim)
         + "]"
     )
 
@@ -206,13 +196,9 @@ def _load_external_data(model: ModelProto, path: Path) -> None:
         entries = {entry.key: entry.value for entry in tensor.external_data}
         location = folder / entries.get("location", "")
         if not location.resolve().is_relative_to(folder):
-            raise ModelError(
-                f"{path} keeps {tensor.name!r} outside its own folder, in {entries.get('location')!r}."
-            )
+            raise ModelError(f"{path} keeps {tensor.name!r} outside its own folder, in {entries.get('location')!r}.")
         if not location.is_file():
-            raise ModelError(
-                f"{path} keeps {tensor.name!r} in {entries.get('location')!r}, which is not there."
-            )
+            raise ModelError(f"{path} keeps {tensor.name!r} in {entries.get('location')!r}, which is not there.")
         try:
             offset_bytes = int(entries.get("offset", 0))
             length_bytes = int(entries.get("length", location.stat().st_size - offset_bytes))

@@ -69,11 +69,7 @@ def _bias(builder: Builder, node: OnnxNode, index: int, x: Quantization, w: Quan
     if not node.has_input(index):
         return ()
     product = np.float32(x.scale[0]) * w.scales
-    return (
-        _real(
-            builder, node, index, Quantization(tuple(product.tolist()), 0, 0 if product.size > 1 else None)
-        ),
-    )
+    return (_real(builder, node, index, Quantization(tuple(product.tolist()), 0, 0 if product.size > 1 else None)),)
 
 
 def _finish(builder: Builder, node: OnnxNode, op: object, inputs: tuple[str, ...], scale: int) -> None:

@@ -87,11 +87,7 @@ def _is_dequantized(builder: Builder, node: OnnxNode, index: int) -> bool:
     """Whether an input is made by DequantizeLinear from a constant."""
     name = builder.resolve(node.inputs[index])
     producer = next((n for n in builder.nodes if name in n.outputs), None)
-    return (
-        producer is not None
-        and producer.op.label == "DequantizeLinear"
-        and producer.inputs[0] in builder.constants
-    )
+    return producer is not None and producer.op.label == "DequantizeLinear" and producer.inputs[0] in builder.constants
 
 
 def max_pool(builder: Builder, node: OnnxNode) -> None:

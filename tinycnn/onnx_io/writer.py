@@ -75,9 +75,7 @@ class Writer:
         if output not in self.made:
             self.made.add(output)
             quantization = self.graph.tensors[name].quantization
-            attributes = (
-                {} if quantization is None or quantization.axis is None else {"axis": quantization.axis}
-            )
+            attributes = {} if quantization is None or quantization.axis is None else {"axis": quantization.axis}
             self.nodes.append(
                 helper.make_node(
                     "DequantizeLinear",
@@ -92,9 +90,7 @@ class Writer:
     def quantize(self, real: str, name: str) -> None:
         """QuantizeLinear from the float tensor `real` to the int8 form of the activation `name`."""
         inputs = [real, *self.parameters(name)]
-        self.nodes.append(
-            helper.make_node("QuantizeLinear", inputs, [self.quantized(name)], name=f"{name}_quantize")
-        )
+        self.nodes.append(helper.make_node("QuantizeLinear", inputs, [self.quantized(name)], name=f"{name}_quantize"))
 
     def between_quantizers(self, node: Node, op_type: str, *extra: str, **attributes: Any) -> None:
         """`node` as a float operator between DequantizeLinear and QuantizeLinear; `extra` follows its inputs."""

@@ -26,9 +26,7 @@ def fold_batchnorm(graph: Graph) -> Graph:
                     constants[name] = value
                     tensors[name] = Tensor(name, value.shape)
                 origins = producer.origins + node.origins
-                nodes[index] = Node(
-                    producer.name, producer.op, (producer.inputs[0], *names), node.outputs, origins
-                )
+                nodes[index] = Node(producer.name, producer.op, (producer.inputs[0], *names), node.outputs, origins)
                 made_by[node.outputs[0]] = index
                 continue
         made_by.update({output: len(nodes) for output in node.outputs})
@@ -36,9 +34,7 @@ def fold_batchnorm(graph: Graph) -> Graph:
     return rebuild(graph, nodes, tensors, constants)
 
 
-def _folded(
-    node: Node, constants: dict[str, Array], normalization: tuple[Array, Array]
-) -> tuple[Array, Array]:
+def _folded(node: Node, constants: dict[str, Array], normalization: tuple[Array, Array]) -> tuple[Array, Array]:
     factor, offset = normalization
     weights = constants[node.inputs[1]]
     bias = constants[node.inputs[2]] if len(node.inputs) > 2 else np.zeros(weights.shape[0])

@@ -26,9 +26,7 @@ def fold_bias(graph: Graph) -> Graph:
                     vector = vector + constants[producer.inputs[2]]
                 constants[name], tensors[name] = vector, Tensor(name, vector.shape)
                 origins = producer.origins + node.origins
-                nodes[index] = Node(
-                    producer.name, producer.op, (*producer.inputs[:2], name), node.outputs, origins
-                )
+                nodes[index] = Node(producer.name, producer.op, (*producer.inputs[:2], name), node.outputs, origins)
                 made_by[node.outputs[0]] = index
                 continue
         made_by.update({output: len(nodes) for output in node.outputs})

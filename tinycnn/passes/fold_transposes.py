@@ -45,11 +45,7 @@ def _without_dead(graph: Graph) -> Graph:
 
 def _fold_into_dense(graph: Graph, dense: Node) -> Graph:
     reshape = graph.producers.get(dense.inputs[0])
-    if (
-        reshape is None
-        or not isinstance(reshape.op, Reshape)
-        or graph.sole_consumer(dense.inputs[0]) is not dense
-    ):
+    if reshape is None or not isinstance(reshape.op, Reshape) or graph.sole_consumer(dense.inputs[0]) is not dense:
         return graph
     transpose = graph.producers.get(reshape.inputs[0])
     if transpose is None or not isinstance(transpose.op, Transpose):

@@ -76,9 +76,7 @@ class _Fusion:
         """QuantizeLinear that no operator absorbed: the graph's input, under its float name."""
         source = node.inputs[0]
         if source not in self.graph.inputs or source in self.real.values():
-            self.problems.append(
-                f"node {node.name!r} (QuantizeLinear) requantizes {source!r}, which is not supported"
-            )
+            self.problems.append(f"node {node.name!r} (QuantizeLinear) requantizes {source!r}, which is not supported")
             return
         self.int8[node.outputs[0]] = source
         self.tensors[source] = replace(
@@ -102,9 +100,7 @@ class _Fusion:
         if name is None:
             return
         if self.tensors[name].quantization != _signed(quantization, self.graph.tensors[source].dtype):
-            self.problems.append(
-                f"node {node.name!r} reads {source!r} with another scale than it was made with"
-            )
+            self.problems.append(f"node {node.name!r} reads {source!r} with another scale than it was made with")
         self.real[node.outputs[0]] = name
 
     def _constant(self, name: str, quantization: Quantization) -> str:
@@ -117,9 +113,7 @@ class _Fusion:
         self.constants[base] = value
         self.tensors[base] = Tensor(base, value.shape, value.dtype.name, quantization)  # type: ignore[arg-type]
         if value.dtype == np.int8 and quantization.zero_point != 0:
-            self.problems.append(
-                f"weights {name!r} have the zero point {quantization.zero_point}; only 0 is supported"
-            )
+            self.problems.append(f"weights {name!r} have the zero point {quantization.zero_point}; only 0 is supported")
         return base
 
     def _transposed_constant(self, node: Node) -> None:
@@ -139,17 +133,13 @@ class _Fusion:
     def _int8_operator(self, node: Node, op: Int8Operator) -> None:
         """An operator that stands on quantized tensors themselves, such as MaxPool."""
         source = self.int8[node.inputs[0]]
-        quantization = (
-            op.fixed_quantization if op.output_scale == "fixed" else self.tensors[source].quantization
-        )  # type: ignore[attr-defined]
+        quantization = op.fixed_quantization if op.output_scale == "fixed" else self.tensors[source].quantization  # type: ignore[attr-defined]
         self._emit(node, (source,), node.outputs[0], quantization, node.origins)
 
     def _float_operator(self, node: Node, op: Int8Operator) -> None:
         missing = [name for name in node.inputs if name not in self.real]
         if missing:
-            self.problems.append(
-                f"node {node.name!r} ({op.label}) is in float: {missing[0]!r} is not dequantized int8"
-            )
+            self.problems.append(f"node {node.name!r} ({op.label}) is in float: {missing[0]!r} is not dequantized int8")
             return
         inputs = tuple(self.real[name] for name in node.inputs)
         origins, last = node.origins, self.graph.sole_consumer(node.outputs[0])
@@ -159,9 +149,7 @@ class _Fusion:
             self.absorbed.add(last.outputs[0])
             last = self.graph.sole_consumer(last.outputs[0])
         if last is None or not isinstance(last.op, QuantizeLinear):
-            self.problems.append(
-                f"node {node.name!r} ({op.label}) is in float: no QuantizeLinear follows it alone"
-            )
+            self.problems.append(f"node {node.name!r} ({op.label}) is in float: no QuantizeLinear follows it alone")
             return
         quantization = _signed(last.op.quantization, last.op.dtype)
         if limits is not None and not _saturates(quantization, limits):
@@ -169,9 +157,7 @@ class _Fusion:
                 f"node {node.name!r}: {limits.label} behind it clips inside the range of the output's scale"
             )
         if op.output_scale == "input" and self.tensors[inputs[0]].quantization != quantization:
-            self.problems.append(
-                f"node {node.name!r} ({op.label}) has another scale at its output than at its input"
-            )
+            self.problems.append(f"node {node.name!r} ({op.label}) has another scale at its output than at its input")
         if op.output_scale == "fixed":
             self.problems.append(f"node {node.name!r} ({op.label}) is in float between quantizers")
         self.absorbed.add(last.outputs[0])

@@ -38,9 +38,7 @@ class _Conversion:
         for name in self.graph.inputs:
             readers = self.graph.consumers.get(name, ())
             spatial = any(hasattr(reader.op, "channels_last") for reader in readers)
-            if len(self.tensors[name].shape) > 2 and (
-                spatial if self.last else self.tensors[name].channels_last
-            ):
+            if len(self.tensors[name].shape) > 2 and (spatial if self.last else self.tensors[name].channels_last):
                 self._declare_converted(name)
         for node in self.graph.nodes:
             self._convert(node)

@@ -95,12 +95,7 @@ class _Quantizer:
     def _with_activation(self, node: Node, op: Int8Operator) -> Node:
         """`node` with the Clip that alone follows it, where saturation of its int8 output does the clipping."""
         follower = self.graph.sole_consumer(node.outputs[0])
-        if (
-            op.output_scale != "free"
-            or is_elementwise(op)
-            or follower is None
-            or not isinstance(follower.op, Clip)
-        ):
+        if op.output_scale != "free" or is_elementwise(op) or follower is None or not isinstance(follower.op, Clip):
             return node
         if not follower.op.low <= 0 <= follower.op.high:
             return node
@@ -136,9 +131,7 @@ class _Quantizer:
         scales = weight_scales(weights, bias, x.scale[0])
         integers = quantize_weights(weights, scales)
         flat = integers.reshape(integers.shape[0], -1)
-        nudged = fixedpoint.nudge_weight_scales(
-            flat, bias, x.scale[0], x.zero_point, scales, y.scale[0], y.zero_point
-        )
+        nudged = fixedpoint.nudge_weight_scales(flat, bias, x.scale[0], x.zero_point, scales, y.scale[0], y.zero_point)
         overflowing = fixedpoint.overflowing_channels(flat, x.zero_point, nudged.bias)
         if overflowing.size:
             raise QuantizationError(
@@ -148,9 +141,7 @@ class _Quantizer:
         if np.any(nudged.ulps):
             self.moved[node.name] = np.flatnonzero(nudged.ulps).tolist()
         names = tuple(
-            name
-            if name not in self.constants
-            else f"{node.name}.{name}"  # shared by layers with other scales
+            name if name not in self.constants else f"{node.name}.{name}"  # shared by layers with other scales
             for name in (node.inputs[1], node.inputs[2] if len(node.inputs) > 2 else f"{node.name}.bias")
         )
         per_channel = Quantization(tuple(nudged.w_scale.tolist()), 0, 0)

@@ -44,9 +44,7 @@ def calibrate(
             ranges[name] = Range(min(seen.low, low), max(seen.high, high))
     unbounded = [name for name, seen in ranges.items() if not np.isfinite([seen.low, seen.high]).all()]
     if unbounded:
-        raise DataError(
-            f"The model gives values that are not finite on the calibration data, in {unbounded[0]!r}."
-        )
+        raise DataError(f"The model gives values that are not finite on the calibration data, in {unbounded[0]!r}.")
     if method == "percentile":
         return _percentiles(program, samples, ranges, percentile, progress)
     return ranges
@@ -72,9 +70,7 @@ def _percentiles(
             limits = (ranges[name].low, ranges[name].high)
             histograms[name] += np.histogram(array, HISTOGRAM_BINS, limits)[0]
     return {
-        name: ranges[name]
-        if name in program.graph.inputs
-        else _cut(histograms[name], ranges[name], percentile)
+        name: ranges[name] if name in program.graph.inputs else _cut(histograms[name], ranges[name], percentile)
         for name in ranges
     }
 

@@ -37,6 +37,17 @@ class LayerProof:
 
 
 @dataclass(frozen=True, slots=True)
+class Occupant:
+    """What lies at some bytes of the arena during the steps [first_step, last_step)."""
+
+    name: str
+    offset_bytes: int
+    size_bytes: int
+    first_step: int
+    last_step: int
+
+
+@dataclass(frozen=True, slots=True)
 class Budget:
     """The memory budget of one network on one target; sizes in bytes.
 
@@ -67,13 +78,18 @@ class Budget:
     instructions_estimated: int
     milliseconds_estimated: float
     proofs: tuple[LayerProof, ...]
+    steps: tuple[str, ...]
+    arena: tuple[Occupant, ...]
 
 
 def budget(plan: Plan, target: Target, constants_bytes: int, code: Code | None, code_note: str) -> Budget:
     """Add up what `plan` needs on `target`.
 
-    `constants_bytes` are those of the generated C; `code` is None when no compiler for the target was found.
+    `code` is None when no compiler for the target was found; then `constants_bytes` are those of the arrays in the
+    generated C, without its small structs.
     """
+    if code is not None:
+        constants_bytes = code.constants_bytes
     code_bytes = code.code_bytes if code else 0
     stack_bytes = code.stack_bytes if code else 0
     ram_used = plan.arena_bytes + stack_bytes
@@ -111,6 +127,8 @@ def budget(plan: Plan, target: Target, constants_bytes: int, code: Code | None, 
         instructions_estimated=instructions,
         milliseconds_estimated=1e3 * instructions * target.estimate.cycles_per_instruction / target.clock_hz,
         proofs=proofs(graph),
+        steps=tuple(step.node.name for step in plan.steps),
+        arena=_occupants(plan),
     )
 
 
@@ -129,6 +147,18 @@ def proofs(graph: Graph) -> tuple[LayerProof, ...]:
     return tuple(found)
 
 
+def _occupants(plan: Plan) -> tuple[Occupant, ...]:
+    """Every place of the plan by offset; tensors that are the same bytes (views) are one."""
+    paddings = [step.padding for step in plan.steps if step.padding is not None]
+    found = {}
+    for place in [*plan.places.values(), *paddings]:
+        key = (place.offset_bytes, place.live)
+        found.setdefault(
+            key, Occupant(place.name, place.offset_bytes, place.size_bytes, place.live.first, place.live.last)
+        )
+    return tuple(sorted(found.values(), key=lambda occupant: (occupant.offset_bytes, occupant.first_step)))
+
+
 def estimated_instructions(graph: Graph, target: Target) -> int:
     """Instructions of one inference by the target's table of costs: an estimate, nothing is run."""
     costs, total = target.estimate, 0.0
@@ -137,9 +167,7 @@ def estimated_instructions(graph: Graph, target: Target) -> int:
         per_mac = costs.dense_instructions_per_mac
         if isinstance(node.op, Conv):
             depthwise = node.op.is_depthwise(graph.tensors[node.inputs[1]].shape)
-            per_mac = (
-                costs.depthwise_instructions_per_mac if depthwise else costs.convolution_instructions_per_mac
-            )
+            per_mac = costs.depthwise_instructions_per_mac if depthwise else costs.convolution_instructions_per_mac
         total += graph.macs(node) * per_mac
         if isinstance(node.op, Conv | Dense) or graph.macs(node) == 0:
             total += row_count(tensor.shape) * row_bytes(tensor.shape) * costs.instructions_per_output
