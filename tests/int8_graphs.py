@@ -4,7 +4,6 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from tinycnn import plan as planning
 from tinycnn.ir import Array, Graph, Node, Operator, Quantization, Tensor, verify
 from tinycnn.ops import (
     Add,
@@ -20,6 +19,7 @@ from tinycnn.ops import (
     row_bytes,
     row_count,
 )
+from tinycnn.plan import Place, Plan, Span, Step, check, is_view
 from tinycnn.plan.place import aligned
 
 
@@ -127,15 +127,15 @@ class GraphBuilder:
         return int(self.rng.choice([-128, 127, 0, *self.rng.integers(-128, 128, 5)]))
 
 
-def spacious_plan(graph: Graph) -> planning.Plan:
+def spacious_plan(graph: Graph) -> Plan:
     """Every tensor and padding row beside each other, for graphs so wide that to search a dense plan takes long."""
-    steps: list[planning.Step] = []
-    places: dict[str, planning.Place] = {}
+    steps: list[Step] = []
+    places: dict[str, Place] = {}
     end = 0
 
-    def place(name: str, rows: int, size: int) -> planning.Place:
+    def place(name: str, rows: int, size: int) -> Place:
         nonlocal end
-        made = planning.Place(name, end, rows, size, rows, planning.Span(0, len(graph.nodes)))
+        made = Place(name, end, rows, size, rows, Span(0, len(graph.nodes)))
         end = aligned(end + rows * size)
         return made
 
@@ -145,15 +145,15 @@ def spacious_plan(graph: Graph) -> planning.Plan:
     for node in graph.nodes:
         (output,), shape = node.outputs, graph.tensors[node.outputs[0]].shape
         rows, size = row_count(shape), row_bytes(shape)
-        if planning.is_view(node):
+        if is_view(node):
             offset = places[node.inputs[0]].offset_bytes
-            places[output] = planning.Place(output, offset, rows, size, rows, planning.Span(0, len(graph.nodes)))
+            places[output] = Place(output, offset, rows, size, rows, Span(0, len(graph.nodes)))
             continue
         places[output] = place(output, rows, size)
         padding = None
         if isinstance(getattr(node.op, "window", None), Window):
             padding = place(f"{node.name} padding", 1, row_bytes(graph.tensors[node.inputs[0]].shape))
-        steps.append(planning.Step(node, 0, rows, padding))
-    made = planning.Plan(graph, tuple(steps), places, end, end)
-    planning.check(made)
+        steps.append(Step(node, 0, rows, padding))
+    made = Plan(graph, tuple(steps), places, end, end)
+    check(made)
     return made

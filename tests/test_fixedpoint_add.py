@@ -1,4 +1,4 @@
-"""The addition of two int8 tensors: its orders of evaluation, the scale on which they agree, the integer form."""
+"""The addition of two int8 tensors: orders of evaluation, the scale on which they agree, the integer form."""
 
 import ctypes
 import ctypes.util
@@ -157,9 +157,7 @@ def test_a_wrong_form_does_not_equal_the_table():
     p = random_add(3)
     form = integer_add(*p)
     assert form is not None
-    wrong = IntegerAdd(
-        form.a_multiplier + form.a_multiplier // 500, form.b_multiplier, form.addend, form.shift
-    )
+    wrong = IntegerAdd(form.a_multiplier + form.a_multiplier // 500, form.b_multiplier, form.addend, form.shift)
     assert not np.array_equal(wrong.table(), add_table(*p))
 
 

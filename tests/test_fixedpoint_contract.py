@@ -23,7 +23,7 @@ int8 = st.integers(-128, 127)
 
 
 def exact_float32(value: Fraction) -> Fraction:
-    """Round to 24 significant bits, half to even, from the definition; no exponent is too small or too large."""
+    """Round to 24 significant bits, half to even, from the definition, with an unbounded exponent."""
     if value == 0:
         return value
     unit = Fraction(1)
@@ -34,15 +34,13 @@ def exact_float32(value: Fraction) -> Fraction:
     return round(value / unit) * unit  # Python rounds a Fraction half to even
 
 
-def exact_requantize(
-    accumulator: int, scale: float, zero_point: int, low: int = -128, high: int = 127
-) -> int:
+def exact_requantize(accumulator: int, scale: float, zero_point: int, low: int = -128, high: int = 127) -> int:
     scaled = exact_float32(exact_float32(Fraction(accumulator)) * Fraction(scale))
     return min(max(round(scaled) + zero_point, low), high)
 
 
 def cases(seed: int, count: int) -> tuple[np.ndarray, np.ndarray]:
-    """Accumulators of every magnitude with scales that bring many of them near the int8 range and near ties."""
+    """Accumulators of every magnitude, with scales that bring many near the int8 range and near ties."""
     rng = np.random.default_rng(seed)
     accumulators = rng.integers(-(2**31), 2**31, count) >> rng.integers(0, 31, count)
     targets = rng.integers(-520, 521, count) / 2 + rng.choice([0, 0, 1e-7, -1e-7, 0.25], count)

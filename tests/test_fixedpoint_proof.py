@@ -1,4 +1,4 @@
-"""Reach, thresholds, integer forms and nudging: every accumulator of small reaches, all thresholds of large ones."""
+"""Reach, thresholds, integer forms, nudging: on all accumulators of small reaches, at all steps of large."""
 
 import itertools
 import time
@@ -36,7 +36,7 @@ seeds = st.integers(0, 2**32 - 1)
 
 
 def random_channels(seed: int, reach_bits: float, count: int = 60) -> tuple[NDArray[np.float32], Reach, int]:
-    """Scales that spread the reach, about 2**reach_bits on each side, over one to eight times the int8 range."""
+    """Scales that spread a reach of about +-2**reach_bits over one to eight times the int8 range."""
     rng = np.random.default_rng(seed)
     scale = (128 / 2.0**reach_bits * 2.0 ** rng.uniform(-0.5, 3, count)).astype(np.float32)
     ends = np.rint(2.0**reach_bits * rng.uniform(0.5, 1, (2, count))).astype(np.int64)
@@ -115,7 +115,8 @@ def test_steps_of_large_reaches_lie_between_two_outputs(seed, bits):
     steps = steps_of(scale, zero_point, reach)
     outputs = steps.levels + zero_point
     inside, before = steps.first <= reach.high, steps.first > reach.low
-    assert inside.any() and before.any()
+    assert inside.any()
+    assert before.any()
     assert (requantize(steps.first, scale, zero_point) >= outputs)[inside].all()
     assert (requantize(steps.first - 1, scale, zero_point) < outputs)[before].all()
 
@@ -150,7 +151,7 @@ def test_proved_forms_of_large_reaches(seed, bits):
 
 def test_each_way_occurs_and_the_unproved_are_really_different():
     """A channel is left to float only if no multiplier and addend near the scale do; try many on some."""
-    scale, reach, zero_point = random_channels(1, 18)
+    scale, reach, _ = random_channels(1, 18)
     proof = prove(scale, -128, reach)
     assert set(proof.ways) == {"plain", "fitted", "float"}
     assert sum(proof.counts().values()) == 60
@@ -207,7 +208,8 @@ def test_tiny_large_and_zero_scales():
     reach = Reach(np.full(8, -1_000), np.full(8, 1_000))
     proof = prove(scale, 4, reach)
     assert proof.is_integer.all()
-    assert (proof.form.shift >= 1).all() and (proof.form.shift <= 50).all()
+    assert proof.form.shift.min() >= 1
+    assert proof.form.shift.max() <= 50
     assert_equal_everywhere(proof, 4)
 
 
@@ -217,9 +219,7 @@ def test_largest_reach_stays_inside_int64():
     scale = (2.0 ** np.random.default_rng(4).uniform(-30, 1, 40)).astype(np.float32)
     proof = prove(scale, -128, limit)
     for channel in np.flatnonzero(proof.is_integer):
-        form = [
-            int(values[channel]) for values in (proof.form.multiplier, proof.form.addend, proof.form.shift)
-        ]
+        form = [int(values[channel]) for values in (proof.form.multiplier, proof.form.addend, proof.form.shift)]
         for accumulator in (-(2**31), 2**31 - 1, 0, 1, -1, 12_345, 2**30):
             value = (accumulator * form[0] + form[1] >> form[2]) - 128
             expected = requantize(np.array([accumulator]), scale[channel : channel + 1], -128)[0]
@@ -227,7 +227,7 @@ def test_largest_reach_stays_inside_int64():
 
 
 def test_exact_ties_have_no_integer_form():
-    """A quarter, rounded half to even, is no line: one threshold in two is a tie that belongs to the value below."""
+    """A quarter, rounded half to even, is no line: every other threshold is a tie that belongs below."""
     proof = prove(np.array([0.25], np.float32), 0, Reach(np.array([-1020]), np.array([1020])))
     assert proof.ways.tolist() == ["float"]
 
@@ -323,7 +323,7 @@ def test_moved_goes_to_the_neighbouring_floats():
 
 @pytest.mark.parametrize("seed", range(3))
 def test_means_get_an_integer_form(seed):
-    """With equal scales a mean of 4 is full of ties; a move of an ulp or two ends them, also for several counts."""
+    """With equal scales a mean of 4 is full of ties; a few ulps end them, also for several counts at once."""
     rng = np.random.default_rng(seed)
     x_scale = np.float32(rng.uniform(0.01, 0.1))
     x_zero_point, y_zero_point = (int(value) for value in rng.integers(-128, 128, 2))

@@ -18,14 +18,12 @@ from tinycnn.ir import Array, Shape
 
 MAX_DATA_BYTES = 4 * 2**30
 """Larger arrays are refused before they are allocated."""
-_DAMAGED = (
-    *(ValueError, TypeError, SyntaxError, RuntimeError, MemoryError, tokenize.TokenError),  # numpy, on a bad header
-    *(EOFError, OSError, zipfile.BadZipFile, zlib.error),
-)
 IDX_DTYPES: dict[int, npt.DTypeLike] = {8: "u1", 9: "i1", 11: ">i2", 12: ">i4", 13: ">f4", 14: ">f8"}
 """The element types of idx files by the third byte of the file (LeCun, "The MNIST database", file format)."""
 
-
+_NUMPY_ERRORS = (ValueError, TypeError, SyntaxError, RuntimeError, MemoryError, tokenize.TokenError)
+"""What NumPy raises on a damaged header."""
+_FILE_ERRORS = (OSError, EOFError, zipfile.BadZipFile, zlib.error)
 _Stream = IO[bytes] | BufferedIOBase
 
 
@@ -44,9 +42,9 @@ def load_array(source: str | Path) -> Array:
             return _from_npz(file, member)
         if file.suffix == ".npy":
             with file.open("rb") as stream:
-                return _from_npy(stream, file.stat().st_size, str(file))
+                return _from_npy(stream, str(file))
         return _from_idx(file)
-    except _DAMAGED as error:
+    except (*_NUMPY_ERRORS, *_FILE_ERRORS) as error:
         raise DataError(f"{file} cannot be read as data: {str(error).rstrip('.') or type(error).__name__}.") from None
 
 
@@ -57,13 +55,11 @@ def _from_npz(file: Path, member: str) -> Array:
             raise DataError(f"{file} holds no array.")
         if member and member not in names:
             raise DataError(f"{file} has no array {member!r}; it has {', '.join(names)}.")
-        info = archive.getinfo(f"{member or names[0]}.npy")
-        with archive.open(info) as stream:
-            return _from_npy(stream, info.file_size, str(file))
+        with archive.open(f"{member or names[0]}.npy") as stream:
+            return _from_npy(stream, str(file))
 
 
-def _from_npy(stream: _Stream, content_bytes: int, source: str) -> Array:
-    """The array in a .npy stream that holds `content_bytes`, which bounds what its header may ask for."""
+def _from_npy(stream: _Stream, source: str) -> Array:
     version = np.lib.format.read_magic(stream)
     if version == (1, 0):
         shape, by_column, dtype = np.lib.format.read_array_header_1_0(stream)
@@ -71,11 +67,8 @@ def _from_npy(stream: _Stream, content_bytes: int, source: str) -> Array:
         shape, by_column, dtype = np.lib.format.read_array_header_2_0(stream)
     if dtype.hasobject:
         raise DataError(f"{source} holds Python objects, not numbers.")
-    size_bytes = _bounded_size(shape, dtype, source)
-    if size_bytes > content_bytes:
-        raise DataError(f"{source} was cut short: its header asks for {size_bytes:,} bytes of {content_bytes:,}.")
-    array = np.frombuffer(_read_exactly(stream, size_bytes, source), dtype)
-    return array.reshape(shape, order="F" if by_column else "C")
+    content = _read_exactly(stream, _bounded_size(shape, dtype, source), source)
+    return np.frombuffer(content, dtype).reshape(shape, order="F" if by_column else "C")
 
 
 def _from_idx(file: Path) -> Array:

@@ -10,8 +10,8 @@ from tinycnn import engine
 from tinycnn.errors import TargetError
 from tinycnn.ir import Array, Graph
 from tinycnn.onnx_io import FORMATS, Format, export
-from tinycnn.onnx_io.writer import SUFFIX
 from tinycnn.passes import EXPORT_PASSES, run_passes
+from tinycnn.passes.fuse_qdq import SUFFIX
 from tinycnn.plan import is_view, plan
 from tinycnn.runners import run_emulated, run_on_host
 from tinycnn.runners import onnxruntime as ort

@@ -2,7 +2,8 @@
 
 Every identifier that comes from a model is a base of small letters, digits and underscores, beginning with a letter,
 and one of our endings, such as `conv1_weights` or `conv1_row`. No keyword and no name of the C library has such an
-ending, and no ending is the end of another, so it is enough that the bases differ.
+ending, and no ending is the end of another, so it is enough that the bases differ. What the network's header declares
+begins with the network's name, and what our kernels define with tcn_; no base begins like that.
 """
 
 import re
@@ -12,6 +13,8 @@ from tinycnn.errors import OutputError
 
 LONGEST_NAME = 40
 """Characters of a network's name, and of a base but for a number; C99 promises 63 for the whole identifier."""
+
+KERNEL_PREFIX = "tcn_"
 
 FORBIDDEN_NAMES = frozenset(
     """
@@ -26,29 +29,32 @@ FORBIDDEN_NAMES = frozenset(
 
 def check_name(name: str) -> None:
     """OutputError when `name` cannot be what the files and identifiers of a network begin with."""
-    if not re.fullmatch("[a-z][a-z0-9_]*", name) or name.startswith("tcn_") or len(name) > LONGEST_NAME:
+    if not re.fullmatch("[a-z][a-z0-9_]*", name) or name.startswith(KERNEL_PREFIX) or len(name) > LONGEST_NAME:
         raise OutputError(
             f"The name {name!r} cannot begin C file names and functions; take 1 to {LONGEST_NAME} small letters, digits"
             " and underscores, beginning with a letter but not with 'tcn_', such as 'lenet5'."
         )
     if name in FORBIDDEN_NAMES:
         raise OutputError(
-            f"A file called {name}.h would be taken for another; take a name such as '{name}_net'."
+            f"A file called {name}.h would be taken for another; take a name such as 'net_{name}'."
         )
 
 
 def name_from(text: str) -> str:
     """A name that `check_name` takes and that resembles `text`, such as a model's."""
-    base = _base(text)
-    return f"{base}_net" if base in FORBIDDEN_NAMES else base
+    base = _base(text, KERNEL_PREFIX)
+    return f"net_{base}" if base in FORBIDDEN_NAMES else base
 
 
-def unique_bases(texts: Sequence[str]) -> tuple[str, ...]:
-    """For each text, which may be any string, the base of an identifier that resembles it; all bases differ."""
+def unique_bases(texts: Sequence[str], network: str) -> tuple[str, ...]:
+    """For each text, which may be any string, the base of an identifier that resembles it; all bases differ.
+
+    `network` is the name of the network, with which no base begins.
+    """
     taken: set[str] = set()
     bases = []
     for text in texts:
-        wanted = _base(text)
+        wanted = _base(text, KERNEL_PREFIX, f"{network}_")
         base, number = wanted, 2
         while base in taken:
             base, number = f"{wanted}_{number}", number + 1
@@ -57,6 +63,8 @@ def unique_bases(texts: Sequence[str]) -> tuple[str, ...]:
     return tuple(bases)
 
 
-def _base(text: str) -> str:
+def _base(text: str, *avoided: str) -> str:
     words = re.sub("[^a-z0-9]+", "_", text.lower())[-LONGEST_NAME:].strip("_")
-    return words if re.match("(?!tcn_)[a-z]", words) else f"n_{words}"[:LONGEST_NAME].rstrip("_")
+    if re.match("[a-z]", words) and not words.startswith(avoided):
+        return words
+    return f"n_{words}"[:LONGEST_NAME].rstrip("_")

@@ -186,11 +186,11 @@ def lower_elementwise(op: ElementwiseOperator, call: Call) -> Lowered:
 
 
 def lower_add(op: Add, call: Call) -> Lowered:
-    """The first of three exact forms that there is for these scales; each is checked on all pairs of inputs."""
+    """Multipliers and a shift where they are exact for all pairs of inputs, as for nearly all scales, else steps."""
     a, b, y = call.quantization(0), call.quantization(1), call.output_quantization
     row: Fields = {"bytes": row_bytes(call.output.shape)}
     form = integer_add(a.scales[0], a.zero_point, b.scales[0], b.zero_point, y.scales[0], y.zero_point)
-    if form is None:
+    if form is None or not form.fits_int32:
         return Lowered("add_steps", ({**row, **step_fields(call)},), "rows")
     fields = {
         "a_multiplier": form.a_multiplier,
@@ -198,7 +198,7 @@ def lower_add(op: Add, call: Call) -> Lowered:
         "addend": form.addend,
         "shift": form.shift,
     }
-    return Lowered("add" if form.fits_int32 else "add_wide", ({**row, **fields},), "rows")
+    return Lowered("add", ({**row, **fields},), "rows")
 
 
 LOWERINGS: Mapping[type, Callable[[Any, Call], Lowered]] = {

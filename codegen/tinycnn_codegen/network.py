@@ -24,7 +24,7 @@ def generate(plan: Plan, name: str, *, target_name: str, selftest: Selftest | No
     has no kernel, DataError when the self-test does not fit the network.
     """
     check_name(name)
-    source, inputs, outputs = make_source(plan), input_ports(plan, name), output_ports(plan, name)
+    source, inputs, outputs = make_source(plan, name), input_ports(plan, name), output_ports(plan, name)
     common = {"marker": MARKER, "name": name, "NAME": name.upper()}
     summary = comment(
         f"{name}: the network {plan.graph.name} in int8, planned for {target_name}.",

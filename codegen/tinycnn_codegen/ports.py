@@ -43,7 +43,7 @@ def output_ports(plan: Plan, name: str) -> tuple[Port, ...]:
 
 
 def _ports(plan: Plan, name: str, kind: str, tensors: Sequence[str], usage: str) -> tuple[Port, ...]:
-    bases = unique_bases(tensors)
+    bases = unique_bases(tensors, name)
     labels = [kind] if len(tensors) == 1 else [f"{kind}_{base}" for base in bases]
     return tuple(
         _port(plan, name, label, plan.graph.tensors[tensor], usage)

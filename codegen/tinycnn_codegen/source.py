@@ -42,8 +42,8 @@ class Source:
         return sum(array.size_bytes for layer in self.layers for array in layer.lowered.arrays)
 
 
-def make_source(plan: Plan) -> Source:
-    """Lower every node once, in the order of its first step."""
+def make_source(plan: Plan, name: str) -> Source:
+    """Lower every node once, in the order of its first step; `name` is the network's."""
     first_steps: dict[str, tuple[int, Step]] = {}
     for number, step in enumerate(plan.steps):
         _, first = first_steps.setdefault(step.node.name, (number, step))
@@ -52,8 +52,8 @@ def make_source(plan: Plan) -> Source:
     made = [step.node.outputs[0] for _, step in first_steps.values()]
     nodes = [step.node for _, step in first_steps.values()]
     used = list(dict.fromkeys(name for node in nodes for name in (*plan.graph.activations(node), *node.outputs)))
-    tensors = dict(zip(used, unique_bases(used), strict=True))
-    bases = dict(zip(first_steps, unique_bases(list(first_steps)), strict=True))
+    tensors = dict(zip(used, unique_bases(used, name), strict=True))
+    bases = dict(zip(first_steps, unique_bases(list(first_steps), name), strict=True))
     layers = {
         name: make_layer(plan, step, number, tap, bases[name], tensors)
         for tap, (name, (number, step)) in enumerate(first_steps.items())

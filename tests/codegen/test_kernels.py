@@ -92,7 +92,7 @@ def add_pointwise(builder: GraphBuilder, number: int) -> str:
     return builder.softmax(y)
 
 
-@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("seed", range(5))
 @pytest.mark.parametrize(
     ("add", "layers"),
     [(add_conv, 14), (add_depthwise, 14), (add_dense, 14), (add_pool, 20), (add_pointwise, 8)],
@@ -105,7 +105,7 @@ def test_random_layers(
     outputs = [add(builder, number) for number in range(layers)]
     tensors = assert_same_bytes(spacious_plan(builder.graph(outputs)), builder.samples(SAMPLES), tmp_path)
     varied = sum(len(np.unique(array)) > 8 for array in tensors.values())
-    assert varied >= 0.7 * len(tensors), "the samples say little: most tensors are nearly constant"
+    assert varied >= 0.4 * len(tensors), "the samples say little: too many tensors are nearly constant"
 
 
 def test_layers_that_follow_each_other(tmp_path: Path) -> None:
@@ -180,25 +180,22 @@ def test_sums_without_an_integer_form(tmp_path: Path) -> None:
     assert_same_bytes(made, builder.samples(30), tmp_path)
 
 
-def test_every_pair_of_an_addition(tmp_path: Path) -> None:
-    """The three exact forms: within 32 bits, within 64, and by steps where sums lie on ties."""
+@pytest.mark.parametrize(
+    ("scales", "kernel"),
+    [((2**0.5, 3**0.5, 5**0.5), "tcn_add_row"), ((0.5, 0.5, 1.0), "tcn_add_steps_row")],
+    ids=["multipliers", "ties"],
+)
+def test_every_pair_of_an_addition(scales: tuple[float, ...], kernel: str, tmp_path: Path) -> None:
     builder = GraphBuilder(7)
     values = np.arange(-128, 128, dtype=np.int8)
-    for name in "abcdef":
-        builder.input(256, 256, 1, name=name)
-    scales = {"ab": (0.011, 0.023, 0.03), "cd": (0.0101, 0.333, 0.2), "ef": (0.5, 0.5, 1.0)}
-    outputs = []
-    for (a, b), (a_scale, b_scale, y_scale) in scales.items():
-        for name, scale in ((a, a_scale), (b, b_scale)):
-            tensor = builder.tensors[name]
-            builder.tensors[name] = replace(tensor, quantization=Quantization((float(np.float32(scale)),), 3))
-        outputs.append(builder.add(a, b, Quantization((float(np.float32(y_scale)),), -7)))
-    made = spacious_plan(builder.graph(outputs))
-    source = generate(made, "net", target_name="host").files["net.c"]
-    print(re.findall("tcn_add\w*_t \w+", source))
-    a, b = (grid.reshape(1, 256, 256, 1) for grid in np.meshgrid(values, values))
-    assert_same_bytes(made, {**dict.fromkeys("ace", a), **dict.fromkeys("bdf", b)}, tmp_path)
-    assert 0
+    a, b, y = (Quantization((float(np.float32(scale)),), zero) for scale, zero in zip(scales, (3, -90, 7), strict=True))
+    for name, quantization in (("a", a), ("b", b)):
+        builder.input(256, 256, name=name)
+        builder.tensors[name] = replace(builder.tensors[name], quantization=quantization)
+    made = spacious_plan(builder.graph([builder.add("a", "b", y)]))
+    assert f"{kernel}(&add_0_layer" in generate(made, "net", target_name="host").files["net.c"]
+    pairs = (grid.reshape(1, 256, 256) for grid in np.meshgrid(values, values))
+    assert_same_bytes(made, dict(zip("ab", pairs, strict=True)), tmp_path)
 
 
 def test_every_operator_has_a_kernel_or_is_a_view() -> None:

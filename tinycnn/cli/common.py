@@ -4,15 +4,18 @@ import dataclasses
 import json
 import re
 import sys
-from collections.abc import Callable, Iterable, Sequence
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import click
 import numpy as np
 from rich import box
 from rich.console import Console
-from rich.progress import track
+from rich.progress import Progress
 from rich.table import Table
 
 from tinycnn import __version__, engine
@@ -24,9 +27,10 @@ from tinycnn.onnx_io import load
 JSON_START = '{\n  "tinycnn":'
 HTML_START = "<!doctype html>\n<!-- tinycnn -->\n"
 """How the files that we write begin, by which we know what may be replaced."""
+SLOW_SECONDS = 2.0
+"""Work that takes longer shows on a terminal that it goes on."""
 
 console = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else 120)
-F = TypeVar("F", bound=Callable[..., Any])
 
 model_argument = click.argument("model", metavar="MODEL")
 inputs_option = click.option("--inputs", required=True, metavar="DATA", help="Samples: .npy, .npz[:name] or idx.")
@@ -53,7 +57,7 @@ def parse_shapes(texts: Sequence[str]) -> dict[str, Shape]:
     return shapes
 
 
-class Bytes(click.ParamType):
+class Bytes(click.ParamType[int]):
     """A size in bytes, with the suffixes K (1,024) and M (1,048,576)."""
 
     name = "bytes"
@@ -89,23 +93,33 @@ def load_samples(graph: Graph, source: str, limit: int | None = None) -> Array:
 
 
 def progress_bar(label: str) -> Callable[[Iterable[Array], int], Iterable[Array]]:
-    """A bar that shows on a terminal once two seconds have gone by."""
+    """What wraps chunks of work in a bar, shown on a terminal once two seconds have gone by."""
 
-    def wrap(chunks: Iterable[Array], count: int) -> Iterable[Array]:
-        return _SlowTrack(chunks, count, label)
+    def wrap(chunks: Iterable[Array], count: int) -> Iterator[Array]:
+        start = time.monotonic()
+        with Progress(console=Console(stderr=True), transient=True, auto_refresh=False) as bar:
+            task = bar.add_task(label, total=count, visible=False)
+            for chunk in chunks:
+                yield chunk
+                late = sys.stderr.isatty() and time.monotonic() - start > SLOW_SECONDS
+                bar.update(task, advance=1, visible=late, refresh=late)
 
     return wrap
 
 
-class _SlowTrack:
-    def __init__(self, chunks: Iterable[Array], count: int, label: str) -> None:
-        self.chunks, self.count, self.label = chunks, count, label
-
-    def __iter__(self) -> Any:
-        if not sys.stderr.isatty():
-            yield from self.chunks
-            return
-        yield from track(self.chunks, self.label, total=self.count, transient=True, console=Console(stderr=True))
+@contextmanager
+def working(label: str) -> Iterator[None]:
+    """A spinner for work of unknown length, shown on a terminal once two seconds have gone by."""
+    spinner = Console(stderr=True).status(label)
+    timer = threading.Timer(SLOW_SECONDS, spinner.start)
+    timer.daemon = True
+    if sys.stderr.isatty():
+        timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+        spinner.stop()
 
 
 def show_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:

@@ -20,6 +20,7 @@ from tinycnn.cli.common import (
     quiet_if_stdout,
     shape_option,
     show_table,
+    working,
     write_json,
     write_text,
 )
@@ -75,7 +76,8 @@ def report(
     quiet_if_stdout(json_path)
     target = _target(target_name, ram, flash)
     graph = load_model(model, input_shapes)
-    found = measure.report(graph, target)
+    with working("Measuring"):
+        found = measure.report(graph, target)
     console.print(budget_text(found, target, is_float=not graph.is_quantized), markup=False)
     if html_path:
         write_text(html_path, budget_html(found, target), HTML_START)
@@ -183,7 +185,8 @@ def verify(
     quiet_if_stdout(json_path)
     graph = load_quantized(model, input_shapes)
     samples = load_samples(graph, inputs, limit)
-    results = verify_graph(graph, samples, tuple(runners.split(",")))
+    with working("Comparing"):
+        results = verify_graph(graph, samples, tuple(runners.split(",")))
     show_comparisons(f"{graph.name}: mismatches against the engine on {len(samples)} samples", results)
     mismatches = sum(result.mismatches for result in results)
     write_json(
@@ -229,7 +232,9 @@ def bench(model: str, target_name: str, inputs: str, input_shapes: tuple[str, ..
     quiet_if_stdout(json_path)
     target = load_target(target_name)
     graph = load_quantized(model, input_shapes)
-    found = measure.bench(graph, load_samples(graph, inputs, 1), target)
+    samples = load_samples(graph, inputs, 1)
+    with working("Counting"):
+        found = measure.bench(graph, samples, target)
     show_table(
         f"{found.model} on {target.title}",
         ("layer", "instructions", "MACs", "per MAC"),
@@ -243,7 +248,8 @@ def bench(model: str, target_name: str, inputs: str, input_shapes: tuple[str, ..
     )
     console.print(
         f"about {found.milliseconds_estimated:.1f} ms at {target.clock_hz / 1e6:g} MHz"
-        f" ({found.cycles_estimated:,} cycles, estimated)\narena {found.arena_bytes:,} B, stack {found.stack_bytes:,} B,"
+        f" ({found.cycles_estimated:,} cycles, estimated)\n"
+        f"arena {found.arena_bytes:,} B, stack {found.stack_bytes:,} B,"
         f" code {found.flash_code_bytes:,} B, constants {found.flash_constants_bytes:,} B\nby {found.compiler}"
     )
     write_json(json_path, found)

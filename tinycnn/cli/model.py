@@ -17,13 +17,15 @@ from tinycnn.cli.common import (
     quiet_if_stdout,
     shape_option,
     show_table,
+    working,
     write_json,
 )
 from tinycnn.data import as_labels, load_array
 from tinycnn.errors import DataError, OutputError
 from tinycnn.evaluate import evaluate as evaluate_model
-from tinycnn.onnx_io import FORMATS, save
-from tinycnn.quantize import METHODS
+from tinycnn.fixedpoint import WAYS
+from tinycnn.onnx_io import FORMATS, Format, save
+from tinycnn.quantize import METHODS, Method
 from tinycnn.quantize import quantize as quantize_graph
 from tinycnn.report.budget import proofs
 from tinycnn.report.summary import summarize
@@ -88,8 +90,8 @@ def quantize(
     model: str,
     calibration: str,
     output: str,
-    format_name: str,
-    method: str,
+    format_name: Format,
+    method: Method,
     percentile: float,
     limit: int,
     input_shapes: tuple[str, ...],
@@ -102,21 +104,14 @@ def quantize(
         raise OutputError(f"{output} is the float model itself; write the quantized one to another file.")
     samples = load_samples(graph, calibration, limit)
     quantized = quantize_graph(
-        graph,
-        samples,
-        method=method,
-        percentile=percentile,
-        progress=progress_bar("Calibrating"),  # type: ignore[arg-type]
+        graph, samples, method=method, percentile=percentile, progress=progress_bar("Calibrating")
     )
-    save(quantized, output, format_name)  # type: ignore[arg-type]
+    save(quantized, output, format_name)
     found = proofs(quantized)
     show_table(
         f"{output}: {graph.name} as int8 ({format_name}), calibrated on {len(samples)} samples",
-        ("layer", "channels", "plain", "fitted", "nudged", "float"),
-        [
-            (p.name, sum(p.ways.values()), *(p.ways[way] for way in ("plain", "fitted", "nudged", "float")))
-            for p in found
-        ],
+        ("layer", "channels", *WAYS),
+        [(p.name, sum(p.ways.values()), *(p.ways[way] for way in WAYS)) for p in found],
     )
     console.print("How the integer rescaling of each channel is proved equal to onnxruntime's; float needs no proof.")
     write_json(json_path, {"output": output, "format": format_name, "samples": len(samples), "proofs": list(found)})
@@ -144,7 +139,9 @@ def evaluate(
     graph = load_model(model, input_shapes)
     samples = load_samples(graph, inputs)
     wanted = as_labels(load_array(labels), len(samples), labels)
-    result = evaluate_model(graph, samples, wanted, load_model(against, input_shapes) if against else None)
+    floats = load_model(against, input_shapes) if against else None
+    with working("Evaluating"):
+        result = evaluate_model(graph, samples, wanted, floats)
     console.print(f"{result.model}: {100 * result.accuracy:.2f} % of {result.samples:,} samples right")
     if result.accuracy_float is not None:
         drop = 100 * (result.accuracy_float - result.accuracy)
@@ -171,7 +168,8 @@ def run(model: str, inputs: str, output: str, input_shapes: tuple[str, ...], jso
     if len(graph.outputs) != 1:
         raise DataError(f"{model} has {len(graph.outputs)} outputs; only one can be written.")
     name = graph.outputs[0]
-    values = engine.run(graph, engine.to_stored(graph.tensors[graph.inputs[0]], samples))[name]
+    with working("Running"):
+        values = engine.run(graph, engine.to_stored(graph.tensors[graph.inputs[0]], samples))[name]
     real = engine.to_real(graph.tensors[name], values)
     try:
         with Path(output).open("xb") as file:

@@ -110,9 +110,7 @@ def multiplier_interval(
     return least.max(axis=0, initial=0), greatest.min(axis=0, initial=MULTIPLIER_LIMIT - 1)
 
 
-def fit_multiplier_and_addend(
-    scale: NDArray[np.float32], shift: NDArray[np.int64], steps: Steps
-) -> IntegerRescale:
+def fit_multiplier_and_addend(scale: NDArray[np.float32], shift: NDArray[np.int64], steps: Steps) -> IntegerRescale:
     """Return a multiplier that leaves right addends, if one does, and the addend nearest to half.
 
     The width of the interval of right addends is the least of many straight lines in the multiplier, so it is

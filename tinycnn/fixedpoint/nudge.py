@@ -59,18 +59,12 @@ def nudge_weight_scales(
     real_bias = np.asarray(bias, np.float64)
     taps = reachable(weights, x_zero_point, np.zeros(len(weights), np.int64))
 
-    def rescale_by(
-        scales: NDArray[np.float32], channels: NDArray[np.intp]
-    ) -> tuple[NDArray[np.float32], Reach]:
+    def rescale_by(scales: NDArray[np.float32], channels: NDArray[np.intp]) -> tuple[NDArray[np.float32], Reach]:
         moved_bias = quantize_bias(real_bias[channels], x_scale, scales)
         return rescale(x_scale, scales, y_scale), taps.take(channels).shifted(moved_bias)
 
-    nudged = nudge_scales(
-        w_scale, rescale_by, y_zero_point, low, high, maximum_ulps=maximum_ulps, shift=shift
-    )
-    return NudgedWeights(
-        nudged.scales, quantize_bias(real_bias, x_scale, nudged.scales), nudged.ulps, nudged.proof
-    )
+    nudged = nudge_scales(w_scale, rescale_by, y_zero_point, low, high, maximum_ulps=maximum_ulps, shift=shift)
+    return NudgedWeights(nudged.scales, quantize_bias(real_bias, x_scale, nudged.scales), nudged.ulps, nudged.proof)
 
 
 def nudge_scales(

@@ -49,9 +49,7 @@ def pool_reach(counts: NDArray[np.integer], x_zero_point: int) -> Reach:
     return Reach(wide * (INT8_LOW - x_zero_point), wide * (INT8_HIGH - x_zero_point))
 
 
-def accumulator_bounds(
-    weights: NDArray[np.integer], x_zero_point: int, bias: NDArray[np.integer]
-) -> NDArray[np.int64]:
+def accumulator_bounds(weights: NDArray[np.integer], x_zero_point: int, bias: NDArray[np.integer]) -> NDArray[np.int64]:
     """Return a bound [C] on every partial sum of an accumulator, in any order of its terms.
 
     It holds whether the zero point is subtracted from each input or folded into the bias beforehand, so a

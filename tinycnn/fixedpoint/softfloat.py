@@ -42,9 +42,7 @@ def requantize_by_integers(
 
     # |scaled| = rounded * 2**-fraction_bits with rounded in [2**23, 2**24].
     fraction_bits = lead - 8 - exponent - 16 - drop
-    nothing = (
-        (wide == 0) | (bits < 0x800000) | (fraction_bits > 25)
-    )  # below 1/2, or a tie at 1/2 that rounds to 0
+    nothing = (wide == 0) | (bits < 0x800000) | (fraction_bits > 25)  # below 1/2, or a tie at 1/2 that rounds to 0
     everything = fraction_bits < 15  # 512 and more
     magnitude = _round_half_even(rounded, np.clip(fraction_bits, 15, 25))
     magnitude = np.where(nothing, 0, np.where(everything, 1 << 9, magnitude))

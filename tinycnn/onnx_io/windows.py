@@ -1,30 +1,37 @@
 """The window of a convolution or pool from ONNX attributes."""
 
 from tinycnn.ir import Shape
-from tinycnn.onnx_io.node import OnnxNode, Refusal
+from tinycnn.onnx_io.node import OnnxNode, RefusalError
 from tinycnn.ops import Window
+
+MAX_WINDOW = 2**15
+"""Kernels, strides, dilations and pads are smaller, so that no size that follows from them is absurd."""
 
 
 def window_of(node: OnnxNode, sizes: Shape, kernel: Shape | None = None) -> Window:
     """Kernel, strides, dilations and pads of a node over input axes of `sizes`, auto_pad resolved."""
-    kernel = node.integers("kernel_shape") or kernel
-    if not kernel or len(kernel) != len(sizes):
-        raise Refusal(f"its kernel {list(kernel or ())} does not fit {len(sizes)} spatial axes")
-    ones = (1,) * len(kernel)
-    strides = node.integers("strides") or ones
-    dilations = node.integers("dilations") or ones
-    pads = node.integers("pads") or (0,) * (2 * len(kernel))
+    kernel = node.integers("kernel_shape") or kernel or ()
+    rank = len(sizes)
+    strides = node.integers("strides") or (1,) * rank
+    dilations = node.integers("dilations") or (1,) * rank
+    pads = node.integers("pads") or (0,) * (2 * rank)
+    if not len(kernel) == len(strides) == len(dilations) == rank or len(pads) != 2 * rank:
+        raise RefusalError(
+            f"its kernel {list(kernel)}, strides {list(strides)}, dilations {list(dilations)} and pads {list(pads)}"
+            f" do not fit {rank} spatial axes"
+        )
     if min(*kernel, *strides, *dilations) < 1 or min(pads) < 0:
-        raise Refusal("kernel, strides and dilations must be at least 1 and pads at least 0")
-    mode = node.attributes.get("auto_pad", b"NOTSET")
-    mode = mode.decode() if isinstance(mode, bytes) else mode
+        raise RefusalError("kernel, strides and dilations must be at least 1 and pads at least 0")
+    if max(*kernel, *strides, *dilations, *pads) >= MAX_WINDOW:
+        raise RefusalError(f"kernel, strides, dilations and pads must be less than {MAX_WINDOW:,}")
+    mode = node.text("auto_pad", "NOTSET")
     if mode in ("SAME_UPPER", "SAME_LOWER"):
         pads = _same_pads(sizes, kernel, strides, dilations, upper=mode == "SAME_UPPER")
-    elif mode not in ("NOTSET", "VALID"):
-        raise Refusal(f"auto_pad {mode!r} is unknown")
     elif mode == "VALID":
         pads = (0,) * len(pads)
-    return Window(kernel, strides, dilations, pads, bool(node.attributes.get("ceil_mode", 0)))
+    elif mode != "NOTSET":
+        raise RefusalError(f"auto_pad {mode!r} is unknown")
+    return Window(kernel, strides, dilations, pads, bool(node.integer("ceil_mode", 0)))
 
 
 def _same_pads(sizes: Shape, kernel: Shape, strides: Shape, dilations: Shape, *, upper: bool) -> Shape:

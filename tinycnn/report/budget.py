@@ -8,7 +8,7 @@ import numpy as np
 from tinycnn import fixedpoint
 from tinycnn.ir import Graph
 from tinycnn.ops import Conv, Dense, call_of, is_accumulating, row_bytes, row_count
-from tinycnn.plan import Plan
+from tinycnn.plan import Plan, Span
 from tinycnn.quantize import moved_scales
 from tinycnn.target import Target
 
@@ -150,7 +150,7 @@ def proofs(graph: Graph) -> tuple[LayerProof, ...]:
 def _occupants(plan: Plan) -> tuple[Occupant, ...]:
     """Every place of the plan by offset; tensors that are the same bytes (views) are one."""
     paddings = [step.padding for step in plan.steps if step.padding is not None]
-    found = {}
+    found: dict[tuple[int, Span], Occupant] = {}
     for place in [*plan.places.values(), *paddings]:
         key = (place.offset_bytes, place.live)
         found.setdefault(
