@@ -12,6 +12,13 @@ demo: $(VENV)/.installed ## the main job on a trained LeNet-5: quantize, verify 
 test: $(VENV)/.installed-test ## all tests with the tools that are installed, and the wheel
 	$(BIN)/python -m pytest -n 2
 
+test-wheel: $(VENV)/.installed-test ## the same tests against the built wheel, in an environment of its own
+	rm -rf build/wheel
+	$(BIN)/python -m build --wheel --outdir build/wheel
+	$(PYTHON) -m venv build/wheel/venv
+	build/wheel/venv/bin/pip install --quiet "$$(ls $(CURDIR)/build/wheel/*.whl)[test]"
+	cd build/wheel && TINYCNN_TEST_WHEEL=1 venv/bin/pytest -c $(CURDIR)/pyproject.toml --rootdir $(CURDIR) -n 2 $(CURDIR)/tests
+
 check: $(VENV)/.installed-test ## formatting, lint and types
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
@@ -35,4 +42,4 @@ $(VENV)/.installed-test: $(VENV)/.installed
 	$(BIN)/pip install --quiet -e .[test]
 	touch $@
 
-.PHONY: help demo test check bench toolchains
+.PHONY: help demo test test-wheel check bench toolchains

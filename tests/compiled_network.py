@@ -6,13 +6,21 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
-from tinycnn_codegen import Generated, write
 
 from tinycnn.ir import Array
+from tinycnn_codegen import Generated, write
 
-STRICT = (
-    "-std=c99 -pedantic -Wall -Wextra -Wconversion -Wshadow -Wmissing-prototypes -Werror -ffreestanding"
-).split()
+STRICT = [
+    "-std=c99",
+    "-pedantic",
+    "-Wall",
+    "-Wextra",
+    "-Wconversion",
+    "-Wshadow",
+    "-Wmissing-prototypes",
+    "-Werror",
+    "-ffreestanding",
+]
 
 _TAP_HEADER = """
 #include <stdint.h>
@@ -50,6 +58,10 @@ class CompiledNetwork:
         command = ["gcc", *STRICT, *(options or ("-O1",)), "-include", "tap.h", "-fPIC", "-shared", "-o", str(library)]
         subprocess.run([*command, *sources], cwd=folder, check=True)
         self.library = ctypes.CDLL(str(library))
+        self.offsets = np.cumsum([0, *(tensor.size_bytes for tensor in generated.tapped)]).astype(np.int32)
+        self.record = np.zeros(self.offsets[-1], np.int8)
+        ctypes.c_void_p.in_dll(self.library, "record_to").value = self.record.ctypes.data
+        ctypes.c_void_p.in_dll(self.library, "record_offsets").value = self.offsets.ctypes.data
 
     def run(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
         """Int8 arrays [N, ...] by the inputs' names to int8 arrays [N, bytes] by the tensors' names."""
@@ -61,19 +73,14 @@ class CompiledNetwork:
         arena = np.full(generated.arena_bytes + 4, 0x55, np.int8)
         begin = -arena.ctypes.data % 4
         arena = arena[begin : begin + generated.arena_bytes]
-        sizes = [tensor.size_bytes for tensor in generated.tapped]
-        offsets = np.cumsum([0, *sizes]).astype(np.int32)
-        record = np.zeros(offsets[-1], np.int8)
         for port in generated.inputs:
             arena[port.offset_bytes : port.offset_bytes + port.size_bytes] = inputs[port.name].reshape(-1)
-        ctypes.c_void_p.in_dll(library, "record_to").value = record.ctypes.data
-        ctypes.c_void_p.in_dll(library, "record_offsets").value = offsets.ctypes.data
         recorded_rows = ctypes.c_int32.in_dll(library, "recorded_rows")
         recorded_rows.value = 0
         getattr(library, f"{generated.name}_run")(ctypes.c_void_p(arena.ctypes.data))
         assert recorded_rows.value == sum(tensor.rows for tensor in generated.tapped)
         names = [tensor.name for tensor in generated.tapped]
-        results = dict(zip(names, np.split(record, offsets[1:-1]), strict=True))
+        results = dict(zip(names, np.split(self.record.copy(), self.offsets[1:]), strict=False))
         for port in generated.outputs:
             output = arena[port.offset_bytes : port.offset_bytes + port.size_bytes]
             assert np.array_equal(output, results.get(port.name, output)), "an output was overwritten"

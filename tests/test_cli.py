@@ -130,13 +130,15 @@ def test_evaluate_against_float(tinycnn, int8, tmp_path):
     assert min(tensor["signal_to_noise_db"] or 99 for tensor in found["tensors"]) > 30
 
 
-def test_generate_with_a_selftest_that_passes_and_one_that_fails(tinycnn, int8, tmp_path):
+@pytest.mark.parametrize("element", ["int8", "uint8"])
+def test_generate_with_a_selftest_that_passes_and_one_that_fails(tinycnn, int8, tmp_path, element):
     needs("gcc")
     result = tinycnn(
         "generate", int8, "--target", "host", "-o", tmp_path / "c", "--name", "digits", "--selftest", "3",
-        "--inputs", f"{SAMPLE}:test_images",
+        "--inputs", f"{SAMPLE}:test_images", "--input", element,
     )  # fmt: skip
     assert result.code == 0, result.err
+    assert f"{element}_t *digits_input(" in (tmp_path / "c/digits.h").read_text()
     assert sorted(path.name for path in (tmp_path / "c").iterdir()) == ["digits.c", "digits.h", "digits_selftest.c"]
     build = ["gcc", "-std=c99", "-DDIGITS_SELFTEST_MAIN", "digits.c", "digits_selftest.c", "-o", "selftest"]
     subprocess.run(build, cwd=tmp_path / "c", check=True)
@@ -242,7 +244,7 @@ def test_bad_input_gets_one_sentence(tinycnn, int8, tmp_path):
     calibrate = ("quantize", LENET5, "-o", tmp_path / "out.onnx", "--calibration")
     cases = [
         (("inspect", tmp_path / "none.onnx"), "no model file"),
-        (("inspect", tmp_path), "no model file"),
+        (("inspect", tmp_path), "is a folder"),
         (("inspect", garbage), "not an ONNX model"),
         (("inspect", truncated), "cut short"),
         ((*calibrate, nan), "not finite"),

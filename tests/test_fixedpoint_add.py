@@ -133,6 +133,15 @@ def test_most_imported_additions_have_an_integer_form():
     assert sum(integer_add(*random_add(seed)) is None for seed in range(5_000, 5_100)) <= 3
 
 
+@pytest.mark.parametrize("scales", [(1, 3, 2), (1, 2, 2), (0.0235, 0.0235, 0.047)])
+@pytest.mark.parametrize("zero_points", [(0, 3, -5), (-128, -10, 4), (100, -100, 7)])
+def test_simple_ratios_get_an_agreeing_scale(scales, zero_points):
+    pairs = zip((np.float32(scale) for scale in scales), zero_points, strict=True)
+    found = agreeing_add_scale(*(value for pair in pairs for value in pair))
+    assert found is not None
+    assert found.ulps != 0
+
+
 def test_exact_ties_have_no_integer_form_but_a_scale_nearby():
     p = AddParameters(np.float32(1), 0, np.float32(1), 3, np.float32(2), -5)
     assert integer_add(*p) is None

@@ -166,6 +166,24 @@ def rebuild(
     )
 
 
+def rename(graph: Graph, names: Mapping[str, str]) -> Graph:
+    """`graph` with other names for some activations."""
+
+    def renamed(old: Sequence[str]) -> tuple[str, ...]:
+        return tuple(names.get(name, name) for name in old)
+
+    nodes = [replace(node, inputs=renamed(node.inputs), outputs=renamed(node.outputs)) for node in graph.nodes]
+    tensors = [replace(tensor, name=names.get(name, name)) for name, tensor in graph.tensors.items()]
+    return rebuild(
+        graph,
+        nodes,
+        {tensor.name: tensor for tensor in tensors},
+        graph.constants,
+        inputs=renamed(graph.inputs),
+        outputs=renamed(graph.outputs),
+    )
+
+
 def without_dead_nodes(graph: Graph) -> Graph:
     """`graph` without the nodes that no output depends on."""
     needed = set(graph.outputs)

@@ -16,15 +16,15 @@ LONGEST_NAME = 40
 
 KERNEL_PREFIX = "tcn_"
 
-FORBIDDEN_NAMES = frozenset(
-    """
-    tcn
-    assert complex ctype errno fenv float inttypes iso646 limits locale math setjmp signal stdalign stdarg stdatomic
-    stdbool stddef stdint stdio stdlib stdnoreturn string tgmath threads time uchar wchar wctype
-    con prn aux nul com0 com1 com2 com3 com4 com5 com6 com7 com8 com9 lpt0 lpt1 lpt2 lpt3 lpt4 lpt5 lpt6 lpt7 lpt8 lpt9
-    """.split()
+STANDARD_HEADERS = frozenset(
+    "assert complex ctype errno fenv float inttypes iso646 limits locale math setjmp signal stdalign stdarg stdatomic"  # noqa: SIM905
+    " stdbool stddef stdint stdio stdlib stdnoreturn string tgmath threads time uchar wchar wctype".split()
 )
-"""What a network cannot be called: our kernels' prefix, standard headers that <name>.h would hide, Windows devices."""
+WINDOWS_DEVICES = frozenset(
+    {"con", "prn", "aux", "nul"} | {f"{port}{number}" for port in ("com", "lpt") for number in range(10)}
+)
+FORBIDDEN_NAMES = STANDARD_HEADERS | WINDOWS_DEVICES | {"tcn"}
+"""What a network cannot be called, since <name>.h would be something else or its functions would begin like kernels."""
 
 
 def check_name(name: str) -> None:
@@ -35,9 +35,7 @@ def check_name(name: str) -> None:
             " and underscores, beginning with a letter but not with 'tcn_', such as 'lenet5'."
         )
     if name in FORBIDDEN_NAMES:
-        raise OutputError(
-            f"A file called {name}.h would be taken for another; take a name such as 'net_{name}'."
-        )
+        raise OutputError(f"A file called {name}.h would be taken for another; take a name such as 'net_{name}'.")
 
 
 def name_from(text: str) -> str:

@@ -29,7 +29,7 @@ class ConstantArray:
         return int(self.values.size) * ELEMENT_BYTES[self.element]
 
 
-Field: TypeAlias = "int | ConstantArray | None | Mapping[str, Field]"
+Field: TypeAlias = "int | ConstantArray | Mapping[str, Field] | None"
 """The value of a struct's field: a number, a pointer to an array, a null pointer or a struct."""
 
 
@@ -72,7 +72,7 @@ def array_definition(name: str, array: ConstantArray) -> str:
 
 
 def _number_lines(numbers: Sequence[str], width: int) -> Iterator[str]:
-    at_once = (LINE_WIDTH - len(INDENT)) // (width + 2)
+    at_once = max((LINE_WIDTH - len(INDENT)) // (width + 2) // 4, 1) * 4  # kernels take weights by fours
     for first in range(0, len(numbers), at_once):
         yield INDENT + ", ".join(number.rjust(width) for number in numbers[first : first + at_once]) + ","
 
@@ -86,9 +86,7 @@ def struct_definition(c_type: str, name: str, *structs: tuple[Mapping[str, Field
         one_line = f"static const TCN_FLASH {c_type} {name} = {{{' '.join(_items(*structs[0])).removesuffix(',')}}};"
         if len(one_line) <= LINE_WIDTH:
             return one_line
-        return "\n".join(
-            [f"static const TCN_FLASH {c_type} {name} = {{", *_filled(_items(*structs[0]), INDENT), "};"]
-        )
+        return "\n".join([f"static const TCN_FLASH {c_type} {name} = {{", *_filled(_items(*structs[0]), INDENT), "};"])
     lines = [f"static const TCN_FLASH {c_type} {name}[{len(structs)}] = {{"]
     for struct in structs:
         lines += [INDENT + "{", *_filled(_items(*struct), 2 * INDENT), INDENT + "},"]

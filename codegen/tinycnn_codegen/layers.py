@@ -66,13 +66,8 @@ def make_layer(plan: Plan, step: Step, number: int, tap: int, base: str, tensors
     lowered = lower(call_of(graph, node))
     (output,) = node.outputs
     activations = graph.activations(node)
-    if (
-        lowered.reads == "everything"
-        and plan.places[activations[0]].held_rows < plan.places[activations[0]].rows
-    ):
-        raise ValueError(
-            f"Node {node.name!r} reads all rows of {activations[0]!r}, which must lie there as a whole."
-        )
+    if lowered.reads == "everything" and plan.places[activations[0]].held_rows < plan.places[activations[0]].rows:
+        raise ValueError(f"Node {node.name!r} reads all rows of {activations[0]!r}, which must lie there as a whole.")
     return Layer(
         base,
         _comment(plan, step, number),

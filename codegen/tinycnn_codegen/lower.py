@@ -144,9 +144,7 @@ def lower_average_pool(op: AveragePool, call: Call) -> Lowered:
         "vertical": axis(0),
         "horizontal": axis(1),
         "counts": ConstantArray("int32_t", counts, len(counts)),
-        "rescale": rescale_fields(
-            proof_of(op.accumulation(call)), call.output_quantization.zero_point, slice(None)
-        ),
+        "rescale": rescale_fields(proof_of(op.accumulation(call)), call.output_quantization.zero_point, slice(None)),
     }
     return Lowered("average_pool", (layer,), "counted window", window.rows, zero_point)
 
@@ -158,9 +156,7 @@ def lower_global_average_pool(op: GlobalAveragePool, call: Call) -> Lowered:
         "positions": int(np.prod(shape[1:-1])),
         "channels": shape[-1],
         "input_zero_point": call.quantization(0).zero_point,
-        "rescale": rescale_fields(
-            proof_of(op.accumulation(call)), call.output_quantization.zero_point, slice(None)
-        ),
+        "rescale": rescale_fields(proof_of(op.accumulation(call)), call.output_quantization.zero_point, slice(None)),
     }
     return Lowered("global_average_pool", (layer,), "everything")
 

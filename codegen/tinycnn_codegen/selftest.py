@@ -17,7 +17,10 @@ MOST_SAMPLES = 32766
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Selftest:
-    """Samples and what the network makes of them: int8 [N, ...] as the graph stores it, for every input and output."""
+    """Samples and what the network makes of them: int8 [N, ...] as the graph stores it, for every input and output.
+
+    Samples of a network that takes sensor bytes are uint8: what the graph stores, plus 128.
+    """
 
     inputs: tuple[Array, ...]
     outputs: tuple[Array, ...]
@@ -38,13 +41,17 @@ def selftest_arrays(selftest: Selftest, inputs: Sequence[Port], outputs: Sequenc
 
 
 def _port_arrays(port: Port, array: Array, samples: int) -> Iterator[str]:
-    if array.dtype != np.int8 or len(array) != samples or array.size != samples * port.size_bytes:
+    if (
+        array.dtype != np.dtype(port.element.removesuffix("_t"))
+        or len(array) != samples
+        or array.size != samples * port.size_bytes
+    ):
         raise DataError(
-            f"The self-test's {port.label} must be int8 with {samples} times {port.size_bytes} values, not"
+            f"The self-test's {port.label} must be {port.element} with {samples} times {port.size_bytes} values, not"
             f" {array.dtype} {list(array.shape)}."
         )
     names = [f"{port.label}_{number}_sample" for number in range(samples)]
     for name, sample in zip(names, array, strict=True):
-        yield array_definition(name, ConstantArray("int8_t", sample.reshape(-1), _PER_LINE))
+        yield array_definition(name, ConstantArray(port.element, sample.reshape(-1), _PER_LINE))
     pointers = "".join(f"    {name},\n" for name in names)
-    yield f"static const TCN_FLASH int8_t *const TCN_FLASH {port.label}_samples[{samples}] = {{\n{pointers}}};"
+    yield f"static const TCN_FLASH {port.element} *const TCN_FLASH {port.label}_samples[{samples}] = {{\n{pointers}}};"

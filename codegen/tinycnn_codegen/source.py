@@ -42,29 +42,31 @@ class Source:
         return sum(array.size_bytes for layer in self.layers for array in layer.lowered.arrays)
 
 
-def make_source(plan: Plan, name: str) -> Source:
-    """Lower every node once, in the order of its first step; `name` is the network's."""
+def make_source(plan: Plan, network: str, *, uint8_input: bool) -> Source:
+    """Lower every node once, in the order of its first step; `network` is the network's name.
+
+    ValueError when the steps of one node have different padding, which its one function could not tell apart.
+    """
     first_steps: dict[str, tuple[int, Step]] = {}
     for number, step in enumerate(plan.steps):
-        _, first = first_steps.setdefault(step.node.name, (number, step))
-        if step.node != first.node or step.padding != first.padding:
-            raise ValueError(f"All steps called {step.node.name!r} must be of one node and have the same padding.")
-    made = [step.node.outputs[0] for _, step in first_steps.values()]
+        _, first = first_steps.setdefault(step.node.outputs[0], (number, step))
+        if step.padding != first.padding:
+            raise ValueError(f"All steps of node {step.node.name!r} must have the same padding.")
     nodes = [step.node for _, step in first_steps.values()]
-    used = list(dict.fromkeys(name for node in nodes for name in (*plan.graph.activations(node), *node.outputs)))
-    tensors = dict(zip(used, unique_bases(used, name), strict=True))
-    bases = dict(zip(first_steps, unique_bases(list(first_steps), name), strict=True))
+    used = list(dict.fromkeys(tensor for node in nodes for tensor in (*plan.graph.activations(node), *node.outputs)))
+    tensor_bases = dict(zip(used, unique_bases(used, network), strict=True))
+    layer_bases = unique_bases([node.name for node in nodes], network)
     layers = {
-        name: make_layer(plan, step, number, tap, bases[name], tensors)
-        for tap, (name, (number, step)) in enumerate(first_steps.items())
+        output: make_layer(plan, step, number, tap, base, tensor_bases)
+        for tap, (base, (output, (number, step))) in enumerate(zip(layer_bases, first_steps.items(), strict=True))
     }
     return Source(
-        _plan_comment(plan, made),
-        _kernels(plan, tuple(layers.values())),
-        tuple(_tensor_definition(base, plan.places[name]) for name, base in tensors.items()),
+        _plan_comment(plan, list(layers)),
+        _kernels(plan, tuple(layers.values()), uint8_input),
+        tuple(_tensor_definition(base, plan.places[tensor]) for tensor, base in tensor_bases.items()),
         tuple(layers.values()),
-        tuple(_run_step(step, layers[step.node.name]) for step in plan.steps),
-        tuple(TappedTensor(name, plan.places[name].rows, plan.places[name].row_bytes) for name in made),
+        tuple(_run_step(step, layers[step.node.outputs[0]]) for step in plan.steps),
+        tuple(TappedTensor(tensor, plan.places[tensor].rows, plan.places[tensor].row_bytes) for tensor in layers),
     )
 
 
@@ -72,7 +74,7 @@ def _run_step(step: Step, layer: Layer) -> RunStep:
     return RunStep(layer.base, step.first_row, step.last_row, step.padding, layer.lowered.padding_value)
 
 
-def _kernels(plan: Plan, layers: Sequence[Layer]) -> str:
+def _kernels(plan: Plan, layers: Sequence[Layer], uint8_input: bool) -> str:
     """The kernels that the layers use, with software float only where some channel needs it."""
     files = {f"tcn_{layer.kernel}.h" for layer in layers}
     if layers:
@@ -81,6 +83,8 @@ def _kernels(plan: Plan, layers: Sequence[Layer]) -> str:
         files.add("tcn_window.h")
     if any(step.padding for step in plan.steps):
         files.add("tcn_fill.h")
+    if uint8_input:
+        files.add("tcn_from_uint8.h")
     needs_float = any(layer.lowered.needs_float for layer in layers)
     return kernel_text(files, {"tcn_rescale.h": "tcn_rescale_float.h"} if needs_float else {})
 
@@ -101,7 +105,7 @@ def _plan_comment(plan: Plan, tapped: Sequence[str]) -> str:
     paddings = {step.padding.name: step.padding for step in plan.steps if step.padding is not None}
     views = {node.outputs[0]: node.inputs[0] for node in plan.graph.nodes if node.outputs[0] not in numbers}
     lines = [
-        "The plan of the arena: offsets and sizes in bytes; whoever lives in the steps [first, last) has the bytes then.",
+        "The plan of the arena: offsets and sizes in bytes; what lives in the steps [first, last) has the bytes then.",
         "",
         f"{'offset':>9} {'bytes':>9} {'rows':>6}  {'live':<12} {'tap':>4}  what",
     ]

@@ -29,12 +29,8 @@ def step_fields(call: Call) -> Fields:
         steps = np.array([sums.min(where=outputs >= level, initial=_NEVER) for level in range(-127, 128)])
         if np.array_equal(np.searchsorted(steps, sums, side="right") - 128, outputs):
             return {"a": _table(a_units), "b": _table(b_units), "steps": _table(steps)}
-    raise UnsupportedError(
-        f"Node {call.name!r}",
-        [
-            f"an Add of the scales {call.quantization(0).scale[0]:g} and {call.quantization(1).scale[0]:g}, too far apart."
-        ],
-    )
+    scales = " and ".join(f"{call.quantization(index).scale[0]:g}" for index in (0, 1))
+    raise UnsupportedError(f"Node {call.name!r}", [f"an Add of tensors with the scales {scales}, too far apart."])
 
 
 def _table(values: Int64Array) -> ConstantArray:

@@ -1,4 +1,4 @@
-"""The constants of layers with weights, in the order in which kernels read them and in arrays that any compiler takes."""
+"""The constants of layers with weights, in the order in which kernels read them, in arrays that any compiler takes."""
 
 from collections.abc import Iterator
 
@@ -21,9 +21,7 @@ _ADDEND_BYTES = 8
 """What a channel takes in the longest array beside the weights."""
 
 
-def linear_layers(
-    call: Call, groups: int, *, unit: int, lanes: int, line: int
-) -> Iterator[tuple[int, Fields]]:
+def linear_layers(call: Call, groups: int, *, unit: int, lanes: int, line: int) -> Iterator[tuple[int, Fields]]:
     """The fields that convolutions and dense layers share, cut where a group ends or an array would be too long.
 
     Each comes with the number of its group. A cut never separates `unit` channels, unless not even that many fit in

@@ -3,10 +3,10 @@
 import re
 
 import pytest
-from tinycnn_codegen import check_name, name_from
-from tinycnn_codegen.cnames import unique_bases
 
 from tinycnn.errors import OutputError
+from tinycnn_codegen import check_name, name_from
+from tinycnn_codegen.cnames import unique_bases
 
 WILD = (
     "conv1",

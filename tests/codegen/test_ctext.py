@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+
 from tinycnn_codegen.ctext import ConstantArray, array_definition, comment, integer, plain, real, struct_definition
 
 

@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 from compiled_network import CompiledNetwork
 from int8_graphs import GraphBuilder, spacious_plan
-from tinycnn_codegen import generate
 
 from tinycnn import engine
 from tinycnn.ir import Array, Quantization
 from tinycnn.ops import OPERATORS, Window
 from tinycnn.plan import Place, Plan, Span, Step, check, is_view, plan
+from tinycnn_codegen import generate
 from tinycnn_codegen.lower import LOWERINGS
 
 SAMPLES = 4
@@ -98,9 +98,7 @@ def add_pointwise(builder: GraphBuilder, number: int) -> str:
     [(add_conv, 14), (add_depthwise, 14), (add_dense, 14), (add_pool, 20), (add_pointwise, 8)],
     ids=lambda value: getattr(value, "__name__", None),
 )
-def test_random_layers(
-    add: Callable[[GraphBuilder, int], str], layers: int, seed: int, tmp_path: Path
-) -> None:
+def test_random_layers(add: Callable[[GraphBuilder, int], str], layers: int, seed: int, tmp_path: Path) -> None:
     builder = GraphBuilder(seed)
     outputs = [add(builder, number) for number in range(layers)]
     tensors = assert_same_bytes(spacious_plan(builder.graph(outputs)), builder.samples(SAMPLES), tmp_path)

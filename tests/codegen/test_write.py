@@ -4,10 +4,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from tinycnn_codegen import Generated, write
-from tinycnn_codegen.network import MARKER
 
 from tinycnn.errors import OutputError
+from tinycnn_codegen import Generated, write
+from tinycnn_codegen.network import MARKER
 
 GENERATED = Generated("net", {"net.h": f"{MARKER}\nh\n", "net.c": f"{MARKER}\nc\n"}, 4, (), (), (), ())
 

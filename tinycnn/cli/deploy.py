@@ -2,8 +2,10 @@
 
 import sys
 from dataclasses import asdict, replace
+from pathlib import Path
 
 import click
+import numpy as np
 
 import tinycnn_codegen
 from tinycnn import engine, measure
@@ -103,6 +105,14 @@ def report(
     help="Also write NAME_selftest.c: N real inputs and the bytes to expect.",
 )
 @click.option("--inputs", metavar="DATA", help="Samples for --selftest.")
+@click.option(
+    "--input",
+    "input_type",
+    type=click.Choice(("int8", "uint8")),
+    default="int8",
+    show_default=True,
+    help="uint8: the network takes sensor bytes 0..255 as they come.",
+)
 @ram_option
 @shape_option
 @json_option
@@ -113,6 +123,7 @@ def generate(
     name: str | None,
     selftest: int | None,
     inputs: str | None,
+    input_type: str,
     ram: int | None,
     input_shapes: tuple[str, ...],
     json_path: str | None,
@@ -136,9 +147,15 @@ def generate(
         if len(samples) < selftest:
             raise DataError(f"{inputs} holds {len(samples)} samples; --selftest asks for {selftest}.")
         stored = engine.to_stored(graph.tensors[graph.inputs[0]], samples)
-        cases = tinycnn_codegen.Selftest((stored,), tuple(engine.run(graph, stored)[o] for o in graph.outputs))
+        expected = tuple(engine.run(graph, stored)[name] for name in graph.outputs)
+        given = (stored.astype(np.int16) + 128).astype(np.uint8) if input_type == "uint8" else stored
+        cases = tinycnn_codegen.Selftest((given,), expected)
     generated = tinycnn_codegen.generate(
-        planned, name or tinycnn_codegen.name_from(graph.name), target_name=target.name, selftest=cases
+        planned,
+        name or tinycnn_codegen.name_from(Path(model).stem),
+        target_name=target.name,
+        selftest=cases,
+        uint8_input=input_type == "uint8",
     )
     tinycnn_codegen.write(generated, output)
     sizes = {file: len(text.encode()) for file, text in generated.files.items()}

@@ -6,7 +6,7 @@ from pathlib import Path
 from tinycnn.ir import Graph, Shape
 from tinycnn.onnx_io.export import FORMATS, Format, export, save
 from tinycnn.onnx_io.load import load_float
-from tinycnn.passes import INT8_PASSES, is_qdq, run_passes
+from tinycnn.passes import INT8_PASSES, check_int8_form, is_qdq, run_passes
 
 __all__ = ["FORMATS", "Format", "export", "load", "save"]
 
@@ -18,4 +18,7 @@ def load(path: str | Path, input_shapes: Mapping[str, Shape] | None = None) -> G
     ModelError when the file cannot be read and UnsupportedError with everything that tinycnn cannot take, at once.
     """
     graph = load_float(path, input_shapes)
-    return run_passes(graph, INT8_PASSES) if is_qdq(graph) else graph
+    if is_qdq(graph):
+        graph = run_passes(graph, INT8_PASSES)
+        check_int8_form(graph)
+    return graph

@@ -5,16 +5,18 @@ kernels and computes it exactly on every machine, which it does not for int8 act
 uint8 activations (DESIGN.md, "Two export formats").
 """
 
+import os
 from pathlib import Path
 from typing import Literal
 
 import onnx
+from google.protobuf.message import DecodeError
 from onnx import ModelProto, TensorProto, helper
 
 from tinycnn.errors import OutputError, UnsupportedError
 from tinycnn.ir import Graph, Shape
 from tinycnn.onnx_io.export_rules import EXPORTS
-from tinycnn.onnx_io.metadata import set_graph_metadata
+from tinycnn.onnx_io.metadata import PRODUCER, set_graph_metadata
 from tinycnn.onnx_io.softmax_function import DOMAIN, integer_softmax_function
 from tinycnn.onnx_io.writer import MICROSOFT, Writer
 from tinycnn.ops import Softmax
@@ -43,8 +45,7 @@ def export(graph: Graph, format: Format = "qdq") -> ModelProto:
     for node in graph.nodes:
         EXPORTS[type(node.op)](writer, node, node.op)
     for name in graph.outputs:
-        scale = [*writer.with_parameters(name)]
-        writer.nodes.append(helper.make_node("DequantizeLinear", scale, [name], name=f"{name}_dequantize_output"))
+        writer.dequantize(name, name)
     proto = helper.make_graph(
         writer.nodes,
         graph.name,
@@ -60,7 +61,7 @@ def export(graph: Graph, format: Format = "qdq") -> ModelProto:
         opsets.append(helper.make_opsetid(DOMAIN, 1))
         functions.append(integer_softmax_function(OPSET))
     model = helper.make_model(
-        proto, opset_imports=opsets, functions=functions, ir_version=IR_VERSION, producer_name="tinycnn"
+        proto, opset_imports=opsets, functions=functions, ir_version=IR_VERSION, producer_name=PRODUCER
     )
     set_graph_metadata(model, dict(graph.metadata))
     onnx.checker.check_model(model)
@@ -68,11 +69,31 @@ def export(graph: Graph, format: Format = "qdq") -> ModelProto:
 
 
 def save(graph: Graph, path: str | Path, format: Format = "qdq") -> None:
-    """Write `export(graph, format)` to a file; OutputError when that cannot be done."""
+    """Write `export(graph, format)` to a file, at once or not at all.
+
+    OutputError when that cannot be done, or when the file is there already and tinycnn did not write it.
+    """
+    path = Path(path).resolve()
+    content = export(graph, format).SerializeToString(deterministic=True)
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        Path(path).write_bytes(export(graph, format).SerializeToString(deterministic=True))
+        if path.exists() and not _is_ours(path):
+            raise OutputError(f"{path} is there already and was not written by tinycnn; give another name.")
+        try:
+            part.write_bytes(content)
+            part.replace(path)
+        finally:
+            part.unlink(missing_ok=True)
     except OSError as error:
         raise OutputError(f"Cannot write {path}: {error.strerror}.") from None
+
+
+def _is_ours(path: Path) -> bool:
+    """Whether a file is an ONNX model that tinycnn wrote."""
+    try:
+        return path.is_file() and ModelProto.FromString(path.read_bytes()).producer_name == PRODUCER
+    except (DecodeError, UnicodeDecodeError):
+        return False
 
 
 def _value(name: str, shape: Shape) -> onnx.ValueInfoProto:

@@ -94,7 +94,7 @@ def max_pool(writer: Writer, node: Node, op: MaxPool) -> None:
 
 
 def reshape(writer: Writer, node: Node, op: Reshape) -> None:
-    shape = writer.initializer(f"{node.outputs[0]}_shape", np.array(op.shape, np.int64))
+    shape = writer.initializer(node.outputs[0], "shape", np.array(op.shape, np.int64))
     _moved(writer, node, "Reshape", shape)
 
 
@@ -107,7 +107,7 @@ def clip(writer: Writer, node: Node, op: Clip) -> None:
         writer.between_quantizers(node, "Relu")
         return
     low, high = (
-        writer.initializer(f"{node.outputs[0]}_{name}", np.array(value, np.float32)) if np.isfinite(value) else ""
+        writer.initializer(node.outputs[0], name, np.array(value, np.float32)) if np.isfinite(value) else ""
         for name, value in (("low", op.low), ("high", op.high))
     )
     writer.between_quantizers(node, "Clip", low, high)
@@ -119,9 +119,9 @@ def softmax(writer: Writer, node: Node, op: Softmax) -> None:
     assert tensor.quantization is not None
     output = node.outputs[0]
     extra = (
-        writer.initializer(f"{output}_exponentials", exponentials(tensor.quantization)),
-        writer.initializer(f"{output}_low", np.array(0 if writer.unsigned else -128, np.int32)),
-        writer.initializer(f"{output}_axes", np.array([op.axis], np.int64)),
+        writer.initializer(output, "exponentials", exponentials(tensor.quantization)),
+        writer.initializer(output, "low", np.array(0 if writer.unsigned else -128, np.int32)),
+        writer.initializer(output, "axes", np.array([op.axis], np.int64)),
     )
     writer.parameters(output)
     inputs = [writer.quantized(node.inputs[0]), *extra]

@@ -1,51 +1,33 @@
-"""Read an ONNX file into a Graph. A model file is untrusted: sizes and paths are checked before they are used."""
+"""Build a Graph from an ONNX model."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
 
-import google.protobuf.message
-import onnx
-from onnx import ModelProto, NodeProto, TensorProto, ValueInfoProto, numpy_helper
+from onnx import FunctionProto, ModelProto, NodeProto, TensorProto, TensorShapeProto, ValueInfoProto
 
 from tinycnn import ir
 from tinycnn.errors import ModelError, UnsupportedError
 from tinycnn.ir import Graph, Shape, Tensor
-from tinycnn.onnx_io.metadata import graph_metadata, node_origins
-from tinycnn.onnx_io.node import Builder, OnnxNode, Refusal
-from tinycnn.onnx_io.rules import RULES
+from tinycnn.onnx_io.metadata import PRODUCER, graph_metadata, node_origins
+from tinycnn.onnx_io.node import (
+    DTYPES,
+    MAX_TENSOR_BYTES,
+    Builder,
+    OnnxNode,
+    RefusalError,
+    attribute_value,
+    tensor_value,
+    type_name,
+)
+from tinycnn.onnx_io.read import read_model
+from tinycnn.onnx_io.rules import ANY_TYPE, RULES
+from tinycnn.onnx_io.softmax_function import integer_softmax_function
 
 OPSETS = range(13, 27)
 """Versions of ONNX's own operator set that the rules were written for."""
-MAX_MODEL_BYTES = 2**31 - 1
-"""Protobuf's own limit for one file, external data included here."""
 STANDARD_DOMAINS = ("", "ai.onnx")
-
-
-def read_model(path: str | Path) -> ModelProto:
-    """Parse and check an ONNX file; ModelError when there is none, it is cut short, or it is not valid ONNX."""
-    path = Path(path)
-    if not path.is_file():
-        raise ModelError(f"There is no model file {path}.")
-    size = path.stat().st_size
-    if size > MAX_MODEL_BYTES:
-        raise ModelError(f"{path} has {size:,} bytes; an ONNX file has at most {MAX_MODEL_BYTES:,}.")
-    if size == 0:
-        raise ModelError(f"{path} is empty.")
-    model = ModelProto()
-    try:
-        model.ParseFromString(path.read_bytes())
-    except google.protobuf.message.DecodeError:
-        raise ModelError(f"{path} is not an ONNX model, or it was cut short: it cannot be parsed.") from None
-    if not model.HasField("graph") or not model.opset_import:
-        raise ModelError(f"{path} is not an ONNX model: it has no graph or names no operator set.")
-    _load_external_data(model, path)
-    try:
-        onnx.checker.check_model(model)
-    except onnx.checker.ValidationError as error:
-        raise ModelError(f"{path} is not a valid ONNX model: {_first_line(error)}") from None
-    return model
+INPUT_TYPES = (TensorProto.FLOAT, TensorProto.INT8, TensorProto.UINT8)
 
 
 def load_float(path: str | Path, input_shapes: Mapping[str, Shape] | None = None) -> Graph:
@@ -54,7 +36,10 @@ def load_float(path: str | Path, input_shapes: Mapping[str, Shape] | None = None
     `input_shapes` fixes the shapes of inputs that the file leaves open; an open batch axis becomes 1.
     Raises UnsupportedError with everything that tinycnn cannot take, at once.
     """
-    return import_model(read_model(path), str(path), input_shapes or {})
+    try:
+        return import_model(read_model(path), str(path), input_shapes or {})
+    except UnicodeDecodeError:
+        raise ModelError(f"{path} is damaged: it has a name that is not UTF-8.") from None
 
 
 def import_model(model: ModelProto, source: str, input_shapes: Mapping[str, Shape] | None = None) -> Graph:
@@ -65,154 +50,153 @@ def import_model(model: ModelProto, source: str, input_shapes: Mapping[str, Shap
             f"{source} uses ONNX operator set {opset}; tinycnn reads {OPSETS.start} to {OPSETS.stop - 1}."
             " Export it again, or convert it with onnx.version_converter."
         )
-    builder, problems = Builder(), []
-    for initializer in model.graph.initializer:
-        try:
-            builder.add_constant(initializer.name, numpy_helper.to_array(initializer))
-        except Refusal as refusal:
-            problems.append(f"initializer {initializer.name!r}: {refusal}")
-        except ValueError:
-            raise ModelError(
-                f"{source} is damaged: the data of {initializer.name!r} does not fill its shape."
-            ) from None
-    inputs = [value for value in model.graph.input if value.name not in builder.constants]
-    _check_names(input_shapes or {}, inputs, source)
+    builder = Builder(reserved=_tensor_names(model))
+    problems = [*_check_functions(model.functions), *_import_initializers(model, builder)]
+    inputs = [value for value in model.graph.input if value.name not in builder.tensors]
+    given = input_shapes or {}
+    for name in given:
+        if name not in [value.name for value in inputs]:
+            names = ", ".join(value.name for value in inputs)
+            raise ModelError(f"{source} has no input {name!r}; its inputs are {names}.")
     for value in inputs:
         try:
-            tensor = _input_tensor(value, (input_shapes or {}).get(value.name))
-            builder.tensors[tensor.name] = tensor
-        except Refusal as refusal:
+            builder.tensors[value.name] = _input_tensor(value, given.get(value.name))
+        except RefusalError as refusal:
             problems.append(f"input {value.name!r}: {refusal}")
-    problems += _import_nodes(model, builder)
+    problems += _import_nodes(model.graph.node, builder)
     if problems:
         raise UnsupportedError(source, problems)
-    return _finished(model, builder, [value.name for value in inputs], source)
+    return _finished(model, builder, tuple(value.name for value in inputs), source)
 
 
-def _finished(model: ModelProto, builder: Builder, inputs: list[str], source: str) -> Graph:
-    outputs = [builder.resolve(value.name) for value in model.graph.output]
-    missing = [name for name in outputs if name not in builder.tensors]
-    if missing or not inputs or not outputs:
-        raise ModelError(f"{source} has no computed output{'s: ' + ', '.join(missing) if missing else ' or no input'}.")
-    graph = Graph(
-        name=Path(source).stem,
-        inputs=tuple(inputs),
-        outputs=tuple(outputs),
-        nodes=(),
-        tensors={},
-        constants={},
-        metadata=graph_metadata(model),
-    )
-    graph = ir.rebuild(graph, builder.nodes, builder.tensors, builder.constants)
-    ir.verify(graph)
-    return graph
+def _tensor_names(model: ModelProto) -> frozenset[str]:
+    graph = model.graph
+    declared = [tensor.name for tensors in (graph.input, graph.output) for tensor in tensors]
+    declared += [tensor.name for tensor in graph.initializer]
+    return frozenset(declared).union(*(node.output for node in graph.node))
 
 
-def _import_nodes(model: ModelProto, builder: Builder) -> list[str]:
-    """Run the rule of every node; returns what stands in the way. Followers of a refused node are not judged."""
-    problems: list[str] = []
-    for index, proto in enumerate(model.graph.node):
-        node = _read_node(proto, index)
-        rule = RULES.get(node.op_type)
-        if rule is None:
-            problems.append(f"node {node.name!r}: operator {node.op_type} is not supported")
-            continue
-        if any(name and builder.resolve(name) not in builder.tensors for name in node.inputs):
-            continue
-        try:
-            rule(builder, node)
-        except (Refusal, ModelError) as error:
-            problems.append(f"node {node.name!r} ({node.op_type}): {error}")
-        except IndexError:
-            problems.append(f"node {node.name!r} ({node.op_type}): it lacks an input or its input has too few axes")
+def _check_functions(functions: Iterable[FunctionProto]) -> list[str]:
+    """Model-local functions under the name of an operator that has a rule must mean what the rule does."""
+    problems = []
+    for function in functions:
+        op_type = _op_type(function.domain, function.name)
+        opset = max((entry.version for entry in function.opset_import), default=0)
+        if op_type in RULES and function != integer_softmax_function(opset):
+            problems.append(f"function {op_type}: it redefines an operator, which is not supported")
     return problems
 
 
-def _read_node(proto: NodeProto, index: int) -> OnnxNode:
-    domain = "" if proto.domain in STANDARD_DOMAINS else proto.domain + "."
-    name = proto.name or f"{proto.op_type}_{index}"
+def _import_initializers(model: ModelProto, builder: Builder) -> list[str]:
+    problems = []
+    for initializer in model.graph.initializer:
+        try:
+            builder.declare_constant(initializer.name, tensor_value(initializer))
+        except RefusalError as refusal:
+            problems.append(f"initializer {initializer.name!r}: {refusal}")
+    problems += [
+        f"initializer {sparse.values.name!r}: sparse tensors are not supported"
+        for sparse in model.graph.sparse_initializer
+    ]
+    return problems
+
+
+def _import_nodes(nodes: Iterable[NodeProto], builder: Builder) -> list[str]:
+    """Run the rule of every node; returns what stands in the way. Followers of a refused node are not judged."""
+    problems: list[str] = []
+    for index, proto in enumerate(nodes):
+        name, op_type = proto.name or f"{proto.op_type}_{index}", _op_type(proto.domain, proto.op_type)
+        rule = RULES.get(op_type)
+        if rule is None:
+            problems.append(f"node {name!r}: operator {op_type} is not supported")
+            continue
+        try:
+            node = _read_node(proto, name, op_type)
+            tensors = [builder.tensors.get(builder.resolve(source)) for source in node.inputs if source]
+            if None in tensors:
+                continue
+            for tensor in tensors:
+                if op_type not in ANY_TYPE and tensor is not None and tensor.dtype != "float32":
+                    raise RefusalError(f"its input {tensor.name!r} is {tensor.dtype}, not float32")
+            rule(builder, node)
+        except (RefusalError, ModelError) as error:
+            problems.append(f"node {name!r} ({op_type}): {str(error).rstrip('.')}")
+    return problems
+
+
+def _op_type(domain: str, name: str) -> str:
+    return name if domain in STANDARD_DOMAINS else f"{domain}.{name}"
+
+
+def _read_node(proto: NodeProto, name: str, op_type: str) -> OnnxNode:
     inputs, outputs = list(proto.input), list(proto.output)
     for names in (inputs, outputs):
         while names and names[-1] == "":
             names.pop()
-    attributes = {a.name: _attribute(a) for a in proto.attribute}
-    return OnnxNode(name, domain + proto.op_type, tuple(inputs), tuple(outputs), attributes, node_origins(proto, name))
-
-
-def _attribute(attribute: onnx.AttributeProto) -> Any:
-    value = onnx.helper.get_attribute_value(attribute)
-    return numpy_helper.to_array(value) if isinstance(value, TensorProto) else value
+    if not outputs:
+        raise RefusalError("it has no output")
+    attributes = {attribute.name: attribute_value(attribute) for attribute in proto.attribute}
+    return OnnxNode(name, op_type, tuple(inputs), tuple(outputs), attributes, node_origins(proto, name))
 
 
 def _input_tensor(value: ValueInfoProto, wanted: Shape | None) -> Tensor:
     kind = value.type.tensor_type
-    types = {TensorProto.FLOAT: "float32", TensorProto.INT8: "int8", TensorProto.UINT8: "uint8"}
-    if not value.type.HasField("tensor_type") or kind.elem_type not in types:
-        raise Refusal("it must be a tensor of float32, int8 or uint8")
-    if not kind.HasField("shape") and wanted is None:
-        raise Refusal(f"it has no shape; give one with --input-shape {value.name}=1,...")
-    sizes = [d.dim_value if d.HasField("dim_value") else None for d in kind.shape.dim]
+    if not value.type.HasField("tensor_type"):
+        raise RefusalError("it must be a tensor")
+    if kind.elem_type not in INPUT_TYPES:
+        raise RefusalError(f"it is {type_name(kind.elem_type)}; tinycnn takes float32, int8 and uint8")
+    sizes = [_size(dimension) for dimension in kind.shape.dim]
+    shown = "[" + ", ".join(d.dim_param or str(_size(d) or "?") for d in kind.shape.dim) + "]"
     if wanted is not None:
-        if sizes and (len(sizes) != len(wanted) or any(s not in (None, w) for s, w in zip(sizes, wanted, strict=True))):
-            raise Refusal(f"the given shape {list(wanted)} contradicts the file's {_show(kind)}")
+        fits = len(sizes) == len(wanted) and all(s in (None, w) for s, w in zip(sizes, wanted, strict=True))
+        if sizes and not fits:
+            raise RefusalError(f"the given shape {list(wanted)} contradicts the file's {shown}")
         sizes = list(wanted)
-    if sizes and sizes[0] is None:
+    if not sizes:
+        raise RefusalError(f"it has no shape; give one with --input-shape {value.name}=1,...")
+    if sizes[0] is None:
         sizes[0] = 1
     open_axes = [axis for axis, size in enumerate(sizes) if size is None]
     if open_axes:
-        example = ",".join("?" if s is None else str(s) for s in sizes)
-        raise Refusal(
-            f"its shape {_show(kind)} is open at axis {', '.join(map(str, open_axes))};"
+        example = ",".join("?" if size is None else str(size) for size in sizes)
+        raise RefusalError(
+            f"its shape {shown} is open at axis {', '.join(map(str, open_axes))};"
             f" fix it with --input-shape {value.name}={example}"
         )
-    shape = tuple(int(s) for s in sizes if s is not None)
-    if min(shape, default=1) < 1 or math.prod(shape) > MAX_MODEL_BYTES:
-        raise Refusal(f"its shape {list(shape)} is empty or too large")
-    return Tensor(value.name, shape, types[kind.elem_type])  # type: ignore[arg-type]
+    shape = tuple(size for size in sizes if size is not None)
+    if min(shape) < 1 or 4 * math.prod(shape) > MAX_TENSOR_BYTES:
+        raise RefusalError(f"its shape {list(shape)} is empty or too large")
+    return Tensor(value.name, shape, DTYPES[kind.elem_type])
 
 
-def _show(kind: Any) -> str:
-    return (
-        "["
-        + ", ".join(d.dim_param or str(d.dim_value if d.HasField("dim_value") else "?") for d in kind.shape.dim)
-        + "]"
+def _size(dimension: TensorShapeProto.Dimension) -> int | None:
+    """A dimension, or None where it is open: named, absent or, as some exporters write it, negative."""
+    return dimension.dim_value if dimension.HasField("dim_value") and dimension.dim_value >= 0 else None
+
+
+def _finished(model: ModelProto, builder: Builder, inputs: tuple[str, ...], source: str) -> Graph:
+    if not inputs:
+        raise ModelError(f"{source} has no input: everything in it is constant.")
+    if not model.graph.output:
+        raise ModelError(f"{source} has no output.")
+    outputs = []
+    for value in model.graph.output:
+        name = builder.resolve(value.name)
+        if name not in builder.producers:
+            what = "constant" if name in builder.constants else f"the input {name!r} itself"
+            raise ModelError(f"{source} computes nothing for its output {value.name!r}: it is {what}.")
+        outputs.append(name)
+    ours = model.producer_name == PRODUCER
+    graph = Graph(
+        name=model.graph.name if ours else Path(source).stem.encode(errors="replace").decode(),
+        inputs=inputs,
+        outputs=tuple(outputs),
+        nodes=tuple(builder.nodes.values()),
+        tensors=builder.tensors,
+        constants=builder.constants,
+        metadata=graph_metadata(model),
     )
-
-
-def _check_names(given: Mapping[str, Shape], inputs: list[ValueInfoProto], source: str) -> None:
-    names = [value.name for value in inputs]
-    for name in given:
-        if name not in names:
-            raise ModelError(f"{source} has no input {name!r}; its inputs are {', '.join(names)}.")
-
-
-def _load_external_data(model: ModelProto, path: Path) -> None:
-    """Read tensors that lie in files beside the model; a path that leaves the model's folder is refused."""
-    folder = path.resolve().parent
-    budget_bytes = MAX_MODEL_BYTES
-    for tensor in model.graph.initializer:
-        if tensor.data_location != TensorProto.EXTERNAL:
-            continue
-        entries = {entry.key: entry.value for entry in tensor.external_data}
-        location = folder / entries.get("location", "")
-        if not location.resolve().is_relative_to(folder):
-            raise ModelError(f"{path} keeps {tensor.name!r} outside its own folder, in {entries.get('location')!r}.")
-        if not location.is_file():
-            raise ModelError(f"{path} keeps {tensor.name!r} in {entries.get('location')!r}, which is not there.")
-        try:
-            offset_bytes = int(entries.get("offset", 0))
-            length_bytes = int(entries.get("length", location.stat().st_size - offset_bytes))
-        except ValueError:
-            raise ModelError(f"{path} is damaged: the place of {tensor.name!r} is not a number.") from None
-        budget_bytes -= length_bytes
-        if offset_bytes < 0 or length_bytes < 0 or budget_bytes < 0:
-            raise ModelError(f"{path} is damaged: the place of {tensor.name!r} makes no sense.")
-        with location.open("rb") as file:
-            file.seek(offset_bytes)
-            tensor.raw_data = file.read(length_bytes)
-        tensor.data_location = TensorProto.DEFAULT
-        del tensor.external_data[:]
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).strip().splitlines()[0].rstrip(".") + "."
+    renames = {name: value.name for name, value in zip(outputs, model.graph.output, strict=True)}
+    graph = ir.rename(ir.without_dead_nodes(graph), renames)
+    ir.verify(graph)
+    return graph

@@ -4,6 +4,8 @@ import json
 
 from onnx import ModelProto, NodeProto
 
+PRODUCER = "tinycnn"
+"""producer_name of the files that we write."""
 ORIGINS_KEY = "tinycnn.origins"
 """On a node: a JSON list of the names of the ONNX nodes that it came from."""
 PREFIX = "tinycnn."
@@ -20,7 +22,7 @@ def node_origins(node: NodeProto, name: str) -> tuple[str, ...]:
         if entry.key == ORIGINS_KEY:
             try:
                 origins = json.loads(entry.value)
-            except ValueError:
+            except (ValueError, RecursionError):
                 break
             if isinstance(origins, list) and all(isinstance(origin, str) for origin in origins):
                 return tuple(origins)

@@ -11,7 +11,7 @@ from onnx import TensorProto, numpy_helper
 
 from tinycnn import ir
 from tinycnn.ir import Array, DType, Node, Operator, Quantization, Shape, Tensor
-from tinycnn.ops import DequantizeLinear
+from tinycnn.ops import Add, Clip, DequantizeLinear, Reshape, Transpose
 
 MAX_TENSOR_BYTES = 2**31 - 1
 """Larger tensors are refused: more than any file holds (protobuf's limit), and far more than any target."""
@@ -142,9 +142,7 @@ class Builder:
         """Whether an input is made by DequantizeLinear from a constant."""
         producer = self.producers.get(self.tensor(node, index).name)
         return (
-            producer is not None
-            and isinstance(producer.op, DequantizeLinear)
-            and producer.inputs[0] in self.constants
+            producer is not None and isinstance(producer.op, DequantizeLinear) and producer.inputs[0] in self.constants
         )
 
     def constant_value(self, node: OnnxNode, index: int, what: str) -> Array:
@@ -183,8 +181,8 @@ class Builder:
     ) -> None:
         """Add one operator that makes `output` (by default the ONNX node's first output).
 
-        `dtype` is that of the first input unless given. An operator whose inputs are all constant is computed here
-        and now, except DequantizeLinear, which tells how a constant is quantized.
+        `dtype` is that of the first input unless given. What only rearranges or adds constants is computed here and
+        now; DequantizeLinear stays, since it tells how a constant is quantized.
         """
         names = tuple(self.resolve(name) for name in inputs)
         output = output or node.outputs[0]
@@ -192,7 +190,9 @@ class Builder:
         if 4 * math.prod(shape) > MAX_TENSOR_BYTES:
             raise RefusalError(f"its output {list(shape)} is too large")
         if all(name in self.constants for name in names) and not isinstance(op, DequantizeLinear):
-            with np.errstate(all="ignore"):
+            if not isinstance(op, Add | Clip | Reshape | Transpose):
+                raise RefusalError("all its inputs are constant")
+            with np.errstate(over="ignore"):
                 (value,) = op.run_float(*(self.constants[name] for name in names))
             self.declare_constant(output, value)
             return

@@ -8,9 +8,11 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
+from onnx import TensorProto
 
-from tinycnn.ir import Array, Quantization
-from tinycnn.onnx_io.node import Builder, OnnxNode, Refusal
+from tinycnn.ir import DType, Operator, Quantization, Tensor
+from tinycnn.onnx_io.node import Builder, OnnxNode, RefusalError
+from tinycnn.onnx_io.windows import window_of
 from tinycnn.ops import (
     Add,
     AveragePool,
@@ -21,39 +23,66 @@ from tinycnn.ops import (
     QuantizeLinear,
     Softmax,
 )
-from tinycnn.onnx_io.windows import window_of
 
 
 def quantization_from(
-    builder: Builder, node: OnnxNode, scale: int, zero_point: int, axis: int | None = None
+    builder: Builder, node: OnnxNode, scale: int, values: Tensor | None = None, axis: int | None = None
 ) -> Quantization:
-    """The quantization in inputs `scale` and `zero_point` of a node; one scale, or one per index of `axis`."""
-    scales = builder.constant_value(node, scale, "scale").astype(np.float32).reshape(-1)
+    """The quantization in inputs `scale` and `scale` + 1, the zero point, of a node.
+
+    It has one scale or, with an `axis`, one per index of that axis of the tensor `values`. The zero point must have
+    the type of `values`.
+    """
+    scales = builder.constant_value(node, scale, "scale")
+    if scales.dtype != np.float32 or not np.isfinite(scales).all() or (scales <= 0).any():
+        raise RefusalError("its scale is not a positive float32 number")
     zero_points = np.zeros(1, np.int64)
-    if node.has_input(zero_point):
-        zero_points = builder.constant_value(node, zero_point, "zero point").astype(np.int64).reshape(-1)
-    if len(set(zero_points.tolist())) != 1:
-        raise Refusal("its zero point differs between channels")
-    if not np.isfinite(scales).all() or (scales <= 0).any():
-        raise Refusal("its scale is not a positive number")
-    return Quantization(tuple(scales.tolist()), int(zero_points[0]), axis if scales.size > 1 else None)
+    if node.has_input(scale + 1):
+        zero_points = builder.constant_value(node, scale + 1, "zero point")
+        if values is not None and zero_points.dtype != values.dtype:
+            raise RefusalError(f"its zero point is {zero_points.dtype}, but {values.name!r} is {values.dtype}")
+        if len(np.unique(zero_points)) != 1:
+            raise RefusalError("its zero point differs between channels")
+    per_axis = values is not None and axis is not None and scales.shape == values.shape[axis : axis + 1]
+    if scales.size != 1 and not per_axis:
+        raise RefusalError(f"its scales {list(scales.shape)} are neither one nor one per channel")
+    numbers = tuple(scales.reshape(-1).tolist())
+    return Quantization(numbers, int(zero_points.reshape(-1)[0]), axis if per_axis else None)
+
+
+def _activation_type(builder: Builder, node: OnnxNode, zero_point: int, default: DType) -> DType:
+    """int8 or uint8, as the zero point of an output tells, or `default` without one."""
+    if not node.has_input(zero_point):
+        return default
+    dtype = builder.tensor(node, zero_point).dtype
+    if dtype not in ("int8", "uint8"):
+        raise RefusalError("activations are int8 or uint8 only")
+    return dtype
+
+
+def _expect(tensor: Tensor, *dtypes: DType) -> Tensor:
+    if tensor.dtype not in dtypes:
+        raise RefusalError(f"its input {tensor.name!r} is {tensor.dtype}, not {' or '.join(dtypes)}")
+    return tensor
 
 
 def quantize_linear(builder: Builder, node: OnnxNode) -> None:
-    quantization = quantization_from(builder, node, 1, 2)
-    if quantization.axis is not None or len(quantization.scale) > 1:
-        raise Refusal("activations are quantized per tensor only")
-    unsigned = not node.has_input(2) or builder.constant_value(node, 2, "zero point").dtype == np.uint8
-    if node.has_input(2) and builder.constant_value(node, 2, "zero point").dtype not in (np.int8, np.uint8):
-        raise Refusal("activations are int8 or uint8 only")
-    dtype = "uint8" if unsigned else "int8"
-    builder.emit(node, QuantizeLinear(quantization, dtype), node.inputs[:1], dtype)
+    _expect(builder.tensor(node, 0), "float32")
+    if node.integer("block_size", 0):
+        raise RefusalError("quantization by blocks is not supported")
+    wanted = node.integer("output_dtype", 0)
+    if wanted not in (0, TensorProto.UINT8, TensorProto.INT8):
+        raise RefusalError("activations are int8 or uint8 only")
+    dtype = _activation_type(builder, node, 2, "int8" if wanted == TensorProto.INT8 else "uint8")
+    builder.emit(node, QuantizeLinear(quantization_from(builder, node, 1), dtype), node.inputs[:1], dtype)
 
 
 def dequantize_linear(builder: Builder, node: OnnxNode) -> None:
-    axis = int(node.attributes.get("axis", 1))
-    rank = len(builder.shape(node.inputs[0]))
-    quantization = quantization_from(builder, node, 1, 2, axis % max(rank, 1))
+    x = _expect(builder.tensor(node, 0), "int8", "uint8", "int32")
+    if node.integer("block_size", 0):
+        raise RefusalError("quantization by blocks is not supported")
+    axis = node.integer("axis", 1) % max(len(x.shape), 1) if builder.is_constant(node, 0) else None
+    quantization = quantization_from(builder, node, 1, x, axis)
     builder.emit(node, DequantizeLinear(quantization), node.inputs[:1], "float32")
 
 
@@ -61,79 +90,88 @@ def _real(builder: Builder, node: OnnxNode, index: int, quantization: Quantizati
     """Emit DequantizeLinear behind input `index` of a quantized operator; returns the float tensor."""
     output = builder.unused(f"{node.inputs[index]}_real")
     part = OnnxNode(f"{node.name}_input{index}", "DequantizeLinear", (), (output,), {}, node.origins)
-    builder.emit(part, DequantizeLinear(quantization), (node.inputs[index],), "float32")
+    builder.emit(part, DequantizeLinear(quantization), (node.inputs[index],), "float32", output)
     return output
 
 
-def _bias(builder: Builder, node: OnnxNode, index: int, x: Quantization, w: Quantization) -> tuple[str, ...]:
-    if not node.has_input(index):
-        return ()
-    product = np.float32(x.scale[0]) * w.scales
-    return (_real(builder, node, index, Quantization(tuple(product.tolist()), 0, 0 if product.size > 1 else None)),)
+def _activation(builder: Builder, node: OnnxNode, index: int) -> str:
+    """`_real` for an activation whose scale and zero point are the next two inputs."""
+    x = _expect(builder.tensor(node, index), "int8", "uint8")
+    return _real(builder, node, index, quantization_from(builder, node, index + 1, x))
 
 
-def _finish(builder: Builder, node: OnnxNode, op: object, inputs: tuple[str, ...], scale: int) -> None:
+def _linear_inputs(builder: Builder, node: OnnxNode, bias: int) -> tuple[str, ...]:
+    """Float forms of the inputs x (0), weights (3) and `bias` of QLinearConv and QGemm."""
+    w = _expect(builder.tensor(node, 3), "int8", "uint8")
+    builder.constant_value(node, 3, "weights")
+    x_quantization, w_quantization = quantization_from(builder, node, 1), quantization_from(builder, node, 4, w, 0)
+    inputs = (_activation(builder, node, 0), _real(builder, node, 3, w_quantization))
+    if not node.has_input(bias):
+        return inputs
+    _expect(builder.tensor(node, bias), "int32")
+    builder.constant_value(node, bias, "bias")
+    products = np.float32(x_quantization.scale[0]) * w_quantization.scales
+    b_quantization = Quantization(tuple(products.tolist()), 0, w_quantization.axis)
+    return (*inputs, _real(builder, node, bias, b_quantization))
+
+
+def _finish(builder: Builder, node: OnnxNode, op: Operator, inputs: tuple[str, ...], scale: int) -> None:
     """Emit the float operator and QuantizeLinear with the output's scale and zero point in inputs `scale`, +1."""
-    quantization = quantization_from(builder, node, scale, scale + 1)
-    zero_point: Array = builder.constant_value(node, scale + 1, "zero point")
-    dtype = "int8" if zero_point.dtype == np.int8 else "uint8"
+    quantization = quantization_from(builder, node, scale)
+    dtype = _activation_type(builder, node, scale + 1, builder.tensor(node, 0).dtype)
     real = builder.unused(f"{node.outputs[0]}_real")
-    builder.emit(node, op, inputs, "float32", real)  # type: ignore[arg-type]
+    builder.emit(node, op, inputs, "float32", real)
     part = OnnxNode(f"{node.name}_output", "QuantizeLinear", (), node.outputs, {}, node.origins)
-    builder.emit(part, QuantizeLinear(quantization, dtype), (real,), dtype)  # type: ignore[arg-type]
+    builder.emit(part, QuantizeLinear(quantization, dtype), (real,), dtype)
 
 
 def qlinear_conv(builder: Builder, node: OnnxNode) -> None:
-    x, w = quantization_from(builder, node, 1, 2), quantization_from(builder, node, 4, 5, 0)
-    kernel = builder.shape(node.inputs[3])[2:]
-    window = window_of(node, builder.shape(node.inputs[0])[2:], kernel)
-    op = Conv(window, int(node.attributes.get("group", 1)))
-    inputs = (_real(builder, node, 0, x), _real(builder, node, 3, w), *_bias(builder, node, 8, x, w))
-    _finish(builder, node, op, inputs, 6)
+    window = window_of(node, builder.spatial_shape(node), builder.shape(node, 3)[2:])
+    op = Conv(window, node.integer("group", 1))
+    _finish(builder, node, op, _linear_inputs(builder, node, 8), 6)
 
 
 def qgemm(builder: Builder, node: OnnxNode) -> None:
     """com.microsoft.QGemm: A, scale, zero, B, scale, zero, C, y scale, y zero."""
-    if node.attributes.get("alpha", 1.0) != 1.0 or node.attributes.get("transA", 0):
-        raise Refusal("alpha other than 1 and transA are not supported")
+    if node.number("alpha", 1.0) != 1.0 or node.integer("transA", 0):
+        raise RefusalError("alpha other than 1 and transA are not supported")
     if not node.has_input(7):
-        raise Refusal("it gives float output; give it an output scale")
-    x, w = quantization_from(builder, node, 1, 2), quantization_from(builder, node, 4, 5, 0)
-    if not node.attributes.get("transB", 0):
+        raise RefusalError("it gives float output; give it an output scale")
+    if not node.integer("transB", 0):
         rows = np.ascontiguousarray(builder.constant_value(node, 3, "weights").T)
         name = builder.add_constant(f"{node.inputs[3]}_rows", rows)
         node = replace(node, inputs=(*node.inputs[:3], name, *node.inputs[4:]))
-    inputs = (_real(builder, node, 0, x), _real(builder, node, 3, w), *_bias(builder, node, 6, x, w))
-    _finish(builder, node, Dense(), inputs, 7)
+    _finish(builder, node, Dense(), _linear_inputs(builder, node, 6), 7)
 
 
 def qlinear_add(builder: Builder, node: OnnxNode) -> None:
-    a, b = quantization_from(builder, node, 1, 2), quantization_from(builder, node, 4, 5)
-    _finish(builder, node, Add(), (_real(builder, node, 0, a), _real(builder, node, 3, b)), 6)
+    _finish(builder, node, Add(), (_activation(builder, node, 0), _activation(builder, node, 3)), 6)
 
 
 def _channels_first(node: OnnxNode) -> None:
-    if node.attributes.get("channels_last", 0):
-        raise Refusal("channels_last=1 is not supported")
+    if node.integer("channels_last", 0):
+        raise RefusalError("channels_last=1 is not supported")
 
 
 def qlinear_average_pool(builder: Builder, node: OnnxNode) -> None:
     _channels_first(node)
-    window = window_of(node, builder.shape(node.inputs[0])[2:])
-    op = AveragePool(window, bool(node.attributes.get("count_include_pad", 0)))
-    _finish(builder, node, op, (_real(builder, node, 0, quantization_from(builder, node, 1, 2)),), 3)
+    window = window_of(node, builder.spatial_shape(node))
+    op = AveragePool(window, bool(node.integer("count_include_pad", 0)))
+    _finish(builder, node, op, (_activation(builder, node, 0),), 3)
 
 
 def qlinear_global_average_pool(builder: Builder, node: OnnxNode) -> None:
     _channels_first(node)
-    x = _real(builder, node, 0, quantization_from(builder, node, 1, 2))
-    _finish(builder, node, GlobalAveragePool(), (x,), 3)
+    _finish(builder, node, GlobalAveragePool(), (_activation(builder, node, 0),), 3)
 
 
 def integer_softmax(builder: Builder, node: OnnxNode) -> None:
     """The model-local function that `export` writes for an int8 Softmax; see onnx_io.softmax_function."""
-    axes = builder.constant_value(node, 3, "axes")
-    builder.emit(node, Softmax(int(axes[0])), node.inputs[:1])
+    x = _expect(builder.tensor(node, 0), "int8", "uint8")
+    axis = int(builder.scalar(node, 3, "axis"))
+    if not -len(x.shape) <= axis < len(x.shape):
+        raise RefusalError(f"its input has no axis {axis}")
+    builder.emit(node, Softmax(axis % len(x.shape)), node.inputs[:1])
 
 
 Rule = Callable[[Builder, OnnxNode], None]

@@ -1,11 +1,13 @@
 """The window of a convolution or pool from ONNX attributes."""
 
+import math
+
 from tinycnn.ir import Shape
-from tinycnn.onnx_io.node import OnnxNode, RefusalError
+from tinycnn.onnx_io.node import MAX_TENSOR_BYTES, OnnxNode, RefusalError
 from tinycnn.ops import Window
 
 MAX_WINDOW = 2**15
-"""Kernels, strides, dilations and pads are smaller, so that no size that follows from them is absurd."""
+"""Kernels, strides, dilations and pads are smaller: they fit a 16-bit int of the generated C."""
 
 
 def window_of(node: OnnxNode, sizes: Shape, kernel: Shape | None = None) -> Window:
@@ -31,6 +33,9 @@ def window_of(node: OnnxNode, sizes: Shape, kernel: Shape | None = None) -> Wind
         pads = (0,) * len(pads)
     elif mode != "NOTSET":
         raise RefusalError(f"auto_pad {mode!r} is unknown")
+    padded = [size + begin + end for size, begin, end in zip(sizes, pads[:rank], pads[rank:], strict=True)]
+    if 4 * math.prod(padded) > MAX_TENSOR_BYTES:
+        raise RefusalError(f"its padded input {padded} is too large")
     return Window(kernel, strides, dilations, pads, bool(node.integer("ceil_mode", 0)))
 
 

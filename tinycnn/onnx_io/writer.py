@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 from onnx import NodeProto, TensorProto, helper, numpy_helper
 
-from tinycnn.ir import Array, Graph, Node, Tensor
+from tinycnn.errors import ModelError
+from tinycnn.ir import Array, Graph, Node, Quantization, Tensor, unused_name
 from tinycnn.onnx_io.metadata import set_origins
 from tinycnn.passes.fuse_qdq import SUFFIX
 
@@ -16,13 +17,27 @@ MICROSOFT = "com.microsoft"
 
 @dataclass(slots=True)
 class Writer:
-    """`graph` is the int8 graph with ONNX's axes; `unsigned` stores values plus 128 as uint8, weights too."""
+    """`graph` is the int8 graph with ONNX's axes; `unsigned` stores values plus 128 as uint8, weights too.
+
+    The file's inputs and outputs have the names of the graph's, other tensors `name` + SUFFIX. `names` remembers what
+    each further tensor that belongs to a tensor of the graph is called.
+    """
 
     graph: Graph
     unsigned: bool
     nodes: list[NodeProto] = field(default_factory=list)
     initializers: dict[str, TensorProto] = field(default_factory=dict)
-    made: set[str] = field(default_factory=set)
+    names: dict[tuple[str, str], str] = field(default_factory=dict)
+    taken: set[str] = field(default_factory=set)
+    node_names: set[str] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        self.node_names.update(node.name for node in self.graph.nodes)
+        self.taken.update(self.graph.inputs, self.graph.outputs)
+        for name in self.graph.tensors:
+            if name + SUFFIX in self.taken:
+                raise ModelError(f"Tensors {name!r} and {name + SUFFIX!r} would be mixed up in the file; rename one.")
+        self.taken.update(name + SUFFIX for name in self.graph.tensors)
 
     def add(
         self,
@@ -38,32 +53,32 @@ class Writer:
         set_origins(proto, node.origins)
         self.nodes.append(proto)
 
-    def initializer(self, name: str, value: Array) -> str:
-        if name not in self.initializers:
+    def initializer(self, tensor: str, what: str, value: Array) -> str:
+        """The initializer that holds `what` of a tensor of the graph; returns its name."""
+        is_new = (tensor, what) not in self.names
+        name = self._name(tensor, what)
+        if is_new:
             self.initializers[name] = numpy_helper.from_array(np.asarray(value, order="C"), name)
         return name
 
     def quantized(self, name: str) -> str:
         """The int8 (or uint8) tensor of an activation or constant of the graph."""
-        if name in self.graph.constants:
+        if name in self.graph.constants and name + SUFFIX not in self.initializers:
             value = self.graph.constants[name]
             if self.unsigned and value.dtype == np.int8:
                 value = (value.astype(np.int16) + 128).astype(np.uint8)
-            return self.initializer(name + SUFFIX, value)
+            self.initializers[name + SUFFIX] = numpy_helper.from_array(np.asarray(value, order="C"), name + SUFFIX)
         return name + SUFFIX
 
     def parameters(self, name: str) -> tuple[str, str]:
         """Initializers with the scale and zero point of a tensor, scalars or one per channel."""
         tensor = self.graph.tensors[name]
-        quantization = tensor.quantization
-        assert quantization is not None, name
+        quantization = _quantization(tensor)
         scale = quantization.scales if quantization.axis is not None else quantization.scales[0]
-        zero_point = self._zero_point(tensor) + np.zeros(np.shape(scale), np.int64)
+        offset = 128 if self.unsigned and tensor.dtype == "int8" else 0
         dtype = np.int32 if tensor.dtype == "int32" else np.uint8 if self.unsigned else np.int8
-        return (
-            self.initializer(f"{name}_scale", np.asarray(scale, np.float32)),
-            self.initializer(f"{name}_zero_point", np.asarray(zero_point).astype(dtype)),
-        )
+        zero_point = np.full(np.shape(scale), quantization.zero_point + offset, dtype)
+        return self.initializer(name, "scale", np.asarray(scale)), self.initializer(name, "zero_point", zero_point)
 
     def with_parameters(self, name: str) -> list[str]:
         """The quantized tensor, its scale and its zero point, as quantized operators take them."""
@@ -71,31 +86,31 @@ class Writer:
 
     def real(self, name: str) -> str:
         """The float form of a quantized tensor, by a DequantizeLinear that all readers share."""
-        output = f"{name}_dequantized"
-        if output not in self.made:
-            self.made.add(output)
-            quantization = self.graph.tensors[name].quantization
-            attributes = {} if quantization is None or quantization.axis is None else {"axis": quantization.axis}
-            self.nodes.append(
-                helper.make_node(
-                    "DequantizeLinear",
-                    self.with_parameters(name),
-                    [output],
-                    name=f"{name}_dequantize",
-                    **attributes,
-                )
-            )
+        is_new = (name, "dequantized") not in self.names
+        output = self._name(name, "dequantized")
+        if is_new:
+            self.dequantize(name, output)
         return output
+
+    def dequantize(self, name: str, real: str) -> None:
+        """DequantizeLinear from the int8 form of `name` to the float tensor `real`."""
+        axis = _quantization(self.graph.tensors[name]).axis
+        node_name = self._node_name(f"{name}_dequantize")
+        node = helper.make_node("DequantizeLinear", self.with_parameters(name), [real], name=node_name)
+        if axis is not None:
+            node.attribute.append(helper.make_attribute("axis", axis))
+        self.nodes.append(node)
 
     def quantize(self, real: str, name: str) -> None:
         """QuantizeLinear from the float tensor `real` to the int8 form of the activation `name`."""
         inputs = [real, *self.parameters(name)]
-        self.nodes.append(helper.make_node("QuantizeLinear", inputs, [self.quantized(name)], name=f"{name}_quantize"))
+        node_name = self._node_name(f"{name}_quantize")
+        self.nodes.append(helper.make_node("QuantizeLinear", inputs, [self.quantized(name)], name=node_name))
 
     def between_quantizers(self, node: Node, op_type: str, *extra: str, **attributes: Any) -> None:
         """`node` as a float operator between DequantizeLinear and QuantizeLinear; `extra` follows its inputs."""
         inputs = [self.real(name) for name in node.inputs]
-        result = f"{node.outputs[0]}_float"
+        result = self._name(node.outputs[0], "float")
         self.add(node, op_type, [*inputs, *extra], [result], **attributes)
         self.quantize(result, node.outputs[0])
 
@@ -104,7 +119,20 @@ class Writer:
         inputs = [self.quantized(name) for name in node.inputs]
         self.add(node, op_type, [*inputs, *extra], [self.quantized(node.outputs[0])], **attributes)
 
-    def _zero_point(self, tensor: Tensor) -> int:
-        quantization = tensor.quantization
-        assert quantization is not None
-        return quantization.zero_point + (128 if self.unsigned and tensor.dtype == "int8" else 0)
+    def _name(self, tensor: str, what: str) -> str:
+        """The name in the file for `what` of a tensor, the same every time."""
+        if (tensor, what) not in self.names:
+            self.names[tensor, what] = unused_name(f"{tensor}_{what}", self.taken)
+            self.taken.add(self.names[tensor, what])
+        return self.names[tensor, what]
+
+    def _node_name(self, name: str) -> str:
+        unused = unused_name(name, self.node_names)
+        self.node_names.add(unused)
+        return unused
+
+
+def _quantization(tensor: Tensor) -> Quantization:
+    if tensor.quantization is None:
+        raise ModelError(f"Tensor {tensor.name!r} has no scale and cannot be exported.")
+    return tensor.quantization

@@ -4,13 +4,13 @@ from collections.abc import Callable, Sequence
 
 from tinycnn import ir
 from tinycnn.ir import Graph
-from tinycnn.passes.fold_batchnorm import fold_batchnorm
-from tinycnn.passes.fold_bias import fold_bias
+from tinycnn.passes.fold_affine import fold_affine
 from tinycnn.passes.fold_transposes import fold_transposes
 from tinycnn.passes.fuse_qdq import fuse_qdq, is_qdq
+from tinycnn.passes.int8_form import check_int8_form
 from tinycnn.passes.layout import channels_first, channels_last
 
-FLOAT_PASSES = (fold_batchnorm, fold_bias, channels_last, fold_transposes)
+FLOAT_PASSES = (fold_affine, channels_last, fold_transposes)
 """What a float graph goes through before it is quantized."""
 INT8_PASSES = (fuse_qdq, channels_last, fold_transposes)
 """What a graph of a quantized file goes through to become an int8 graph."""
@@ -25,4 +25,4 @@ def run_passes(graph: Graph, passes: Sequence[Callable[[Graph], Graph]]) -> Grap
     return graph
 
 
-__all__ = ["EXPORT_PASSES", "FLOAT_PASSES", "INT8_PASSES", "is_qdq", "run_passes"]
+__all__ = ["EXPORT_PASSES", "FLOAT_PASSES", "INT8_PASSES", "check_int8_form", "is_qdq", "run_passes"]

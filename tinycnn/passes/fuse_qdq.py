@@ -11,11 +11,23 @@ from dataclasses import replace
 import numpy as np
 
 from tinycnn.errors import UnsupportedError
-from tinycnn.ir import Array, Graph, Node, Quantization, Tensor, rebuild
-from tinycnn.ops import Clip, DequantizeLinear, Int8Operator, QuantizeLinear, Transpose, is_int8
+from tinycnn.ir import Array, Graph, Node, Quantization, Tensor, rebuild, rename, unused_name
+from tinycnn.ops import (
+    Clip,
+    Conv,
+    Dense,
+    DequantizeLinear,
+    Int8Operator,
+    QuantizeLinear,
+    Transpose,
+    is_int8,
+    quantize_array,
+)
 
 SUFFIX = "_quantized"
 """What `export` puts behind the name of a tensor for its int8 form."""
+BIAS_SCALE_TOLERANCE = 1e-6
+"""Relative; how far the scale of a bias may be from the product of the scales of input and weights."""
 
 
 def is_qdq(graph: Graph) -> bool:
@@ -30,127 +42,132 @@ def fuse_qdq(graph: Graph) -> Graph:
 class _Fusion:
     """One run over a graph.
 
-    `real` maps a float tensor to the int8 tensor that it is dequantized from, `int8` a quantized tensor of the file
-    to its name in the int8 graph, `absorbed` the QuantizeLinear and Clip nodes that are part of another node.
+    `tensors` and `constants` are those of the int8 graph. `real` maps a float tensor to the int8 tensor that it is
+    dequantized from, `int8` a quantized tensor of the file to its name in the int8 graph. `absorbed` are the outputs
+    of QuantizeLinear and Clip nodes that are part of another node, `unknown` those of nodes that stay in float.
     """
 
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
-        self.tensors: dict[str, Tensor] = dict(graph.tensors)
-        self.constants: dict[str, Array] = dict(graph.constants)
+        self.tensors: dict[str, Tensor] = {}
+        self.constants: dict[str, Array] = {}
         self.nodes: list[Node] = []
         self.problems: list[str] = []
         self.real: dict[str, str] = {}
         self.int8: dict[str, str] = {}
+        self.dequantized: dict[tuple[str, Quantization], str] = {}
         self.absorbed: set[str] = set()
+        self.unknown: set[str] = set()
 
     def run(self) -> Graph:
         for node in self.graph.nodes:
-            if node.outputs[0] not in self.absorbed:
+            if self.unknown.intersection(node.inputs):
+                self.unknown.update(node.outputs)
+            elif node.outputs[0] not in self.absorbed:
                 self._fuse(node)
-        outputs = [self.real.get(name) or self.int8.get(name) for name in self.graph.outputs]
+        for name in self.graph.inputs:
+            if name not in self.tensors and not self.problems:
+                self.problems.append(f"input {name!r} is read by nothing that tells its scale")
+        outputs = [self.real.get(name) or self.int8.get(name) or "" for name in self.graph.outputs]
         for name, found in zip(self.graph.outputs, outputs, strict=True):
-            if found is None and not self.problems:
+            if (not found or found in self.graph.inputs) and not self.problems:
                 self.problems.append(f"output {name!r} is not made by a quantized operator")
         if self.problems:
             raise UnsupportedError(self.graph.name, self.problems)
-        names = tuple(name for name in outputs if name is not None)
-        return rebuild(self.graph, self.nodes, self.tensors, self.constants, outputs=names)
+        fused = rebuild(self.graph, self.nodes, self.tensors, self.constants, outputs=tuple(outputs))
+        pairs = zip(outputs, self.graph.outputs, strict=True)
+        return rename(fused, {found: name for found, name in pairs if name not in self.tensors})
 
     def _fuse(self, node: Node) -> None:
-        match node.op:
-            case QuantizeLinear():
-                self._input(node)
-            case DequantizeLinear():
-                self._dequantized(node)
-            case Transpose() if node.inputs[0] in self.real and self.real[node.inputs[0]] in self.constants:
-                self._transposed_constant(node)
-            case op if not is_int8(op):
-                self.problems.append(f"node {node.name!r} ({op.label}) has no int8 form")
-            case op if node.inputs[0] in self.int8:
-                self._int8_operator(node, op)
-            case op:
-                self._float_operator(node, op)
+        op, source = node.op, node.inputs[0]
+        if isinstance(op, QuantizeLinear):
+            self._input(node, source, _signed(op.quantization, op.dtype))
+        elif isinstance(op, DequantizeLinear):
+            self._dequantized(node, source, op.quantization)
+        elif isinstance(op, Transpose) and self.real.get(source) in self.constants:
+            self._transposed_constant(node, self.real[source], op.permutation)
+        elif not (is_int8(op) or isinstance(op, Transpose)):
+            self._left_in_float(node, "it has no int8 form")
+        elif source in self.int8:
+            self._on_int8(node, op)
+        else:
+            self._between_quantizers(node, op)
 
-    def _input(self, node: Node) -> None:
+    def _input(self, node: Node, source: str, quantization: Quantization) -> None:
         """QuantizeLinear that no operator absorbed: the graph's input, under its float name."""
-        source = node.inputs[0]
-        if source not in self.graph.inputs or source in self.real.values():
-            self.problems.append(f"node {node.name!r} (QuantizeLinear) requantizes {source!r}, which is not supported")
+        seen = self.tensors.get(source)
+        if source not in self.graph.inputs or (seen is not None and seen.quantization != quantization):
+            self._left_in_float(node, f"it requantizes {source!r}")
             return
         self.int8[node.outputs[0]] = source
-        self.tensors[source] = replace(
-            self.tensors[source],
-            dtype="int8",
-            quantization=_signed(node.op.quantization, node.op.dtype),  # type: ignore[attr-defined]
-        )
+        self.tensors[source] = replace(self.graph.tensors[source], dtype="int8", quantization=quantization)
 
-    def _dequantized(self, node: Node) -> None:
-        source = node.inputs[0]
-        quantization = node.op.quantization  # type: ignore[attr-defined]
-        if source in self.constants:
+    def _dequantized(self, node: Node, source: str, quantization: Quantization) -> None:
+        dtype = self.graph.tensors[source].dtype
+        quantization = _signed(quantization, dtype)
+        if source in self.graph.constants:
             self.real[node.outputs[0]] = self._constant(source, quantization)
             return
         if source in self.graph.inputs and source not in self.int8:
-            tensor = self.tensors[source]
-            signed = _signed(quantization, tensor.dtype)
             self.int8[source] = source
-            self.tensors[source] = replace(tensor, dtype="int8", quantization=signed)
-        name = self.int8.get(source)
-        if name is None:
+            self.tensors[source] = replace(self.graph.tensors[source], dtype="int8", quantization=quantization)
+        if source not in self.int8:
+            self._left_in_float(node, f"nothing quantizes {source!r}")
             return
-        if self.tensors[name].quantization != _signed(quantization, self.graph.tensors[source].dtype):
+        if self.tensors[self.int8[source]].quantization != quantization:
             self.problems.append(f"node {node.name!r} reads {source!r} with another scale than it was made with")
-        self.real[node.outputs[0]] = name
+        self.real[node.outputs[0]] = self.int8[source]
 
     def _constant(self, name: str, quantization: Quantization) -> str:
         """Record a quantized constant as int8 or int32 with its quantization; the name it has in the int8 graph."""
-        value = self.graph.constants[name]
-        quantization = _signed(quantization, self.graph.tensors[name].dtype)
-        if value.dtype == np.uint8:
-            value = (value.astype(np.int16) - 128).astype(np.int8)
-        base = self._base(name)
-        self.constants[base] = value
-        self.tensors[base] = Tensor(base, value.shape, value.dtype.name, quantization)  # type: ignore[arg-type]
-        if value.dtype == np.int8 and quantization.zero_point != 0:
-            self.problems.append(f"weights {name!r} have the zero point {quantization.zero_point}; only 0 is supported")
-        return base
+        if (name, quantization) not in self.dequantized:
+            value = self.graph.constants[name]
+            if value.dtype == np.uint8:
+                value = (value.astype(np.int16) - 128).astype(np.int8)
+            if quantization.zero_point != 0:
+                expected = 128 if self.graph.tensors[name].dtype == "uint8" else 0
+                self.problems.append(
+                    f"constant {name!r} has another zero point than {expected}, which is not supported"
+                )
+            self.dequantized[name, quantization] = self._declare_constant(self._int8_name(name), value, quantization)
+        return self.dequantized[name, quantization]
 
-    def _transposed_constant(self, node: Node) -> None:
-        name = self.real[node.inputs[0]]
-        permutation = node.op.permutation  # type: ignore[attr-defined]
-        value, tensor = self.constants[name], self.tensors[name]
-        quantization = tensor.quantization
-        if quantization is not None and quantization.axis is not None:
+    def _transposed_constant(self, node: Node, name: str, permutation: tuple[int, ...]) -> None:
+        quantization = self.tensors[name].quantization
+        assert quantization is not None
+        if quantization.axis is not None:
             quantization = replace(quantization, axis=permutation.index(quantization.axis))
-        output = f"{name}_rows"
-        self.constants[output] = np.ascontiguousarray(value.transpose(permutation))
-        self.tensors[output] = replace(
-            tensor, name=output, shape=self.constants[output].shape, quantization=quantization
+        rows = np.ascontiguousarray(self.constants[name].transpose(permutation))
+        self.real[node.outputs[0]] = self._declare_constant(
+            unused_name(f"{name}_rows", self.tensors), rows, quantization
         )
-        self.real[node.outputs[0]] = output
 
-    def _int8_operator(self, node: Node, op: Int8Operator) -> None:
+    def _declare_constant(self, name: str, value: Array, quantization: Quantization) -> str:
+        self.constants[name] = value
+        self.tensors[name] = Tensor(name, value.shape, value.dtype.name, quantization)  # type: ignore[arg-type]
+        return name
+
+    def _on_int8(self, node: Node, op: Int8Operator | Transpose) -> None:
         """An operator that stands on quantized tensors themselves, such as MaxPool."""
         source = self.int8[node.inputs[0]]
-        quantization = op.fixed_quantization if op.output_scale == "fixed" else self.tensors[source].quantization  # type: ignore[attr-defined]
-        self._emit(node, (source,), node.outputs[0], quantization, node.origins)
+        fixed: Quantization | None = getattr(op, "fixed_quantization", None)
+        self._emit(node, (source,), node.outputs[0], fixed or self.tensors[source].quantization, node.origins)
 
-    def _float_operator(self, node: Node, op: Int8Operator) -> None:
+    def _between_quantizers(self, node: Node, op: Int8Operator | Transpose) -> None:
         missing = [name for name in node.inputs if name not in self.real]
         if missing:
-            self.problems.append(f"node {node.name!r} ({op.label}) is in float: {missing[0]!r} is not dequantized int8")
+            self._left_in_float(node, f"{missing[0]!r} is not dequantized int8")
             return
         inputs = tuple(self.real[name] for name in node.inputs)
-        origins, last = node.origins, self.graph.sole_consumer(node.outputs[0])
-        limits = None
+        origins, last, limits = node.origins, self.graph.sole_consumer(node.outputs[0]), None
         if last is not None and isinstance(last.op, Clip) and not isinstance(op, Clip):
             limits, origins = last.op, origins + last.origins
             self.absorbed.add(last.outputs[0])
             last = self.graph.sole_consumer(last.outputs[0])
         if last is None or not isinstance(last.op, QuantizeLinear):
-            self.problems.append(f"node {node.name!r} ({op.label}) is in float: no QuantizeLinear follows it alone")
+            self._left_in_float(node, "no QuantizeLinear follows it alone")
             return
+        self.absorbed.add(last.outputs[0])
         quantization = _signed(last.op.quantization, last.op.dtype)
         if limits is not None and not _saturates(quantization, limits):
             self.problems.append(
@@ -159,9 +176,27 @@ class _Fusion:
         if op.output_scale == "input" and self.tensors[inputs[0]].quantization != quantization:
             self.problems.append(f"node {node.name!r} ({op.label}) has another scale at its output than at its input")
         if op.output_scale == "fixed":
-            self.problems.append(f"node {node.name!r} ({op.label}) is in float between quantizers")
-        self.absorbed.add(last.outputs[0])
+            self._left_in_float(node, "it has no int8 form between quantizers")
+        if isinstance(op, Conv | Dense):
+            self._check_constants(node, *inputs)
         self._emit(node, inputs, last.outputs[0], quantization, origins)
+
+    def _check_constants(self, node: Node, x: str, weights: str, bias: str | None = None) -> None:
+        """Weights are int8 with a scale per output channel or one, biases int32 in units of the accumulator."""
+        w, quantization = self.tensors[weights], self.tensors[x].quantization
+        if weights not in self.constants or w.dtype != "int8" or w.quantization is None or w.quantization.axis:
+            self._left_in_float(node, "its weights are not constant int8 with a scale for each output channel")
+        elif bias is not None and quantization is not None:
+            b = self.tensors[bias]
+            units = np.float64(quantization.scale[0]) * w.quantization.scales
+            if bias not in self.constants or b.dtype != "int32" or b.quantization is None:
+                self._left_in_float(node, "its bias is not constant int32")
+            elif not np.allclose(b.quantization.scales, units, rtol=BIAS_SCALE_TOLERANCE, atol=0):
+                self._left_in_float(node, "the scale of its bias is not that of its input times that of its weights")
+
+    def _left_in_float(self, node: Node, why: str) -> None:
+        self.problems.append(f"node {node.name!r} ({node.op.label}) is left in float: {why}")
+        self.unknown.update(node.outputs)
 
     def _emit(
         self,
@@ -171,26 +206,23 @@ class _Fusion:
         quantization: Quantization | None,
         origins: tuple[str, ...],
     ) -> None:
-        name = self._base(output)
+        name = self._int8_name(output)
         self.int8[output] = name
         self.tensors[name] = Tensor(name, self.graph.tensors[output].shape, "int8", quantization)
         self.nodes.append(replace(node, inputs=inputs, outputs=(name,), origins=origins))
 
-    def _base(self, name: str) -> str:
+    def _int8_name(self, name: str) -> str:
         """`name` without the suffix of quantized tensors, where nothing else in the int8 graph has that name."""
         base = name.removesuffix(SUFFIX)
-        return name if base in self.int8.values() or base in self.real.values() else base
+        return base if base not in self.tensors else unused_name(name, self.tensors)
 
 
 def _signed(quantization: Quantization, dtype: str) -> Quantization:
     """The quantization of a uint8 tensor once 128 is taken off its values."""
-    if dtype == "uint8":
-        return replace(quantization, zero_point=quantization.zero_point - 128)
-    return quantization
+    return replace(quantization, zero_point=quantization.zero_point - 128) if dtype == "uint8" else quantization
 
 
 def _saturates(quantization: Quantization, limits: Clip) -> bool:
-    """Whether saturation to int8 clips at least as hard as `limits`, to half a step."""
-    scale, zero_point = quantization.scale[0], quantization.zero_point
-    lowest, highest = (-128 - zero_point) * scale, (127 - zero_point) * scale
-    return lowest >= limits.low - scale / 2 and highest <= limits.high + scale / 2
+    """Whether saturation to int8 does what clipping before it would do."""
+    low, high = quantize_array(np.array([limits.low, limits.high]), quantization)
+    return (int(low), int(high)) == (-128, 127)

@@ -4,9 +4,10 @@ It knows nothing of lifetimes or of how the plan was made, only which rows the o
 """
 
 import numpy as np
+import numpy.typing as npt
 
 from tinycnn.errors import ModelError
-from tinycnn.ops import call_of, is_int8, row_bytes, row_count
+from tinycnn.ops import Reshape, is_int8, row_bytes, row_count
 from tinycnn.plan.model import ALIGNMENT_BYTES, Place, Plan, Step
 
 _NOBODY = -1
@@ -17,7 +18,10 @@ class PlanError(ModelError):
 
 
 def check(plan: Plan) -> None:
-    """PlanError unless every step reads exactly the rows that were written, and every output is there at the end."""
+    """PlanError unless every step reads exactly the rows that were written, and every output is there at the end.
+
+    A step's row must not lie where it reads: a kernel may write any byte of the row before it reads the last one.
+    """
     memory = _Memory(plan)
     for name in plan.graph.inputs:
         for row in range(plan.places[name].rows):
@@ -30,34 +34,44 @@ def check(plan: Plan) -> None:
 
 
 class _Memory:
-    """For each byte of the arena the number of the tensor byte that was last written there."""
+    """For each byte of the arena the number of the tensor byte that was last written there.
+
+    `first` is the number of each tensor's first byte; a view has the numbers of its source.
+    """
 
     def __init__(self, plan: Plan) -> None:
         self.owner = np.full(plan.arena_bytes, _NOBODY, np.int64)
         self.first: dict[str, int] = {}
-        count = 0
-        for name, place in plan.places.items():
-            tensor = plan.graph.tensors[name]
-            if (place.rows, place.row_bytes) != (row_count(tensor.shape), row_bytes(tensor.shape)):
-                raise PlanError(f"The plan gives {name!r} {place.rows} rows of {place.row_bytes} bytes.")
-            producer = plan.graph.producers.get(name)
-            if producer is not None and producer not in [step.node for step in plan.steps]:
-                source = producer.inputs[0]
-                same_place = (place.offset_bytes, place.size_bytes) == (
-                    plan.places[source].offset_bytes,
-                    plan.places[source].size_bytes,
-                )
-                if (
-                    not same_place
-                    or place.held_rows != place.rows
-                    or plan.places[source].held_rows != plan.places[source].rows
-                ):
-                    raise PlanError(f"{name!r} is a view of {source!r} but lies elsewhere or in a ring.")
-                self.first[name] = self.first[source]
-                continue
-            self.first[name] = count
-            count += place.rows * place.row_bytes
-        self.next_scratch = count
+        self.next = 0
+        for name in plan.graph.inputs:
+            self._declare(plan, name)
+        for node in plan.graph.nodes:
+            for name in node.outputs:
+                if isinstance(node.op, Reshape):
+                    self._declare_view(plan, name, node.inputs[0])
+                else:
+                    self._declare(plan, name)
+
+    def _declare(self, plan: Plan, name: str) -> None:
+        if name not in plan.places:
+            raise PlanError(f"The plan gives {name!r} no place.")
+        place, shape = plan.places[name], plan.graph.tensors[name].shape
+        if (place.name, place.rows, place.row_bytes) != (name, row_count(shape), row_bytes(shape)):
+            raise PlanError(f"The plan gives {name!r} {place.rows} rows of {place.row_bytes} bytes.")
+        if place.offset_bytes % ALIGNMENT_BYTES:
+            raise PlanError(f"{name!r} lies at {place.offset_bytes}, which is not a multiple of {ALIGNMENT_BYTES}.")
+        if not 1 <= place.held_rows <= place.rows:
+            raise PlanError(f"The plan holds {place.held_rows} of {place.rows} rows of {name!r}.")
+        self.first[name] = self.next
+        self.next += place.rows * place.row_bytes
+
+    def _declare_view(self, plan: Plan, name: str, source: str) -> None:
+        self._declare(plan, name)
+        view, viewed = plan.places[name], plan.places[source]
+        is_whole = view.held_rows == view.rows and viewed.held_rows == viewed.rows
+        if (view.offset_bytes, view.size_bytes) != (viewed.offset_bytes, viewed.size_bytes) or not is_whole:
+            raise PlanError(f"{name!r} is a view of {source!r} but lies elsewhere or in a ring.")
+        self.first[name] = self.first[source]
 
     def write(self, place: Place, row: int) -> None:
         self.owner[self._bytes(place, row)] = self._numbers(place, row)
@@ -68,42 +82,47 @@ class _Memory:
                 f"{reader} reads row {row} of {place.name!r}, but those bytes were overwritten or never written."
             )
 
-    def scratch(self, place: Place) -> None:
-        """Claim a place that no tensor has, under a number of its own."""
-        self.first[place.name] = self.next_scratch
-        self.next_scratch += place.size_bytes
+    def spoil(self, place: Place, row: int) -> None:
+        """Forget what is in the bytes of a row that is about to be written."""
+        self.owner[self._bytes(place, row)] = _NOBODY
+
+    def fill_padding(self, place: Place, wanted_bytes: int) -> None:
+        """Write the padding of a step, under numbers of its own."""
+        if place.row_bytes != wanted_bytes or place.offset_bytes % ALIGNMENT_BYTES:
+            raise PlanError(f"{place.name!r} has {place.row_bytes} bytes of {wanted_bytes}, or is not aligned.")
+        self.first[place.name] = self.next
+        self.next += place.row_bytes
         self.write(place, 0)
 
     def _bytes(self, place: Place, row: int) -> slice:
         begin = place.row_offset_bytes(row)
-        if place.offset_bytes % ALIGNMENT_BYTES or begin < 0 or begin + place.row_bytes > len(self.owner):
-            raise PlanError(
-                f"{place.name!r} lies at {begin}, outside the arena of {len(self.owner)} bytes or unaligned."
-            )
+        if begin < 0 or begin + place.row_bytes > len(self.owner):
+            raise PlanError(f"Row {row} of {place.name!r} lies outside the arena of {len(self.owner)} bytes.")
         return slice(begin, begin + place.row_bytes)
 
-    def _numbers(self, place: Place, row: int) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+    def _numbers(self, place: Place, row: int) -> npt.NDArray[np.int64]:
         begin = self.first[place.name] + row * place.row_bytes
         return np.arange(begin, begin + place.row_bytes)
 
 
 def _run_step(plan: Plan, step: Step, memory: _Memory) -> None:
-    op = step.node.op
-    if not is_int8(op):
-        raise PlanError(f"Step {step.node.name!r} has no int8 form.")
-    call = call_of(plan.graph, step.node)
+    op, reader = step.node.op, f"step {step.node.name!r}"
+    if not is_int8(op) or isinstance(op, Reshape):
+        raise PlanError(f"Nothing computes {reader}.")
+    inputs = plan.graph.activations(step.node)
     if step.padding is not None:
-        memory.scratch(step.padding)
+        memory.fill_padding(step.padding, plan.places[inputs[0]].row_bytes)
     for row in range(step.first_row, step.last_row):
-        for tensor in call.inputs:
-            if tensor.name in plan.graph.constants:
-                continue
-            place = plan.places[tensor.name]
-            for source in op.input_rows(row, tensor.shape):
+        for name in step.node.outputs:
+            memory.spoil(plan.places[name], row)
+        for name in inputs:
+            place = plan.places[name]
+            for source in op.input_rows(row, plan.graph.tensors[name].shape):
                 if 0 <= source < place.rows:
-                    memory.read(place, source, f"step {step.node.name!r}")
+                    memory.read(place, source, reader)
                 elif step.padding is None:
-                    raise PlanError(f"Step {step.node.name!r} reads padding but has none.")
+                    raise PlanError(f"{reader} reads padding but has none.")
                 else:
-                    memory.read(step.padding, 0, f"step {step.node.name!r}")
-        memory.write(plan.places[step.node.outputs[0]], row)
+                    memory.read(step.padding, 0, reader)
+        for name in step.node.outputs:
+            memory.write(plan.places[name], row)

@@ -1,28 +1,34 @@
 """Where in the arena each need goes: the smallest arena that an exact search finds, and the bound below it."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from tinycnn.plan.lifetimes import Need
 from tinycnn.plan.model import ALIGNMENT_BYTES
 
-SEARCH_NODES = 100_000
-"""Partial placements that the search looks at before it settles for the best so far."""
+SEARCH_PLACEMENTS = 50_000
+"""Placements of one need that the search tries before it settles for the best so far."""
+SEARCH_NEEDS = 200
+"""With more needs the search would not get far: the best of the simple orders is taken."""
+_ORDERS: tuple[Callable[[Need], int], ...] = (
+    lambda need: -need.size_bytes,
+    lambda need: -need.size_bytes * (need.live.last - need.live.first),
+    lambda need: -(need.live.last - need.live.first),
+    lambda need: need.live.first,
+)
 
 
 def lower_bound_bytes(needs: Sequence[Need]) -> int:
     """Most bytes alive at once: no placement needs less. Aligned sizes are not counted, so it may be missed by them."""
-    return max(
-        (sum(n.size_bytes for n in needs if n.live.first <= step < n.live.last) for step in _steps(needs)),
-        default=0,
-    )
+    return max((sum(need.size_bytes for need in live) for live in _alive(needs)), default=0)
 
 
 def place(needs: Sequence[Need]) -> dict[str, int]:
     """The offset in bytes of every need, such that needs alive at the same time do not overlap.
 
-    Some order of placing each need at the lowest free offset gives the smallest arena; the search walks the orders,
-    largest first, and leaves a branch as soon as it cannot beat the best. It is exact unless it meets SEARCH_NODES.
-    Equal needs are ordered by name, so the result depends on nothing else.
+    Some order of placing each need at the lowest free offset gives the smallest arena: that of the offsets in a best
+    placement. A few simple orders are tried, then the search walks all orders, largest first, and leaves a branch as
+    soon as it cannot beat the best. It is exact unless it meets SEARCH_PLACEMENTS. Equal needs are ordered by name,
+    so the result depends on nothing else.
     """
     return _Search(needs).run()
 
@@ -35,53 +41,64 @@ def aligned(size_bytes: int) -> int:
     return -(-size_bytes // ALIGNMENT_BYTES) * ALIGNMENT_BYTES
 
 
-def _steps(needs: Sequence[Need]) -> range:
-    return range(max((need.live.last for need in needs), default=0))
+def _alive(needs: Sequence[Need]) -> list[list[Need]]:
+    """The needs alive in each step."""
+    steps = range(max((need.live.last for need in needs), default=0))
+    return [[need for need in needs if need.live.first <= step < need.live.last] for step in steps]
 
 
 class _Search:
+    """`beside` are the needs alive with each need; all sizes here are aligned, as in the end the arena is."""
+
     def __init__(self, needs: Sequence[Need]) -> None:
-        self.order = sorted(needs, key=lambda n: (-n.size_bytes, n.live.first, n.name))
-        self.bound = lower_bound_bytes(needs)
+        self.needs = sorted(needs, key=lambda need: (-need.size_bytes, need.live.first, need.name))
+        self.beside = {n.name: [o for o in self.needs if o is not n and o.live.overlaps(n.live)] for n in self.needs}
+        self.bound = max((sum(aligned(need.size_bytes) for need in live) for live in _alive(needs)), default=0)
         self.best: dict[str, int] = {}
         self.best_bytes = 0
-        self.visited = 0
+        self.tried = 0
 
     def run(self) -> dict[str, int]:
-        self._extend({}, 0)
+        for order in _ORDERS:
+            offsets: dict[str, int] = {}
+            for need in sorted(self.needs, key=order):
+                offsets[need.name] = self._lowest(need, offsets)
+            self._keep_if_best(offsets)
+        if len(self.needs) <= SEARCH_NEEDS:
+            self._extend({}, 0)
         return self.best
 
+    def _keep_if_best(self, offsets: dict[str, int]) -> None:
+        top = max((offsets[need.name] + aligned(need.size_bytes) for need in self.needs), default=0)
+        if not self.best or top < self.best_bytes:
+            self.best, self.best_bytes = dict(offsets), top
+
     def _extend(self, offsets: dict[str, int], top_bytes: int) -> None:
-        self.visited += 1
-        if len(offsets) == len(self.order):
-            self.best, self.best_bytes = dict(offsets), top_bytes
+        """Place every further need in turn and go on from there; `top_bytes` is how high `offsets` reach."""
+        if len(offsets) == len(self.needs):
+            self._keep_if_best(offsets)
             return
-        tried: set[tuple[int, int, int]] = set()
-        for need in self.order:
+        seen: set[tuple[int, int, int]] = set()
+        for need in self.needs:
             key = (need.size_bytes, need.live.first, need.live.last)
-            if need.name in offsets or key in tried:
+            if need.name in offsets or key in seen:
                 continue
-            tried.add(key)
-            offset = self._lowest(need, offsets)
-            top = max(top_bytes, offset + need.size_bytes)
-            if self.best and top >= self.best_bytes:
-                continue
-            offsets[need.name] = offset
-            self._extend(offsets, top)
-            del offsets[need.name]
-            if self.best and (self.best_bytes <= aligned(self.bound) or self.visited > SEARCH_NODES):
+            if self.best_bytes <= self.bound or self.tried >= SEARCH_PLACEMENTS:
                 return
+            seen.add(key)
+            self.tried += 1
+            offset = self._lowest(need, offsets)
+            top = max(top_bytes, offset + aligned(need.size_bytes))
+            if top < self.best_bytes:
+                offsets[need.name] = offset
+                self._extend(offsets, top)
+                del offsets[need.name]
 
     def _lowest(self, need: Need, offsets: dict[str, int]) -> int:
         """The lowest aligned offset where `need` fits beside everything placed that is alive with it."""
-        taken = sorted(
-            (offsets[other.name], offsets[other.name] + other.size_bytes)
-            for other in self.order
-            if other.name in offsets and other.live.overlaps(need.live)
-        )
         offset = 0
-        for begin, end in taken:
+        for begin, size in sorted((offsets[o.name], o.size_bytes) for o in self.beside[need.name] if o.name in offsets):
             if offset + need.size_bytes <= begin:
                 break
-            offset = max(offset, aligned(end))
+            offset = max(offset, aligned(begin + size))
         return offset

@@ -11,15 +11,15 @@ from dataclasses import replace
 import numpy as np
 
 from tinycnn import engine, fixedpoint, ir
-from tinycnn.errors import QuantizationError
+from tinycnn.errors import DataError, QuantizationError
 from tinycnn.ir import Array, Graph, Node, Quantization, Tensor
-from tinycnn.ops import Add, Clip, Conv, Dense, Int8Operator, is_elementwise, is_int8
-from tinycnn.passes import FLOAT_PASSES, run_passes
+from tinycnn.ops import Add, AveragePool, Clip, Conv, Dense, GlobalAveragePool, Int8Operator, is_elementwise, is_int8
+from tinycnn.passes import FLOAT_PASSES, check_int8_form, run_passes
 from tinycnn.quantize.calibrate import METHODS, Method, Progress, Range, calibrate
 from tinycnn.quantize.weights import activation_quantization, quantize_weights, weight_scales
 
 MOVED_SCALES_KEY = "tinycnn.moved_scales"
-"""Metadata of a quantized graph: JSON, for each layer the channels whose weight scale was nudged to get a proof."""
+"""Metadata of a quantized graph: JSON, for each layer the channels whose rescaling got a proof by a nudged scale."""
 
 __all__ = ["METHODS", "Method", "moved_scales", "quantize"]
 
@@ -39,11 +39,21 @@ def quantize(
     """
     if graph.is_quantized:
         raise QuantizationError(f"{graph.name} is quantized already.")
+    if method not in METHODS or not 50 < percentile <= 100:
+        raise QuantizationError(
+            f"The method is one of {', '.join(METHODS)} and the percentile over 50 and at most 100,"
+            f" not {method!r} and {percentile}."
+        )
     floats = run_passes(graph, FLOAT_PASSES)
-    engine.check_int8(floats)
-    stored = engine.to_stored(floats.tensors[floats.inputs[0]], samples)
-    quantizer = _Quantizer(floats, calibrate(floats, stored, method, percentile, progress))
-    quantized = quantizer.run()
+    check_int8_form(floats)
+    if len(floats.inputs) != 1:
+        raise QuantizationError(f"{graph.name} has {len(floats.inputs)} inputs; only one can be calibrated yet.")
+    source = floats.tensors[floats.inputs[0]]
+    shape = engine.onnx_shape(source)
+    if samples.shape[1:] != shape[1:] or len(samples) == 0:
+        raise DataError(f"Calibration needs samples of {list(shape[1:])}: [N, ...], not {list(samples.shape)}.")
+    ranges = calibrate(floats, engine.to_stored(source, samples), method, percentile, progress)
+    quantized = _Quantizer(floats, ranges).run()
     ir.verify(quantized)
     return quantized
 
@@ -73,20 +83,22 @@ class _Quantizer:
             self._declare(name, activation_quantization(self.ranges[name]))
         for node in self.graph.nodes:
             if node.outputs[0] not in self.fused and is_int8(node.op):
-                self._node(node, node.op)
-        return ir.rebuild(
-            self.graph,
-            self.nodes,
-            self.tensors,
-            self.constants,
-            metadata={MOVED_SCALES_KEY: json.dumps(self.moved, sort_keys=True)} if self.moved else {},
-        )
+                try:
+                    self._node(node, node.op)
+                except QuantizationError as error:
+                    raise QuantizationError(f"Layer {node.name!r}: {error}") from None
+        metadata = {key: text for key, text in self.graph.metadata.items() if key != MOVED_SCALES_KEY}
+        if self.moved:
+            metadata[MOVED_SCALES_KEY] = json.dumps(self.moved, sort_keys=True)
+        return ir.rebuild(self.graph, self.nodes, self.tensors, self.constants, metadata=metadata)
 
     def _node(self, node: Node, op: Int8Operator) -> None:
         node = self._with_activation(node, op)
         quantization = self._output_quantization(node, op)
         if isinstance(op, Add):
             quantization = self._agreeing(node, quantization)
+        elif isinstance(op, AveragePool | GlobalAveragePool):
+            quantization = self._provable_mean(node, op, quantization)
         self._declare(node.outputs[0], quantization)
         if isinstance(op, Conv | Dense):
             node = self._linear(node, quantization)
@@ -103,11 +115,10 @@ class _Quantizer:
         return replace(node, outputs=follower.outputs, origins=node.origins + follower.origins)
 
     def _output_quantization(self, node: Node, op: Int8Operator) -> Quantization:
-        if op.output_scale == "fixed":
-            return op.fixed_quantization  # type: ignore[attr-defined, no-any-return]
         if op.output_scale == "input":
             return self._quantization(node.inputs[0])
-        return activation_quantization(self.ranges[node.outputs[0]])
+        fixed: Quantization | None = getattr(op, "fixed_quantization", None)
+        return fixed or activation_quantization(self.ranges[node.outputs[0]])
 
     def _agreeing(self, node: Node, wanted: Quantization) -> Quantization:
         """`wanted` moved by a few ulps, so that every order of evaluating the sum gives the same bytes."""
@@ -117,9 +128,21 @@ class _Quantizer:
         )
         if found is None:
             raise QuantizationError(
-                f"Layer {node.name!r}: no scale near {wanted.scale[0]:g} makes this addition the same on every machine."
+                f"No scale near {wanted.scale[0]:g} makes this addition the same on every machine;"
+                " try other calibration samples."
             )
         return replace(wanted, scale=(float(found.y_scale),))
+
+    def _provable_mean(self, node: Node, op: AveragePool | GlobalAveragePool, wanted: Quantization) -> Quantization:
+        """`wanted` moved by a few ulps, so that integer arithmetic is proved to give the same means."""
+        x, sizes = self._quantization(node.inputs[0]), self.graph.tensors[node.inputs[0]].shape[1:-1]
+        counts = np.unique(op.counts(sizes) if isinstance(op, AveragePool) else np.prod(sizes))
+        nudged = fixedpoint.nudge_mean_scale(
+            x.scale[0], x.zero_point, wanted.scale[0], wanted.zero_point, counts.astype(np.int64)
+        )
+        if nudged.ulps.any():
+            self.moved[node.name] = list(range(len(counts)))
+        return replace(wanted, scale=(float(nudged.scales[0]),))
 
     def _linear(self, node: Node, y: Quantization) -> Node:
         """Quantize the weights and bias of a Conv or Dense; the node with the names of the integer constants."""
@@ -127,7 +150,7 @@ class _Quantizer:
         weights = self.graph.constants[node.inputs[1]]
         bias = np.zeros(weights.shape[0], np.float32)
         if len(node.inputs) > 2:
-            bias = self.graph.constants[node.inputs[2]].astype(np.float32)
+            bias = self.graph.constants[node.inputs[2]]
         scales = weight_scales(weights, bias, x.scale[0])
         integers = quantize_weights(weights, scales)
         flat = integers.reshape(integers.shape[0], -1)
@@ -135,24 +158,27 @@ class _Quantizer:
         overflowing = fixedpoint.overflowing_channels(flat, x.zero_point, nudged.bias)
         if overflowing.size:
             raise QuantizationError(
-                f"Layer {node.name!r}: the int32 accumulator of channel {overflowing[0]} could overflow; make the layer"
-                " smaller, or split it."
+                f"The int32 accumulator of channel {overflowing[0]} could overflow; make the layer smaller or split it."
             )
         if np.any(nudged.ulps):
             self.moved[node.name] = np.flatnonzero(nudged.ulps).tolist()
-        names = tuple(
-            name if name not in self.constants else f"{node.name}.{name}"  # shared by layers with other scales
-            for name in (node.inputs[1], node.inputs[2] if len(node.inputs) > 2 else f"{node.name}.bias")
-        )
-        per_channel = Quantization(tuple(nudged.w_scale.tolist()), 0, 0)
         products = np.float32(x.scale[0]) * nudged.w_scale
-        self._constant(names[0], integers, per_channel)
-        self._constant(names[1], nudged.bias, Quantization(tuple(products.tolist()), 0, 0))
+        names = [
+            self._constant(name, value, Quantization(tuple(scale.tolist()), 0, 0))
+            for name, value, scale in (
+                (node.inputs[1], integers, nudged.w_scale),
+                (node.inputs[2] if len(node.inputs) > 2 else f"{node.name}.bias", nudged.bias, products),
+            )
+        ]
         return replace(node, inputs=(node.inputs[0], *names))
 
-    def _constant(self, name: str, value: Array, quantization: Quantization) -> None:
+    def _constant(self, name: str, value: Array, quantization: Quantization) -> str:
+        """Record an integer constant; returns its name, a new one for layers that share a float constant."""
+        if name not in self.graph.constants or name in self.constants:
+            name = ir.unused_name(name, {*self.graph.tensors, *self.tensors})
         self.constants[name] = value
         self.tensors[name] = Tensor(name, value.shape, value.dtype.name, quantization)  # type: ignore[arg-type]
+        return name
 
     def _declare(self, name: str, quantization: Quantization) -> None:
         self.tensors[name] = replace(self.graph.tensors[name], dtype="int8", quantization=quantization)

@@ -54,7 +54,9 @@ def _traces(program: engine.Program, samples: Array, progress: Progress | None) 
     step = program.chunk_samples
     chunks: Iterable[Array] = [samples[start : start + step] for start in range(0, len(samples), step)]
     for chunk in progress(chunks, -(-len(samples) // step)) if progress else chunks:
-        yield engine.trace(program, chunk)
+        with np.errstate(all="ignore"):  # what is not finite is reported by name
+            values = engine.trace(program, chunk)
+        yield values
 
 
 def _percentiles(

@@ -71,7 +71,7 @@ def _memory_lines(memory: Memory) -> list[str]:
     bar = "#" * filled + "." * (BAR_COLUMNS - filled)
     lines = [f"{memory.name:<10}{memory.size_bytes:>12,} B  [{bar}] {100 * used:.0f} % used"]
     for name, part_bytes in memory.parts:
-        lines.append(f"  {name:<10}{'unknown' if part_bytes is None else f'{part_bytes:,}':>10} B")
+        lines.append(f"  {name:<10}" + ("   unknown" if part_bytes is None else f"{part_bytes:>10,} B"))
     lines.append(f"  {'left' if memory.left_bytes >= 0 else 'over by':<10}{abs(memory.left_bytes):>10,} B")
     return lines
 

@@ -4,8 +4,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from tinycnn_codegen.generated import Generated
-
 from tinycnn.errors import ToolError
 from tinycnn.runners.harness import (
     STATUSES,
@@ -19,6 +17,7 @@ from tinycnn.runners.harness import (
 )
 from tinycnn.runners.toolchain import compile_object, require, run
 from tinycnn.target import Compiler, Emulator, Target
+from tinycnn_codegen.generated import Generated
 
 IMAGE = "image.elf"
 

@@ -13,10 +13,10 @@ from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
-from tinycnn_codegen.generated import ArenaBuffer, Generated
 
 from tinycnn.errors import DataError, ToolError
 from tinycnn.target import targets_folder
+from tinycnn_codegen.generated import ArenaBuffer, Generated
 
 Int8Array = npt.NDArray[np.int8]
 

@@ -4,8 +4,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from tinycnn_codegen.generated import Generated
-
 from tinycnn.runners.harness import (
     STATUSES,
     Instrumentation,
@@ -17,6 +15,7 @@ from tinycnn.runners.harness import (
     write_sources,
 )
 from tinycnn.runners.toolchain import compile_object, host_compiler, require, run
+from tinycnn_codegen.generated import Generated
 
 _SANITIZE_FLAGS = ("-O1", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
 

@@ -6,7 +6,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
-from tinycnn_codegen.generated import Generated
 
 from tinycnn.errors import ToolError
 from tinycnn.runners.elf import Symbol, read_elf
@@ -14,6 +13,7 @@ from tinycnn.runners.emulated import build_image, emulator_of, run_image
 from tinycnn.runners.harness import STEP_LABEL, Instrumentation, Int8Array, pack_inputs
 from tinycnn.runners.toolchain import host_compiler, run, version
 from tinycnn.target import Target, targets_folder
+from tinycnn_codegen.generated import Generated
 
 _PLUGIN = "count_instructions"
 

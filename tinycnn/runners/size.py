@@ -8,13 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from tinycnn_codegen.generated import Generated
-
 from tinycnn.errors import ToolError
 from tinycnn.runners.elf import read_elf
 from tinycnn.runners.harness import write_sources
 from tinycnn.runners.toolchain import compile_object, require, run, version
 from tinycnn.target import Target
+from tinycnn_codegen.generated import Generated
 
 _CALL_GRAPH_FLAG = "-fcallgraph-info=su"
 _NODE = re.compile(r'node: \{ title: "([^"]*)" label: "[^"]*?(?:(\d+) bytes \((static|dynamic[^)]*)\))?"')

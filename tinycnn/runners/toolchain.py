@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from tinycnn.errors import ToolError
+from tinycnn.runners.zig import zig_compiler
 from tinycnn.target import Target
 
 STRICT_FLAGS = (
@@ -25,15 +26,19 @@ _ERROR = re.compile(r"error:|undefined reference|overflowed by")
 
 
 def host_compiler() -> str:
-    """The C compiler of this machine: $CC, or the first of cc, gcc, clang.
+    """The C compiler of this machine: $CC, or the first of cc, gcc, clang, or zig from PyPI.
 
     Raises ToolError if there is none.
     """
     for command in (os.environ.get("CC", ""), "cc", "gcc", "clang"):
         if command and shutil.which(command):
             return command
+    zig = zig_compiler()
+    if zig is not None:
+        return zig
     raise ToolError(
-        f"No C compiler was found ($CC, cc, gcc, clang): {_install_line([_HOST_PACKAGE])} gives one."
+        f"No C compiler was found ($CC, cc, gcc, clang): {_install_line([_HOST_PACKAGE])} gives one, and without"
+        " root pip install 'tinycnn[emulate]'."
     )
 
 

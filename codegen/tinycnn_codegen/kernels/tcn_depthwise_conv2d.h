@@ -53,20 +53,29 @@ static inline void tcn_depthwise_conv2d_taps(const int8_t *x, int32_t step, cons
                                              int32_t taps, int32_t lanes, int32_t *sums)
 {
     const int32_t end = taps * step;
+    int32_t sum0 = sums[0];
     int32_t at;
 
     if (lanes == 4) {
+        int32_t sum1 = sums[1];
+        int32_t sum2 = sums[2];
+        int32_t sum3 = sums[3];
+
         for (at = 0; at < end; at += step) {
-            sums[0] += x[at] * *weights++;
-            sums[1] += x[at + 1] * *weights++;
-            sums[2] += x[at + 2] * *weights++;
-            sums[3] += x[at + 3] * *weights++;
+            sum0 += x[at] * *weights++;
+            sum1 += x[at + 1] * *weights++;
+            sum2 += x[at + 2] * *weights++;
+            sum3 += x[at + 3] * *weights++;
         }
+        sums[1] = sum1;
+        sums[2] = sum2;
+        sums[3] = sum3;
     } else {
         for (at = 0; at < end; at += step) {
-            sums[0] += x[at] * *weights++;
+            sum0 += x[at] * *weights++;
         }
     }
+    sums[0] = sum0;
 }
 
 /* All output channels at one position; tap 0 stands at column `column` of the input, which may be outside of it. */

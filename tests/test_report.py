@@ -1,0 +1,101 @@
+"""Budgets and summaries: the arithmetic of what fits, what is said when nothing can be measured, receptive fields."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from needs import needs
+
+import tinycnn
+from tinycnn.cli.demo import examples_folder
+from tinycnn.report.budget import Code, budget
+from tinycnn.report.html import budget_html
+from tinycnn.report.text import budget_text
+
+EXAMPLES = examples_folder()
+
+
+@pytest.fixture(scope="module")
+def int8() -> tinycnn.Graph:
+    graph = tinycnn.load(EXAMPLES / "lenet5/lenet5.onnx")
+    array = tinycnn.load_array(EXAMPLES / "mnist_sample/mnist_sample.npz")
+    return tinycnn.quantize(graph, tinycnn.as_samples(array, (1, 1, 28, 28), "sample"))
+
+
+CODE = Code(2000, 60_000, 300, "acc 1.0", True, ("memset",))
+
+
+def test_in_one_memory_everything_shares(int8):
+    plan = tinycnn.plan(int8)
+    needed = plan.arena_bytes + 2000 + 60_000 + 300
+    target = tinycnn.load_target("dsp32c-486")
+    for size_bytes, fits in ((needed, True), (needed - 1, False)):
+        found = budget(plan, replace(target, ram_bytes=size_bytes), 59_000, CODE, "acc")
+        assert (found.fits, found.memory_left_bytes) == (fits, size_bytes - needed)
+
+
+def test_in_two_memories_the_shorter_one_decides(int8):
+    plan = tinycnn.plan(int8)
+    target = tinycnn.load_target("stm32f446")
+    ram, flash = plan.arena_bytes + 300, 62_000
+    for ram_bytes, flash_bytes, left in ((ram, flash, 0), (ram - 1, flash + 9, -1), (ram + 9, flash - 2, -2)):
+        found = budget(plan, replace(target, ram_bytes=ram_bytes, flash_bytes=flash_bytes), 59_000, CODE, "acc")
+        assert (found.fits, found.memory_left_bytes) == (left >= 0, left)
+
+
+def test_without_a_compiler_the_report_says_so(int8):
+    target = replace(tinycnn.load_target("stm32f446"), compiler=None)
+    found = tinycnn.report(int8, target)
+    text = budget_text(found, target, is_float=False)
+    assert found.code_bytes is None
+    assert found.stack_bytes is None
+    assert "not measured" in text
+    assert "unknown" in text
+
+
+def test_every_channel_is_proved_by_one_way(int8):
+    needs("gcc")
+    found = tinycnn.report(int8, tinycnn.load_target("dsp32c-486"))
+    assert sum(sum(proof.ways.values()) for proof in found.proofs) == 6 + 16 + 120 + 84 + 10
+    assert all(proof.ways["float"] == 0 for proof in found.proofs)
+    again = tinycnn.report(reloaded(int8), tinycnn.load_target("dsp32c-486"))
+    assert again.proofs == found.proofs
+
+
+def reloaded(graph: tinycnn.Graph) -> tinycnn.Graph:
+    import tempfile
+
+    with tempfile.TemporaryDirectory() as folder:
+        tinycnn.save(graph, Path(folder) / "int8.onnx")
+        return tinycnn.load(Path(folder) / "int8.onnx")
+
+
+def test_the_page_is_complete_and_escapes_names(int8):
+    needs("gcc")
+    target = tinycnn.load_target("dsp32c-486")
+    found = replace(tinycnn.report(int8, target), model="<script>")
+    page = budget_html(found, target)
+    assert page.startswith("<!doctype html>")
+    assert "<script>" not in page
+    assert all(occupant.name in page for occupant in found.arena)
+    assert "http" not in page
+
+
+def test_occupants_of_the_arena_never_overlap(int8):
+    found = budget(tinycnn.plan(int8), tinycnn.load_target("host"), 0, None, "")
+    used = np.zeros((len(found.steps), found.arena_bytes), bool)
+    for o in found.arena:
+        area = used[o.first_step : o.last_step, o.offset_bytes : o.offset_bytes + o.size_bytes]
+        assert not area.any(), o.name
+        area[:] = True
+
+
+def test_receptive_fields_are_the_textbook_s():
+    summary = tinycnn.summarize(tinycnn.load(EXAMPLES / "lenet5/lenet5.onnx"))
+    fields = {layer.name: layer.receptive_field for layer in summary.layers}
+    assert fields["conv1"] == (5, 5)
+    assert fields["pool1"] == (6, 6)
+    assert fields["conv2"] == (14, 14)
+    assert fields["pool2"] == (16, 16)
+    assert fields["fc3"] == (28, 28)

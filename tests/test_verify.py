@@ -1,0 +1,61 @@
+"""Verification finds what it should: a wrong byte anywhere, an operator left in float, an unknown runner."""
+
+import numpy as np
+import onnx
+import pytest
+from needs import needs
+
+import tinycnn
+from tinycnn import engine
+from tinycnn.cli.demo import examples_folder
+from tinycnn.errors import TargetError
+from tinycnn.runners import onnxruntime as ort
+
+EXAMPLES = examples_folder()
+
+
+@pytest.fixture(scope="module")
+def images() -> np.ndarray:
+    array = tinycnn.load_array(EXAMPLES / "mnist_sample/mnist_sample.npz")
+    return tinycnn.as_samples(array, (1, 1, 28, 28), "sample")[:50]
+
+
+@pytest.fixture(scope="module")
+def int8(images) -> tinycnn.Graph:
+    return tinycnn.quantize(tinycnn.load(EXAMPLES / "lenet5/lenet5.onnx"), images)
+
+
+def test_one_wrong_byte_is_found_by_every_runner(int8, images, monkeypatch):
+    needs("gcc")
+    right = engine.trace
+
+    def wrong(graph, inputs):
+        values = right(graph, inputs)
+        values["relu2"] = values["relu2"].copy()
+        values["relu2"][3, 4, 5, 6] ^= 1
+        return values
+
+    monkeypatch.setattr(engine, "trace", wrong)
+    for runner in tinycnn.verify(int8, images[:5], ["onnxruntime", "host"]):
+        assert {tensor.name: tensor.mismatches for tensor in runner.tensors if tensor.mismatches} == {"relu2": 1}
+        assert runner.mismatches == 1
+
+
+def test_an_operator_left_in_float_is_noted(int8, images):
+    """A float Conv whose output is read beside the quantizer cannot be fused."""
+    model = tinycnn.export(int8, "qdq")
+    conv = next(node for node in model.graph.node if node.op_type == "Conv")
+    model.graph.output.append(onnx.helper.make_empty_tensor_value_info(conv.output[0]))
+    result = ort.run_session(model, {"image": images[:1]}, ["logits_quantized"])
+    assert any("Conv" in operator for operator in result.left_in_float)
+    assert not ort.run_session(tinycnn.export(int8, "qdq"), {"image": images[:1]}, ["logits"]).left_in_float
+
+
+def test_an_unknown_runner_is_named_with_the_known_ones(int8, images):
+    with pytest.raises(TargetError, match=r"'abacus'.*onnxruntime, host, cortex-m4"):
+        tinycnn.verify(int8, images, ["abacus"])
+
+
+def test_a_target_without_an_emulator_cannot_run(int8, images):
+    with pytest.raises(TargetError, match="stm32f446"):
+        tinycnn.verify(int8, images, ["stm32f446"])

@@ -1,0 +1,44 @@
+"""Which nodes of a channels-last graph can run on int8: more than a class with an int8 form is needed."""
+
+from collections.abc import Sequence
+
+from tinycnn.errors import UnsupportedError
+from tinycnn.ir import Graph, Node
+from tinycnn.ops import Add, Dense, Softmax, is_int8
+from tinycnn.ops.softmax import MAX_CLASSES
+
+
+def check_int8_form(graph: Graph) -> None:
+    """UnsupportedError with every node that cannot run on int8, in a float graph or an int8 graph."""
+    problems = [
+        f"input {name!r} has a batch of {graph.tensors[name].shape[0]}; export the model with an open batch, or with 1"
+        for name in graph.inputs
+        if graph.tensors[name].shape[:1] != (1,)
+    ]
+    for node in graph.nodes:
+        why = _why_not(graph, node)
+        if why:
+            problems.append(f"node {node.name!r} ({node.op.label}) {why}")
+    if problems:
+        raise UnsupportedError(graph.name, problems)
+
+
+def _why_not(graph: Graph, node: Node) -> str:
+    inputs = graph.shapes(node.inputs)
+    (output,) = graph.shapes(node.outputs)
+    match node.op:
+        case op if not is_int8(op):
+            return "has no int8 form"
+        case Add() if len(graph.activations(node)) != 2 or inputs[0] != inputs[1]:
+            return f"has an int8 form only for two computed tensors of one shape, not {_show(inputs)}"
+        case Dense() if len(inputs[0]) != 2:
+            return f"has an int8 form only for one vector a sample, not {_show(inputs[:1])}"
+        case Softmax(axis) if axis % len(output) != len(output) - 1 or output[-1] > MAX_CLASSES:
+            return f"has an int8 form only along the channels, at most {MAX_CLASSES:,}"
+    if output[:1] != inputs[0][:1]:
+        return f"mixes the samples of a batch: {_show(inputs[:1])} becomes {list(output)}"
+    return ""
+
+
+def _show(shapes: Sequence[Sequence[int]]) -> str:
+    return " and ".join(str(list(shape)) for shape in shapes)
