@@ -10,7 +10,6 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 from needs import needs
-from tinycnn_codegen.generated import ArenaBuffer, Generated, TappedTensor
 
 from tinycnn.errors import DataError, ToolError
 from tinycnn.runners import (
@@ -28,6 +27,7 @@ from tinycnn.runners.emulated import build_image, run_image
 from tinycnn.runners.harness import pack_inputs, unpack_results
 from tinycnn.runners.size import deepest_stack_bytes
 from tinycnn.target import Target, load_target
+from tinycnn_codegen.generated import ArenaBuffer, Generated, TappedTensor
 
 Int8Array = npt.NDArray[np.int8]
 
@@ -570,6 +570,7 @@ def test_missing_tools_and_the_line_that_installs_them(
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.delenv("CC", raising=False)
+    monkeypatch.setattr("tinycnn.runners.toolchain.zig_compiler", lambda: None)
     target = load_target("cortex-m4")
     assert missing_tools(target) == ("arm-none-eabi-gcc", "qemu-system-arm", "cc")
     assert install_line(target) == "apt-get install gcc-arm-none-eabi qemu-system-arm gcc"

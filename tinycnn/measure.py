@@ -3,8 +3,6 @@
 from dataclasses import dataclass
 
 import numpy as np
-from tinycnn_codegen.generated import Generated
-from tinycnn_codegen.network import constants_bytes, generate
 
 from tinycnn import engine
 from tinycnn.errors import ToolError
@@ -14,6 +12,8 @@ from tinycnn.quantize import quantize
 from tinycnn.report.budget import Budget, Code, budget
 from tinycnn.runners import count_instructions, measure_code
 from tinycnn.target import Target
+from tinycnn_codegen.generated import Generated
+from tinycnn_codegen.network import constants_bytes, generate
 
 SYNTHETIC_SAMPLES = 4
 OPTIMIZE = "-O2"

@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from tinycnn_codegen.network import generate
 
 from tinycnn import engine
 from tinycnn.errors import TargetError
@@ -13,10 +12,11 @@ from tinycnn.onnx_io import FORMATS, Format, export
 from tinycnn.passes import EXPORT_PASSES, run_passes
 from tinycnn.passes.fuse_qdq import SUFFIX
 from tinycnn.plan import is_view, plan
-from tinycnn.runners import run_emulated, run_on_host
 from tinycnn.runners import onnxruntime as ort
+from tinycnn.runners import run_emulated, run_on_host
 from tinycnn.runners.toolchain import host_compiler, version
 from tinycnn.target import load_target, target_names
+from tinycnn_codegen.network import generate
 
 
 @dataclass(frozen=True, slots=True)

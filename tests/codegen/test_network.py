@@ -91,6 +91,7 @@ def test_golden(file: str, golden: Callable[[str, str], None]) -> None:
 
 def test_every_kernel_is_sampled() -> None:
     text = generated_sampler().files["net.c"]
+    text += generate(plan(last_outputs(small())), "net", target_name="host", uint8_input=True).files["net.c"]
     kernels = Path(sys.modules["tinycnn_codegen"].__path__[0]) / "kernels"
     for path in kernels.glob("*.h"):
         functions = re.findall(r"^static (?:inline )?\w+ \**(tcn_\w+)\(", path.read_text("ascii"), re.M)
