@@ -1,0 +1,903 @@
+"""Reading ONNX: every operator means what it means to onnxruntime, and anything else gets a sentence."""
+
+import os
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from hypothesis import HealthCheck, assume, example, given, settings
+from hypothesis import strategies as st
+from models import (
+    EXAMPLES,
+    Network,
+    assert_like_onnxruntime,
+    floats,
+    model,
+    node,
+    run_float,
+    run_onnxruntime,
+    save,
+)
+from models import example as example_model
+from onnx import ModelProto, SparseTensorProto, TensorProto, helper, numpy_helper
+from onnx.backend.test.loader import load_model_tests
+
+from tinycnn import ir
+from tinycnn.errors import ModelError, TinycnnError, UnsupportedError
+from tinycnn.ir import Array
+from tinycnn.onnx_io import load
+from tinycnn.onnx_io.load import OPSETS, import_model
+from tinycnn.onnx_io.rules import RULES
+
+TRIED_OPSETS = (13, 17, 21, 24, 26)
+RNG = np.random.default_rng(0)
+
+
+def f(*shape: int) -> Array:
+    return floats(RNG, *shape)
+
+
+def i(*values: int) -> Array:
+    return np.array(values, np.int64)
+
+
+def n(value: float) -> Array:
+    return np.array(value, np.float32)
+
+
+# Per case: nodes, the shape of x, constants. A batch of 2 where the operator allows one.
+CASES: dict[str, tuple[list[onnx.NodeProto], tuple[int, ...], dict[str, Array]]] = {
+    "Conv": ([node("Conv", "x w b", "y")], (2, 3, 7, 6), {"w": f(4, 3, 3, 2), "b": f(4)}),
+    "Conv without bias": ([node("Conv", "x w", "y", kernel_shape=[3, 3])], (2, 3, 7, 6), {"w": f(4, 3, 3, 3)}),
+    "Conv asymmetric pads": ([node("Conv", "x w", "y", pads=[1, 0, 2, 3])], (2, 2, 5, 5), {"w": f(3, 2, 3, 3)}),
+    "Conv strides": ([node("Conv", "x w", "y", strides=[2, 3])], (2, 2, 9, 10), {"w": f(3, 2, 3, 2)}),
+    "Conv dilations": ([node("Conv", "x w", "y", dilations=[2, 3])], (2, 2, 9, 10), {"w": f(3, 2, 3, 3)}),
+    "Conv groups": ([node("Conv", "x w b", "y", group=2)], (2, 4, 5, 5), {"w": f(6, 2, 3, 3), "b": f(6)}),
+    "Conv depthwise": ([node("Conv", "x w", "y", group=4)], (2, 4, 5, 5), {"w": f(4, 1, 3, 3)}),
+    "Conv depthwise multiplier": ([node("Conv", "x w", "y", group=3)], (2, 3, 5, 5), {"w": f(6, 1, 3, 3)}),
+    "Conv 1-D": ([node("Conv", "x w b", "y", pads=[1, 2])], (2, 3, 11), {"w": f(4, 3, 3), "b": f(4)}),
+    "Conv 3-D": ([node("Conv", "x w", "y")], (2, 2, 4, 5, 4), {"w": f(3, 2, 2, 3, 2)}),
+    "Conv SAME_UPPER": (
+        [node("Conv", "x w", "y", auto_pad="SAME_UPPER", strides=[2, 2])],
+        (2, 2, 7, 8),
+        {"w": f(3, 2, 4, 3)},
+    ),
+    "Conv SAME_LOWER": (
+        [node("Conv", "x w", "y", auto_pad="SAME_LOWER", strides=[2, 3])],
+        (2, 2, 7, 8),
+        {"w": f(3, 2, 4, 3)},
+    ),
+    "Conv VALID": ([node("Conv", "x w", "y", auto_pad="VALID")], (2, 2, 7, 8), {"w": f(3, 2, 4, 3)}),
+    "Gemm": ([node("Gemm", "x w b", "y")], (2, 5), {"w": f(5, 3), "b": f(3)}),
+    "Gemm transB": ([node("Gemm", "x w b", "y", transB=1)], (2, 5), {"w": f(3, 5), "b": f(3)}),
+    "Gemm alpha beta": ([node("Gemm", "x w b", "y", alpha=0.5, beta=2.0)], (2, 5), {"w": f(5, 3), "b": f(3)}),
+    "Gemm alpha transB": ([node("Gemm", "x w b", "y", alpha=-2.0, transB=1)], (2, 5), {"w": f(3, 5), "b": f(3)}),
+    "Gemm scalar bias": ([node("Gemm", "x w b", "y")], (2, 5), {"w": f(5, 3), "b": n(0.7)}),
+    "Gemm bias [1]": ([node("Gemm", "x w b", "y")], (2, 5), {"w": f(5, 3), "b": f(1)}),
+    "Gemm bias [1, O]": ([node("Gemm", "x w b", "y", beta=0.5)], (2, 5), {"w": f(5, 3), "b": f(1, 3)}),
+    "Gemm without bias": ([node("Gemm", "x w", "y")], (2, 5), {"w": f(5, 3)}),
+    "MatMul": ([node("MatMul", "x w", "y")], (2, 5), {"w": f(5, 3)}),
+    "MatMul 3-D": ([node("MatMul", "x w", "y")], (2, 4, 5), {"w": f(5, 3)}),
+    "MatMul Add": ([node("MatMul", "x w", "a"), node("Add", "b a", "y")], (2, 5), {"w": f(5, 3), "b": f(3)}),
+    "Add constant": ([node("Add", "x c", "y")], (2, 3, 4, 4), {"c": f(3, 1, 1)}),
+    "Add itself": ([node("Add", "x x", "y")], (2, 3, 4), {}),
+    "Add broadcast": ([node("GlobalAveragePool", "x", "a"), node("Add", "x a", "y")], (2, 3, 4, 4), {}),
+    "MaxPool": ([node("MaxPool", "x", "y", kernel_shape=[2, 2], strides=[2, 2])], (2, 3, 7, 6), {}),
+    "MaxPool pads": ([node("MaxPool", "x", "y", kernel_shape=[3, 2], pads=[1, 0, 2, 1])], (2, 3, 7, 6), {}),
+    "MaxPool dilations": ([node("MaxPool", "x", "y", kernel_shape=[3, 2], dilations=[2, 3])], (2, 3, 9, 8), {}),
+    "MaxPool ceil": (
+        [node("MaxPool", "x", "y", kernel_shape=[3, 3], strides=[2, 2], ceil_mode=1)],
+        (2, 3, 8, 6),
+        {},
+    ),
+    "MaxPool ceil pads": (
+        [node("MaxPool", "x", "y", kernel_shape=[2, 2], strides=[3, 2], pads=[1, 1, 1, 1], ceil_mode=1)],
+        (2, 3, 8, 7),
+        {},
+    ),
+    "MaxPool SAME_UPPER": (
+        [node("MaxPool", "x", "y", kernel_shape=[3, 2], strides=[2, 2], auto_pad="SAME_UPPER")],
+        (2, 3, 8, 7),
+        {},
+    ),
+    "MaxPool 1-D": ([node("MaxPool", "x", "y", kernel_shape=[3])], (2, 3, 8), {}),
+    "AveragePool": ([node("AveragePool", "x", "y", kernel_shape=[2, 3], strides=[2, 1])], (2, 3, 7, 6), {}),
+    "AveragePool pads": ([node("AveragePool", "x", "y", kernel_shape=[3, 3], pads=[1, 0, 1, 2])], (2, 3, 7, 6), {}),
+    "AveragePool include pads": (
+        [node("AveragePool", "x", "y", kernel_shape=[3, 3], pads=[1, 0, 1, 2], count_include_pad=1)],
+        (2, 3, 7, 6),
+        {},
+    ),
+    "AveragePool ceil": (
+        [node("AveragePool", "x", "y", kernel_shape=[3, 3], strides=[2, 2], ceil_mode=1)],
+        (2, 3, 8, 6),
+        {},
+    ),
+    "AveragePool SAME_LOWER": (
+        [node("AveragePool", "x", "y", kernel_shape=[2, 2], strides=[2, 2], auto_pad="SAME_LOWER")],
+        (2, 3, 7, 7),
+        {},
+    ),
+    "GlobalAveragePool": ([node("GlobalAveragePool", "x", "y")], (2, 3, 5, 4), {}),
+    "GlobalAveragePool 1-D": ([node("GlobalAveragePool", "x", "y")], (2, 3, 5), {}),
+    "Relu": ([node("Relu", "x", "y")], (2, 3, 4), {}),
+    "Clip": ([node("Clip", "x low high", "y")], (2, 9), {"low": n(-0.5), "high": n(0.75)}),
+    "Clip without minimum": ([node("Clip", "x - high", "y")], (2, 9), {"high": n(0.75)}),
+    "Clip without maximum": ([node("Clip", "x low", "y")], (2, 9), {"low": n(-0.5)}),
+    "Clip without both": ([node("Clip", "x", "y")], (2, 9), {}),
+    "Clip crossed": ([node("Clip", "x low high", "y")], (2, 9), {"low": n(0.5), "high": n(-0.5)}),
+    "BatchNormalization": (
+        [node("BatchNormalization", "x a b m v", "y", epsilon=0.01)],
+        (2, 3, 4, 4),
+        {"a": f(3), "b": f(3), "m": f(3), "v": np.abs(f(3))},
+    ),
+    "BatchNormalization of vectors": (
+        [node("BatchNormalization", "x a b m v", "y")],
+        (2, 3),
+        {"a": f(3), "b": f(3), "m": f(3), "v": np.abs(f(3)) + 1},
+    ),
+    "Flatten": ([node("Flatten", "x", "y")], (2, 3, 4, 5), {}),
+    "Flatten axis 0": ([node("Flatten", "x", "y", axis=0)], (1, 3, 4, 5), {}),
+    "Flatten axis 2": ([node("Flatten", "x", "y", axis=2)], (2, 3, 4, 5), {}),
+    "Flatten axis -1": ([node("Flatten", "x", "y", axis=-1)], (2, 3, 4, 5), {}),
+    "Flatten axis rank": ([node("Flatten", "x", "y", axis=3)], (2, 3, 4), {}),
+    "Reshape": ([node("Reshape", "x s", "y")], (2, 3, 4), {"s": i(2, 4, 3)}),
+    "Reshape 0 -1": ([node("Reshape", "x s", "y")], (2, 3, 4), {"s": i(0, -1)}),
+    "Reshape -1 first": ([node("Reshape", "x s", "y")], (2, 3, 4), {"s": i(-1, 12)}),
+    "Reshape mixes the batch": ([node("Reshape", "x s", "y")], (2, 3, 4), {"s": i(3, 8)}),
+    "Reshape allowzero without zeros": ([node("Reshape", "x s", "y", allowzero=1)], (2, 3, 4), {"s": i(2, -1)}),
+    "Softmax": ([node("Softmax", "x", "y")], (2, 3, 4), {}),
+    "Softmax axis 1": ([node("Softmax", "x", "y", axis=1)], (2, 3, 4), {}),
+    "Softmax axis -3": ([node("Softmax", "x", "y", axis=-3)], (2, 3, 4), {}),
+    "Transpose": ([node("Transpose", "x", "y", perm=[0, 2, 3, 1])], (2, 3, 4, 5), {}),
+    "Transpose reverses": ([node("Transpose", "x", "y")], (2, 3, 4), {}),
+    "Dropout": ([node("Dropout", "x", "a"), node("Relu", "a", "y")], (2, 3), {}),
+    "Dropout ratio": ([node("Dropout", "x r t", "a"), node("Relu", "a", "y")], (2, 3), {"r": n(0.5), "t": np.False_}),
+    "Identity": (
+        [node("Identity", "x", "a"), node("Relu", "a", "b"), node("Identity", "b", "c"), node("Identity", "c", "y")],
+        (2, 3),
+        {},
+    ),
+    "Identity of weights": ([node("Identity", "w", "v"), node("MatMul", "x v", "y")], (2, 3), {"w": f(3, 4)}),
+    "Constant": (
+        [node("Constant", "", "c", value=numpy_helper.from_array(f(3, 1))), node("Add", "x c", "y")],
+        (2, 3, 4),
+        {},
+    ),
+    "Constant value_float": ([node("Constant", "", "c", value_float=6.0), node("Clip", "x - c", "y")], (2, 3), {}),
+    "Constant value_floats": (
+        [node("Constant", "", "c", value_floats=[1.0, 2.0, 3.0]), node("Add", "x c", "y")],
+        (2, 3),
+        {},
+    ),
+    "Constant value_ints": (
+        [node("Constant", "", "s", value_ints=[0, -1]), node("Reshape", "x s", "y")],
+        (2, 3, 4),
+        {},
+    ),
+    "constant arithmetic": (
+        [
+            node("Transpose", "w", "wt", perm=[1, 0]),
+            node("Reshape", "c s", "b"),
+            node("Add", "b b", "bb"),
+            node("Gemm", "x wt bb", "y", transB=1),
+        ],
+        (2, 3),
+        {"w": f(3, 4), "c": f(2, 2), "s": i(4)},
+    ),
+    "names like ours": (
+        [node("MatMul", "x w", "w_rows"), node("Relu", "w_rows", "w_rows_2"), node("Add", "w_rows w_rows_2", "y")],
+        (2, 3),
+        {"w": f(3, 4)},
+    ),
+    "dead nodes": ([node("Relu", "x", "dead"), node("Relu", "dead", "dead2"), node("Clip", "x", "y")], (2, 3), {}),
+    "QuantizeLinear": (
+        [node("QuantizeLinear", "x s z", "q"), node("DequantizeLinear", "q s z", "y")],
+        (2, 3, 4),
+        {"s": n(0.02), "z": np.uint8(130)},
+    ),
+    "DequantizeLinear per channel": (
+        [node("DequantizeLinear", "w s z", "r", axis=0), node("Conv", "x r", "y")],
+        (2, 3, 5, 5),
+        {"w": RNG.integers(-127, 128, (4, 3, 3, 3)).astype(np.int8), "s": f(4) ** 2 / 100, "z": np.zeros(4, np.int8)},
+    ),
+}
+
+
+LATER = {"Reshape allowzero without zeros": 14}
+"""The operator sets in which some cases became possible."""
+
+
+@pytest.mark.parametrize(
+    ("case", "opset"), [(case, opset) for case in CASES for opset in TRIED_OPSETS if opset >= LATER.get(case, 0)]
+)
+def test_operator_gives_what_onnxruntime_gives(case, opset):
+    nodes, shape, constants = CASES[case]
+    assert_like_onnxruntime(model(nodes, {"x": shape}, constants, opset=opset), {"x": floats(RNG, *shape)})
+
+
+def test_every_float_rule_has_a_case():
+    tested = {proto.op_type for nodes, _, _ in CASES.values() for proto in nodes}
+    quantized = {"QLinearConv"} | {name for name in RULES if "." in name}
+    assert tested == RULES.keys() - quantized  # those are read back in test_export
+
+
+@st.composite
+def windows(draw) -> tuple[str, dict[str, object], tuple[int, ...]]:
+    """A Conv, MaxPool or AveragePool with any window that fits, and the shape of its input."""
+    rank = draw(st.sampled_from([1, 2, 2, 2]))
+    op = draw(st.sampled_from(["Conv", "MaxPool", "AveragePool"]))
+
+    def each(low: int, high: int) -> list[int]:
+        return draw(st.lists(st.integers(low, high), min_size=rank, max_size=rank))
+
+    kernel, strides, dilations = each(1, 4), each(1, 3), each(1, 2) if op != "AveragePool" else [1] * rank
+    attributes: dict[str, object] = {"kernel_shape": kernel, "strides": strides}
+    if op != "AveragePool":
+        attributes["dilations"] = dilations
+    sizes = [(k - 1) * d + 1 + more for k, d, more in zip(kernel, dilations, each(0, 6), strict=True)]
+    mode = draw(st.sampled_from(["NOTSET", "SAME_UPPER", "SAME_LOWER", "VALID"]))
+    if mode == "NOTSET":
+        attributes["pads"] = [draw(st.integers(0, k - 1)) for k in kernel * 2]
+    elif set(dilations) == {1}:
+        assume(mode == "VALID" or all(k >= stride for k, stride in zip(kernel, strides, strict=True)))
+        attributes["auto_pad"] = mode  # onnxruntime computes negative pads for smaller kernels
+    if op == "AveragePool":
+        attributes["count_include_pad"] = draw(st.integers(0, 1))
+    if op == "MaxPool":
+        attributes["ceil_mode"] = draw(st.integers(0, 1))
+    return op, attributes, (2, 2, *sizes)
+
+
+@settings(max_examples=150, deadline=None)
+@given(windows())
+def test_any_window_gives_what_onnxruntime_gives(case):
+    op, attributes, shape = case
+    constants = {"w": f(3, 2, *attributes["kernel_shape"])} if op == "Conv" else {}
+    proto = model([node(op, "x w" if constants else "x", "y", **attributes)], {"x": shape}, constants)
+    assert_like_onnxruntime(proto, {"x": floats(RNG, *shape)})
+
+
+@pytest.mark.parametrize("name", ["lenet5", "perceptron"])
+def test_trained_models_give_what_onnxruntime_gives(name):
+    images = np.load(EXAMPLES / "mnist_sample/mnist_sample.npz")["test_images"][:100, None].astype(np.float32)
+    graph = import_model(example_model(name), name)
+    expected = run_onnxruntime(example_model(name), {"image": images})["logits"]
+    np.testing.assert_allclose(run_float(graph, {"image": images})["logits"], expected, rtol=1e-4, atol=1e-4)
+    assert graph.inputs == ("image",)
+    assert graph.total_parameters == {"lenet5": 61_706, "perceptron": 335_114}[name]
+
+
+# --- shapes ---------------------------------------------------------------------------------------------------------
+
+
+def relu(**shapes: object) -> ModelProto:
+    return model([node("Relu", "x", "y")], shapes or {"x": [2, 3]})
+
+
+def refusal(proto: ModelProto, source: str = "net.onnx", **options: object) -> str:
+    with pytest.raises(TinycnnError) as caught:
+        import_model(proto, source, **options)
+    return str(caught.value)
+
+
+def test_open_batch_becomes_1_and_takes_any_number_of_samples():
+    graph = import_model(relu(x=["batch", 3]), "net.onnx")
+    assert graph.tensors["x"].shape == (1, 3)
+    x = floats(RNG, 200, 3)
+    assert np.array_equal(run_float(graph, {"x": x})["y"], np.maximum(x, 0))
+
+
+def test_open_shape_says_how_to_fix_it():
+    proto = relu(x=["batch", 3, "height", None])
+    assert refusal(proto) == (
+        "net.onnx has 1 thing that tinycnn cannot take:\n"
+        "  - input 'x': its shape [batch, 3, height, ?] is open at axis 2, 3; fix it with --input-shape x=1,3,?,?"
+    )
+    assert import_model(proto, "net.onnx", {"x": (1, 3, 8, 9)}).tensors["y"].shape == (1, 3, 8, 9)
+
+
+def test_negative_size_is_open():
+    assert "is open at axis 1; fix it with --input-shape x=1,?,4" in refusal(relu(x=[1, -1, 4]))
+
+
+def test_missing_shape_says_how_to_give_one():
+    assert "input 'x': it has no shape; give one with --input-shape x=1,..." in refusal(relu(x=None))
+    assert import_model(relu(x=None), "net.onnx", {"x": (1, 4)}).tensors["y"].shape == (1, 4)
+    assert "it has no shape" in refusal(relu(x=None), input_shapes={"x": ()})
+
+
+def test_missing_shapes_pass_the_checker(tmp_path):
+    path = save(relu(x=None), tmp_path / "net.onnx")
+    with pytest.raises(UnsupportedError, match="it has no shape; give one with --input-shape x=1,..."):
+        load(path)
+    assert load(path, {"x": (1, 4)}).tensors["y"].shape == (1, 4)
+
+
+def test_wrong_given_shape_is_refused():
+    assert "the given shape [1, 4] contradicts the file's [batch, 3]" in refusal(
+        relu(x=["batch", 3]), input_shapes={"x": (1, 4)}
+    )
+    assert "the given shape [1, 3, 1] contradicts" in refusal(relu(), input_shapes={"x": (1, 3, 1)})
+    assert "its shape [1, 0] is empty or too large" in refusal(relu(x=None), input_shapes={"x": (1, 0)})
+    assert refusal(relu(), input_shapes={"image": (1, 3)}) == ("net.onnx has no input 'image'; its inputs are x.")
+
+
+def test_huge_dimension_is_refused_before_anything_is_allocated():
+    assert "is empty or too large" in refusal(relu(x=[1, 2**40]))
+    assert "is empty or too large" in refusal(relu(x=[2**20, 2**20]))
+    constants = {"w": f(1, 1, 1, 1)}
+    huge = node("Conv", "x w", "y", pads=[30000] * 4)
+    assert "padded input [60002, 60002] is too large" in refusal(model([huge], {"x": (1, 1, 2, 2)}, constants))
+    huge = node("Conv", "x w", "y", pads=[2**40] * 4)
+    assert "must be less than 32,768" in refusal(model([huge], {"x": (1, 1, 2, 2)}, constants))
+    wide = [node("MatMul", "x w", "a"), node("Add", "a c", "y")]
+    constants = {"w": f(1, 2**15), "c": f(2**15, 1)}
+    assert "its output [32768, 32768] is too large" in refusal(model(wide, {"x": (1, 1)}, constants))
+
+
+# --- files ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        (b"", "{path} is empty."),
+        (b"\xff" * 100, "{path} is not an ONNX model, or it was cut short: it cannot be parsed."),
+        (b"Hello, world!\n", "{path} is not an ONNX model"),
+        (TensorProto(name="w", dims=[3]).SerializeToString(), "{path} is not an ONNX model"),
+        (ModelProto(ir_version=8).SerializeToString(), "{path} is not an ONNX model: it has no graph or names no"),
+    ],
+)
+def test_other_files_are_refused(tmp_path, content, sentence):
+    path = tmp_path / "net.onnx"
+    path.write_bytes(content)
+    with pytest.raises(ModelError) as caught:
+        load(path)
+    assert str(caught.value).startswith(sentence.format(path=path))
+
+
+def test_no_file_and_no_folder(tmp_path):
+    for path, sentence in (
+        (tmp_path / "absent.onnx", f"There is no model file {tmp_path / 'absent.onnx'}."),
+        (tmp_path, f"{tmp_path} is a folder, not an ONNX model."),
+        (tmp_path / ("x" * 5000), f"{tmp_path / ('x' * 5000)} cannot be read: File name too long."),
+    ):
+        with pytest.raises(ModelError) as caught:
+            load(path)
+        assert str(caught.value) == sentence
+
+
+def small_model() -> ModelProto:
+    net = Network(1, 2, 6, 6)
+    x = net.add("Relu", net.batch_normalization(net.conv("x", 3, pads=[1, 1, 1, 1])))
+    x = net.add("MaxPool", net.add("Add", f"{x} {x}"), kernel_shape=[2, 2], strides=[2, 2])
+    return net.proto(net.add("Softmax", net.dense(net.add("Flatten", x), 4)))
+
+
+SMALL = small_model().SerializeToString()
+
+
+def loads_or_says_why(path: Path, content: bytes) -> None:
+    path.write_bytes(content)
+    try:
+        graph = load(path)
+    except TinycnnError as error:
+        assert str(error)
+    else:
+        ir.verify(graph)
+
+
+@pytest.fixture(scope="module")
+def scratch(tmp_path_factory) -> Path:
+    return tmp_path_factory.mktemp("fuzz") / "net.onnx"
+
+
+@settings(max_examples=100, deadline=None)
+@given(length=st.integers(1, len(SMALL) - 1))
+def test_truncated_file_gets_a_sentence(scratch, length):
+    scratch.write_bytes(SMALL[:length])
+    with pytest.raises(TinycnnError):
+        load(scratch)
+
+
+@settings(max_examples=300, deadline=None)
+@given(flips=st.lists(st.tuples(st.integers(0, len(SMALL) - 1), st.integers(0, 255)), min_size=1, max_size=4))
+def test_damaged_file_loads_or_gets_a_sentence(scratch, flips):
+    content = bytearray(SMALL)
+    for position, value in flips:
+        content[position] = value
+    loads_or_says_why(scratch, bytes(content))
+
+
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(st.binary(max_size=200))
+@example(b"\x08\x0a")
+def test_random_file_gets_a_sentence(scratch, content):
+    loads_or_says_why(scratch, content)
+
+
+def with_external(tmp_path: Path, **entries: str) -> Path:
+    """A model whose weights lie in a file beside it; `entries` change where it says they are."""
+    proto = model([node("MatMul", "x w", "y")], {"x": [1, 3]}, {"w": np.arange(12, dtype=np.float32).reshape(3, 4)})
+    tensor = proto.graph.initializer[0]
+    (tmp_path / "w.bin").write_bytes(b"head" + tensor.raw_data)
+    tensor.ClearField("raw_data")
+    tensor.data_location = TensorProto.EXTERNAL
+    for key, value in ({"location": "w.bin", "offset": "4", "length": "48"} | entries).items():
+        tensor.external_data.add(key=key, value=value)
+    return save(proto, tmp_path / "net.onnx")
+
+
+def test_external_data_is_read(tmp_path):
+    graph = load(with_external(tmp_path))
+    assert np.array_equal(graph.constants["w_rows"], np.arange(12, dtype=np.float32).reshape(3, 4).T)
+
+
+def test_external_data_outside_the_folder_is_refused(tmp_path):
+    outside = tmp_path / "secret.bin"
+    outside.write_bytes(bytes(52))
+    folder = tmp_path / "model"
+    folder.mkdir()
+    (folder / "link.bin").symlink_to(outside)
+    (folder / "loop.bin").symlink_to("loop.bin")
+    (folder / "folder.bin").mkdir()
+    for location in (
+        "../secret.bin",
+        str(outside),
+        "link.bin",
+        "absent.bin",
+        "",
+        "folder.bin",
+        "../model/../secret.bin",
+    ):
+        with pytest.raises(ModelError) as caught:
+            load(with_external(folder, location=location))
+        assert str(caught.value) == (
+            f"{folder / 'net.onnx'} keeps 'w' in {location!r}, which is outside the model's own folder or not there."
+        )
+    for location in ("loop.bin", "w\0.bin", "w" * 5000):
+        with pytest.raises(ModelError, match="keeps 'w' "):
+            load(with_external(folder, location=location))
+
+
+def test_external_data_may_lie_behind_a_link_to_the_folder(tmp_path):
+    folder = tmp_path / "model"
+    folder.mkdir()
+    with_external(folder)
+    (tmp_path / "link").symlink_to(folder)
+    assert load(tmp_path / "link" / "net.onnx").outputs == ("y",)
+
+
+@pytest.mark.parametrize(
+    "entries",
+    [
+        {"offset": "8"},
+        {"length": str(2**40)},
+        {"length": str(2**31)},
+        {"offset": "-4"},
+        {"length": "-1"},
+        {"offset": "four"},
+        {"offset": "9" * 5000},
+    ],
+)
+def test_external_data_at_an_impossible_place_is_refused(tmp_path, entries):
+    with pytest.raises(ModelError, match="keeps 'w' "):
+        load(with_external(tmp_path, **entries))
+
+
+def test_external_data_that_is_too_short_is_refused(tmp_path):
+    with pytest.raises(ModelError, match="not a valid ONNX model: .*raw_data size"):
+        load(with_external(tmp_path, length="40"))
+
+
+# --- models ---------------------------------------------------------------------------------------------------------
+
+
+def test_all_unsupported_operators_are_listed_at_once():
+    nodes = [
+        node("Conv", "x w", "a", name="conv", group=3),
+        node("Erf", "a", "b", name="erf"),
+        node("LSTM", "b w w", "c"),
+        node("Magic", "c", "d", name="m", domain="acme"),
+        node("Add", "d d", "e", name="follower"),
+        node("BatchNormalization", "x s s s s", "f", name="bn", training_mode=1),
+        node("Conv", "x x", "y", name="dynamic"),
+    ]
+    proto = model(nodes, {"x": [1, 2, 5, 5]}, {"w": f(3, 2, 3, 3), "s": f(2)})
+    assert refusal(proto) == (
+        "net.onnx has 6 things that tinycnn cannot take:\n"
+        "  - node 'conv' (Conv): Conv: 2 input channels, 3 groups and weights [3, 2, 3, 3] do not fit together\n"
+        "  - node 'erf': operator Erf is not supported\n"
+        "  - node 'LSTM_2': operator LSTM is not supported\n"
+        "  - node 'm': operator acme.Magic is not supported\n"
+        "  - node 'bn' (BatchNormalization): training mode is not supported; export the model for inference\n"
+        "  - node 'dynamic' (Conv): its weights ('x') must be constant"
+    )
+
+
+def one(nodes: list[onnx.NodeProto] | onnx.NodeProto, constants: dict[str, Array] | None = None, **options) -> Callable:
+    """A model for the table below: x is [1, 2, 4, 4] unless `shape` says otherwise."""
+    nodes = nodes if isinstance(nodes, list) else [nodes]
+    shape = options.pop("shape", (1, 2, 4, 4))
+    return lambda: model(nodes, {"x": shape}, constants, **options)
+
+
+def tensor(data_type: int, dims: list[int], raw: bytes) -> TensorProto:
+    return TensorProto(name="w", data_type=data_type, dims=dims, raw_data=raw)
+
+
+def with_initializer(initializer: TensorProto) -> ModelProto:
+    proto = model([node("MatMul", "x w", "y")], {"x": [1, 4]})
+    proto.graph.initializer.append(initializer)
+    return proto
+
+
+def with_input_type(data_type: int) -> ModelProto:
+    proto = relu()
+    proto.graph.input[0].type.tensor_type.elem_type = data_type
+    return proto
+
+
+def with_sparse() -> ModelProto:
+    proto = model([node("MatMul", "x w", "y")], {"x": [1, 4]})
+    sparse = SparseTensorProto(dims=[4, 4])
+    sparse.values.CopyFrom(numpy_helper.from_array(f(2), "w"))
+    sparse.indices.CopyFrom(numpy_helper.from_array(i(0, 1), "w_indices"))
+    proto.graph.sparse_initializer.append(sparse)
+    return proto
+
+
+def with_subgraph() -> ModelProto:
+    branch = helper.make_graph(
+        [node("Relu", "x", "b")], "branch", [], [helper.make_tensor_value_info("b", TensorProto.FLOAT, [2, 3])]
+    )
+    conditional = node("If", "c", "y", name="choice", then_branch=branch, else_branch=branch)
+    return model([conditional], {"x": [2, 3]}, {"c": np.True_})
+
+
+def with_function(domain: str, name: str) -> ModelProto:
+    function = helper.make_function(domain, name, ["x"], ["y"], [node("Neg", "x", "y")], [helper.make_opsetid("", 17)])
+    return model([node(name, "x", "y", name="call", domain=domain)], {"x": [2, 3]}, functions=[function])
+
+
+def with_external_constant() -> ModelProto:
+    value = TensorProto(data_type=TensorProto.FLOAT, dims=[3], data_location=TensorProto.EXTERNAL)
+    value.external_data.add(key="location", value="/etc/passwd")
+    return model([node("Constant", "", "c", name="c", value=value), node("Add", "x c", "y")], {"x": [2, 3]})
+
+
+def with_cycle() -> ModelProto:
+    return model([node("Add", "x b", "a"), node("Relu", "a", "b"), node("Relu", "a", "y")], {"x": [2, 3]})
+
+
+def quantized(name: str, inputs: str, **attributes: object) -> ModelProto:
+    constants = {
+        "s": n(0.1), "z": np.int8(0), "u": np.uint8(0), "w": np.ones((4, 4), np.int8), "b": np.zeros(4, np.int32),
+        "s4": np.full(4, 0.1, np.float32), "bad": n(-1), "nan": n(np.nan), "z4": np.arange(4).astype(np.int8),
+        "s0": n(0), "s44": np.ones((4, 4), np.float32),
+    }  # fmt: skip
+    domain = "com.microsoft" if name.startswith("Q") and name[1:] not in ("LinearConv", "uantizeLinear") else ""
+    nodes = [node("QuantizeLinear", "x s z", "q"), node(name, inputs, "y", name="n", domain=domain, **attributes)]
+    return model(nodes, {"x": [1, 4]}, constants, opset=21)
+
+
+REFUSED: dict[str, tuple[Callable[[], ModelProto], str]] = {
+    "opset 12": (one(node("Relu", "x", "y"), opset=12), "net.onnx uses ONNX operator set 12; tinycnn reads 13 to 26."),
+    "opset 27": (one(node("Relu", "x", "y"), opset=27), "net.onnx uses ONNX operator set 27; tinycnn reads 13 to 26."),
+    "training BatchNormalization": (
+        one(node("BatchNormalization", "x s s s s", "y m v", training_mode=1), {"s": f(2)}),
+        "training mode is not supported",
+    ),
+    "negative variance": (
+        one(node("BatchNormalization", "x s s s s", "y"), {"s": np.array([1, -1], np.float32)}),
+        "its variance is negative or its factors are not finite",
+    ),
+    "wrong statistics": (
+        one(node("BatchNormalization", "x s s s s", "y"), {"s": f(3)}),
+        "statistics do not have the 2 channels of [1, 2, 4, 4]",
+    ),
+    "training Dropout": (
+        one(node("Dropout", "x r t", "y"), {"r": n(0.5), "t": np.True_}),
+        "training mode is not supported",
+    ),
+    "Dropout mask": (one(node("Dropout", "x", "y mask")), "the output of a mask is not supported"),
+    "dynamic weights": (one(node("Conv", "x x", "y")), "its weights ('x') must be constant"),
+    "dynamic bias": (
+        one([node("Relu", "x", "r"), node("Conv", "x w r", "y")], {"w": f(1, 2, 1, 1)}),
+        "its bias ('r') must be constant",
+    ),
+    "dynamic Gemm": (one(node("Gemm", "x x", "y"), shape=(3, 3)), "its weights ('x') must be constant"),
+    "dynamic MatMul": (one(node("MatMul", "x x", "y"), shape=(3, 3)), "its second factor ('x') must be constant"),
+    "MatMul by a stack": (one(node("MatMul", "x w", "y"), {"w": f(2, 4, 4)}), "must be a matrix, not [2, 4, 4]"),
+    "Gemm of a stack": (one(node("Gemm", "x w", "y"), {"w": f(4, 4)}), "its factors must be matrices"),
+    "transA": (one(node("Gemm", "x w", "y", transA=1), {"w": f(1, 4)}, shape=(1, 4)), "transA=1 is not supported"),
+    "Gemm bias of rows": (
+        one(node("Gemm", "x w b", "y"), {"w": f(4, 4), "b": f(3, 4)}, shape=(3, 4)),
+        "its bias [3, 4] is not one number for each of the 4 outputs",
+    ),
+    "Gemm bias as a column": (
+        one(node("Gemm", "x w b", "y"), {"w": f(4, 4), "b": f(4, 1)}, shape=(4, 4)),
+        "its bias [4, 1] is not one number for each of the 4 outputs",
+    ),
+    "Gemm bias of another length": (
+        one(node("Gemm", "x w b", "y"), {"w": f(4, 4), "b": f(5)}, shape=(1, 4)),
+        "its bias [5] is not one number for each of the 4 outputs",
+    ),
+    "Dense of another length": (
+        one(node("MatMul", "x w", "y"), {"w": f(5, 4)}, shape=(1, 4)),
+        "Dense: input [1, 4] does not fit the weights [4, 5]",
+    ),
+    "Clip by an array": (
+        one(node("Clip", "x low", "y"), {"low": f(2)}),
+        "its minimum must be one number, not [",
+    ),
+    "Clip by NaN": (one(node("Clip", "x low", "y"), {"low": n(np.nan)}), "its minimum must be one number, not nan"),
+    "Clip by a tensor": (one(node("Clip", "x x", "y")), "its minimum ('x') must be constant"),
+    "pool of vectors": (one(node("MaxPool", "x", "y", kernel_shape=[1]), shape=(1, 4)), "has no spatial axes: [1, 4]"),
+    "global pool of vectors": (one(node("GlobalAveragePool", "x", "y"), shape=(1, 4)), "[1, 4] has no spatial axes"),
+    "pool of another rank": (
+        one(node("MaxPool", "x", "y", kernel_shape=[2])),
+        "its kernel [2], strides [1, 1], dilations [1, 1] and pads [0, 0, 0, 0] do not fit 2 spatial axes",
+    ),
+    "wrong pads": (one(node("MaxPool", "x", "y", kernel_shape=[2, 2], pads=[1, 1])), "do not fit 2 spatial axes"),
+    "no stride": (
+        one(node("MaxPool", "x", "y", kernel_shape=[2, 2], strides=[0, 1])),
+        "kernel, strides and dilations must be at least 1 and pads at least 0",
+    ),
+    "window too large": (
+        one(node("MaxPool", "x", "y", kernel_shape=[5, 2])),
+        "A window of 5 does not fit the input of 4 padded by 0 and 0",
+    ),
+    "unknown auto_pad": (
+        one(node("MaxPool", "x", "y", kernel_shape=[2, 2], auto_pad="SOME")),
+        "auto_pad 'SOME' is unknown",
+    ),
+    "pool indices": (one(node("MaxPool", "x", "y j", kernel_shape=[2, 2])), "the output of indices is not supported"),
+    "Conv groups": (
+        one(node("Conv", "x w", "y", group=0), {"w": f(2, 2, 1, 1)}),
+        "2 input channels, 0 groups and weights [2, 2, 1, 1] do not fit together",
+    ),
+    "Conv bias": (one(node("Conv", "x w b", "y"), {"w": f(2, 2, 1, 1), "b": f(3)}), "the bias is [3], expected [2]"),
+    "Conv kernel": (
+        one(node("Conv", "x w", "y", kernel_shape=[2, 2]), {"w": f(2, 2, 1, 1)}),
+        "weights [2, 2, 1, 1] do not have the kernel 2x2",
+    ),
+    "Conv weights of another rank": (
+        one(node("Conv", "x w", "y"), {"w": f(2, 2)}),
+        "do not fit 2 spatial axes",
+    ),
+    "Reshape to another size": (
+        one(node("Reshape", "x s", "y"), {"s": i(3, -1)}),
+        "[1, 2, 4, 4] cannot become [3, -1]",
+    ),
+    "Reshape with two open axes": (one(node("Reshape", "x s", "y"), {"s": i(-1, -1)}), "cannot become [-1, -1]"),
+    "Reshape by a tensor": (
+        one([node("Shape", "x", "s", name="shape"), node("Reshape", "x s", "y")]),
+        "node 'shape': operator Shape is not supported",
+    ),
+    "Reshape to nothing": (
+        one(node("Reshape", "x s", "y", allowzero=1), {"s": i(0, 5)}),
+        "tensors without elements are not supported",
+    ),
+    "Flatten axis": (one(node("Flatten", "x", "y", axis=5)), "it has no axis 5 to flatten at"),
+    "Softmax axis": (one(node("Softmax", "x", "y", axis=4)), "its input has no axis 4"),
+    "Transpose": (one(node("Transpose", "x", "y", perm=[0, 1])), "[0, 1] is no permutation of the axes"),
+    "shapes that do not add": (one(node("Add", "x c", "y"), {"c": f(3)}), "[1, 2, 4, 4] and [3] cannot be added"),
+    "Add of int64": (
+        one([node("Add", "c c", "d"), node("Reshape", "x d", "y")], {"c": i(1)}),
+        "its input 'c' is int64, not float32",
+    ),
+    "Constant of text": (
+        one([node("Constant", "", "c", value_string="six"), node("Relu", "x", "y")]),
+        "only constants of numbers are supported",
+    ),
+    "Constant elsewhere": (
+        with_external_constant,
+        "node 'c' (Constant): it keeps its value in another file, which only initializers may",
+    ),
+    "everything constant": (one(node("Conv", "c w", "y"), {"c": f(1, 2, 3, 3), "w": f(2, 2, 1, 1)}), "are constant"),
+    "float16 input": (lambda: with_input_type(TensorProto.FLOAT16), "input 'x': it is float16; tinycnn takes float32"),
+    "double input": (lambda: with_input_type(TensorProto.DOUBLE), "input 'x': it is double; tinycnn takes float32"),
+    "input of an unknown type": (lambda: with_input_type(99), "input 'x': it is of the unknown type 99; tinycnn"),
+    "int8 input to Relu": (lambda: with_input_type(TensorProto.INT8), "its input 'x' is int8, not float32"),
+    "float16 weights": (
+        lambda: with_initializer(tensor(TensorProto.FLOAT16, [4, 4], bytes(32))),
+        "initializer 'w': it is float16; tinycnn takes float32, int8, uint8, int32, int64, bool",
+    ),
+    "text weights": (
+        lambda: with_initializer(TensorProto(name="w", data_type=TensorProto.STRING, dims=[1], string_data=[b"w"])),
+        "initializer 'w': it is string; tinycnn takes float32",
+    ),
+    "too little data": (
+        lambda: with_initializer(tensor(TensorProto.FLOAT, [4, 4], bytes(60))),
+        "initializer 'w': the file is damaged: its data does not fill its shape",
+    ),
+    "too much data": (
+        lambda: with_initializer(tensor(TensorProto.FLOAT, [4, 4], bytes(68))),
+        "initializer 'w': the file is damaged: its data does not fill its shape",
+    ),
+    "huge shape": (
+        lambda: with_initializer(tensor(TensorProto.FLOAT, [2**40, 4], bytes(64))),
+        "initializer 'w': the file is damaged: its data does not fill its shape",
+    ),
+    "sparse weights": (with_sparse, "initializer 'w': sparse tensors are not supported"),
+    "If": (with_subgraph, "node 'choice': operator If is not supported"),
+    "local function": (lambda: with_function("acme", "Magic"), "node 'call': operator acme.Magic is not supported"),
+    "redefined operator": (lambda: with_function("", "Relu"), "function Relu: it redefines an operator"),
+    "redefined Softmax": (
+        lambda: with_function("tinycnn", "IntegerSoftmax"),
+        "function tinycnn.IntegerSoftmax: it redefines an operator",
+    ),
+    "output is an input": (
+        lambda: model([], {"x": [1, 2]}, outputs="x"),
+        "net.onnx computes nothing for its output 'x': it is the input 'x' itself.",
+    ),
+    "output names an input": (
+        one(node("Identity", "x", "y")),
+        "net.onnx computes nothing for its output 'y': it is the input 'x' itself.",
+    ),
+    "output is constant": (
+        lambda: model([], {"x": [1, 2]}, {"w": f(3)}, outputs="w"),
+        "net.onnx computes nothing for its output 'w': it is constant.",
+    ),
+    "output twice": (one(node("Relu", "x", "y"), outputs="y y"), "Output 'y' is listed 2 times."),
+    "output under two names": (
+        one([node("Relu", "x", "y"), node("Identity", "y", "z")], outputs="y z"),
+        "Output 'z' is listed 2 times.",
+    ),
+    "no output": (one(node("Relu", "x", "y"), outputs=""), "net.onnx has no output."),
+    "no input": (
+        lambda: model([node("Relu", "c", "y")], {}, {"c": f(3)}),
+        "net.onnx has no input: everything in it is constant.",
+    ),
+    "weights without scale": (
+        lambda: quantized("QGemm", "q s z w s z b"), "it gives float output; give it an output scale",
+    ),
+    "QGemm with few inputs": (lambda: quantized("QGemm", "q", transB=1), "it gives float output"),
+    "QGemm without weights": (lambda: quantized("QGemm", "q s z - s z b s z", transB=1), "it lacks its input 3"),
+    "QGemm attribute": (lambda: quantized("QGemm", "q s z w s z b s z", transB="s"), "attribute transB has the wrong"),
+    "QLinearAdd without scale": (lambda: quantized("QLinearAdd", "q s z q s z"), "it lacks its input 6"),
+    "QLinearAdd of float": (lambda: quantized("QLinearAdd", "x s z q s z s z"), "its input 'x' is float32, not int8"),
+    "channels_last": (
+        lambda: quantized("QLinearGlobalAveragePool", "q s z s z", channels_last=1),
+        "channels_last=1 is not supported",
+    ),
+    "negative scale": (lambda: quantized("DequantizeLinear", "q bad z"), "scale is not a positive float32 number"),
+    "scale of zero": (lambda: quantized("DequantizeLinear", "q s0 z"), "scale is not a positive float32 number"),
+    "scale of NaN": (lambda: quantized("DequantizeLinear", "q nan z"), "scale is not a positive float32 number"),
+    "zero point of another type": (lambda: quantized("DequantizeLinear", "q s u"), "its zero point is uint8, but 'q' is"),
+    "scales of an activation": (lambda: quantized("DequantizeLinear", "q s4 z", axis=1), "neither one nor one per"),
+    "zero points that differ": (lambda: quantized("DequantizeLinear", "w s4 z4", axis=1), "differs between channels"),
+    "blocks": (lambda: quantized("DequantizeLinear", "w s44", axis=1, block_size=1), "quantization by blocks"),
+    "int16 activations": (
+        lambda: quantized("QuantizeLinear", "x s", output_dtype=TensorProto.INT16),
+        "activations are int8 or uint8 only",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_what_cannot_be_taken_gets_a_sentence(case):
+    make, sentence = REFUSED[case]
+    text = refusal(make())
+    assert sentence in text
+    assert text.count("\n") <= 1 or case == "redefined Softmax"  # one thing; there its caller is wrong too
+
+
+INVALID: dict[str, tuple[Callable[[], ModelProto], str]] = {
+    "cycle": (with_cycle, "Nodes in a graph must be topologically sorted, however input 'b' of node: name: OpType: Add"),
+    "name made twice": (one([node("Relu", "x", "y"), node("Relu", "x", "y")]), "'y' has been used as output names"),
+    "no node": (lambda: model([], {"x": [1, 2]}, outputs="y"), "Graph output 'y' is not an output of any node"),
+    "attribute": (one(node("Softmax", "x", "y", axis=1.5)), "Mismatched attribute type"),
+    "missing input": (one(node("Relu", "-", "y")), "input 0 is marked single but has an empty string"),
+    "unknown operator": (one(node("Rleu", "x", "y")), "No Op registered for Rleu with domain_version of 17"),
+    "future file format": (lambda: ModelProto(ir_version=99, **_fields(relu())), "ir_version 99 is higher"),
+    "duplicate initializer": (
+        lambda: model([node("Add", "x c", "y")], {"x": [2, 3]}) and _twice(), "c initializer name is not unique"
+    ),
+}  # fmt: skip
+
+
+def _fields(proto: ModelProto) -> dict[str, object]:
+    return {"graph": proto.graph, "opset_import": proto.opset_import}
+
+
+def _twice() -> ModelProto:
+    proto = model([node("Add", "x c", "y")], {"x": [2, 3]}, {"c": f(3)})
+    proto.graph.initializer.append(proto.graph.initializer[0])
+    return proto
+
+
+@pytest.mark.parametrize("case", INVALID)
+def test_invalid_onnx_is_refused_with_the_checkers_reason(tmp_path, case):
+    make, reason = INVALID[case]
+    path = save(make(), tmp_path / "net.onnx")
+    with pytest.raises(ModelError) as caught:
+        load(path)
+    text = str(caught.value)
+    assert text.startswith(f"{path} is not a valid ONNX model: ")
+    assert reason in text
+    assert "\n" not in text
+
+
+def test_names_that_are_not_utf8(tmp_path):
+    content = small_model().SerializeToString().replace(b"relu_2", b"rel\xff_2")
+    (tmp_path / "net.onnx").write_bytes(content)
+    with pytest.raises(ModelError):
+        load(tmp_path / "net.onnx")
+
+
+def test_initializers_that_are_also_inputs():
+    proto = model([node("MatMul", "x w", "y")], {"x": [2, 3], "w": [3, 4]}, {"w": f(3, 4)})
+    assert assert_like_onnxruntime(proto, {"x": floats(RNG, 2, 3)}).inputs == ("x",)
+
+
+def test_nodes_of_one_name_get_names_of_their_own():
+    nodes = [node("Relu", "x", "a", name="r"), node("Relu", "a", "b", name="r"), node("Clip", "b", "y")]
+    graph = import_model(model(nodes, {"x": [2, 3]}), "net.onnx")
+    assert [made.name for made in graph.nodes] == ["r", "r_2", "Clip_2"]
+
+
+def test_several_inputs_and_outputs():
+    nodes = [node("Add", "a b", "sum"), node("Relu", "sum", "y"), node("Identity", "y", "z"), node("Clip", "b", "c")]
+    proto = model(nodes, {"a": [2, 3], "b": [2, 3]}, outputs="z c sum")
+    graph = assert_like_onnxruntime(proto, {"a": floats(RNG, 2, 3), "b": floats(RNG, 2, 3)})
+    assert graph.outputs == ("z", "c", "sum")
+
+
+def test_name_of_the_graph_is_the_name_of_the_file(tmp_path):
+    assert load(save(relu(), tmp_path / "my net.v2.onnx")).name == "my net.v2"
+    odd = tmp_path / os.fsdecode(b"n\xff.onnx")
+    assert load(save(relu(), odd)).name == "n?"
+
+
+# --- the ONNX project's own tests of operators ----------------------------------------------------------------------
+
+NODE_TESTS_MATCHING = 100
+"""At least so many of onnx's node tests must match; more is better, fewer means that something broke."""
+
+
+def folded(test) -> tuple[ModelProto, dict[str, Array], list[Array]]:
+    """A node test with all inputs but the first as initializers: the tests give weights as inputs."""
+    proto = onnx.load(Path(test.model_dir) / "model.onnx")
+    folder = Path(test.model_dir) / "test_data_set_0"
+    names = [value.name for value in proto.graph.input]
+
+    def read(name: str) -> Array:
+        return numpy_helper.to_array(TensorProto.FromString((folder / name).read_bytes()))
+
+    values = [read(f"input_{index}.pb") for index in range(len(names))]
+    for name, value in list(zip(names, values, strict=True))[1:]:
+        proto.graph.initializer.append(numpy_helper.from_array(value, name))
+    outputs = [read(f"output_{index}.pb") for index in range(len(proto.graph.output))]
+    return proto, {names[0]: values[0]}, outputs
+
+
+def test_onnx_node_tests_match_or_are_refused():
+    matched, refused = [], []
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # onnx computes the expected values of all its tests here
+        tests = load_model_tests(kind="node")
+    for test in tests:
+        proto = onnx.load(Path(test.model_dir) / "model.onnx")
+        opsets = [entry.version for entry in proto.opset_import if entry.domain == ""]
+        if {n.op_type for n in proto.graph.node} - RULES.keys() or opsets[0] not in OPSETS:
+            continue
+        proto, inputs, outputs = folded(test)
+        try:
+            graph = import_model(proto, test.name)
+        except TinycnnError as error:
+            refused.append(f"{test.name}: {error}")
+            continue
+        actual = run_float(graph, inputs)
+        for value, wanted in zip(actual.values(), outputs, strict=True):
+            np.testing.assert_allclose(value, wanted, rtol=test.rtol, atol=max(test.atol, 1e-6), err_msg=test.name)
+            assert value.dtype == wanted.dtype
+        matched.append(test.name)
+    print(f"{len(matched)} match, {len(refused)} are refused:")
+    print("\n".join(refused))
+    assert len(matched) >= NODE_TESTS_MATCHING
