@@ -28,13 +28,9 @@ ALLOWED_BACK = {("tinycnn_codegen", "tinycnn"), ("tinycnn.cli", "tinycnn")}
 
 def layer_of(module: str) -> int | None:
     """The layer of the longest listed name that begins `module`."""
-    names = [
-        (len(name), depth)
-        for depth, layer in enumerate(LAYERS)
-        for name in layer
-        if f"{module}.".startswith(f"{name}.")
-    ]
-    return max(names)[1] if names else None
+    listed = [(name, depth) for depth, layer in enumerate(LAYERS) for name in layer]
+    matching = [(len(name), depth) for name, depth in listed if f"{module}.".startswith(f"{name}.")]
+    return max(matching)[1] if matching else None
 
 
 def modules() -> dict[str, Path]:
@@ -42,12 +38,9 @@ def modules() -> dict[str, Path]:
     for package in (tinycnn, tinycnn_codegen):
         root = Path(str(package.__file__)).parent
         for path in root.rglob("*.py"):
-            if not any(
-                part.startswith("_") and part != "__init__.py" and part != "__main__.py"
-                for part in path.parts[len(root.parts) :]
-            ):
-                parts = [package.__name__, *path.relative_to(root).with_suffix("").parts]
-                found[".".join(parts).removesuffix(".__init__")] = path
+            inner = path.relative_to(root)
+            if inner.parts[0] not in ("_examples", "_targets"):  # data of a wheel
+                found[".".join([package.__name__, *inner.with_suffix("").parts]).removesuffix(".__init__")] = path
     return found
 
 
