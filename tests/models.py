@@ -59,7 +59,10 @@ def run_onnxruntime(proto: ModelProto, inputs: Mapping[str, Array]) -> dict[str,
 
 def run_float(graph: Graph, inputs: Mapping[str, Array]) -> dict[str, Array]:
     """A float graph of any layout on inputs with ONNX's axes; so are the outputs."""
-    stored = {name: engine.to_stored(graph.tensors[name], array) for name, array in inputs.items()}
+    stored = {
+        name: engine.to_stored(graph.tensors[name], array) if array.dtype == np.float32 else array
+        for name, array in inputs.items()
+    }
     return {name: engine.to_real(graph.tensors[name], y) for name, y in engine.run(graph, stored).items()}
 
 

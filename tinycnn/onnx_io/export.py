@@ -92,7 +92,7 @@ def _is_ours(path: Path) -> bool:
     """Whether a file is an ONNX model that tinycnn wrote."""
     try:
         return path.is_file() and ModelProto.FromString(path.read_bytes()).producer_name == PRODUCER
-    except (DecodeError, UnicodeDecodeError):
+    except DecodeError:
         return False
 
 

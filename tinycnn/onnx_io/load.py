@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+import numpy as np
 from onnx import FunctionProto, ModelProto, NodeProto, TensorProto, TensorShapeProto, ValueInfoProto
 
 from tinycnn import ir
@@ -36,10 +37,7 @@ def load_float(path: str | Path, input_shapes: Mapping[str, Shape] | None = None
     `input_shapes` fixes the shapes of inputs that the file leaves open; an open batch axis becomes 1.
     Raises UnsupportedError with everything that tinycnn cannot take, at once.
     """
-    try:
-        return import_model(read_model(path), str(path), input_shapes or {})
-    except UnicodeDecodeError:
-        raise ModelError(f"{path} is damaged: it has a name that is not UTF-8.") from None
+    return import_model(read_model(path), str(path), input_shapes or {})
 
 
 def import_model(model: ModelProto, source: str, input_shapes: Mapping[str, Shape] | None = None) -> Graph:
@@ -118,7 +116,8 @@ def _import_nodes(nodes: Iterable[NodeProto], builder: Builder) -> list[str]:
             for tensor in tensors:
                 if op_type not in ANY_TYPE and tensor is not None and tensor.dtype != "float32":
                     raise RefusalError(f"its input {tensor.name!r} is {tensor.dtype}, not float32")
-            rule(builder, node)
+            with np.errstate(all="ignore"):  # weights may hold anything, NaN too
+                rule(builder, node)
         except (RefusalError, ModelError) as error:
             problems.append(f"node {name!r} ({op_type}): {str(error).rstrip('.')}")
     return problems

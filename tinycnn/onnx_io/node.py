@@ -192,8 +192,7 @@ class Builder:
         if all(name in self.constants for name in names) and not isinstance(op, DequantizeLinear):
             if not isinstance(op, Add | Clip | Reshape | Transpose):
                 raise RefusalError("all its inputs are constant")
-            with np.errstate(over="ignore"):
-                (value,) = op.run_float(*(self.constants[name] for name in names))
+            (value,) = op.run_float(*(self.constants[name] for name in names))
             self.declare_constant(output, value)
             return
         self.tensors[output] = Tensor(output, shape, dtype or self.tensors[names[0]].dtype)

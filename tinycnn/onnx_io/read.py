@@ -1,9 +1,11 @@
 """From the bytes of a file to a checked ModelProto. The file is untrusted: sizes and paths are checked first."""
 
 from pathlib import Path
+from typing import Any
 
-import google.protobuf.message
 import onnx
+from google.protobuf.descriptor import FieldDescriptor
+from google.protobuf.message import DecodeError, Message
 from onnx import ModelProto, TensorProto
 
 from tinycnn.errors import ModelError
@@ -19,10 +21,12 @@ def read_model(path: str | Path) -> ModelProto:
     model = ModelProto()
     try:
         model.ParseFromString(content)
-    except google.protobuf.message.DecodeError:
+    except DecodeError:
         raise ModelError(f"{path} is not an ONNX model, or it was cut short: it cannot be parsed.") from None
     if not model.HasField("graph") or not model.opset_import:
         raise ModelError(f"{path} is not an ONNX model: it has no graph or names no operator set.")
+    if not _is_text(model):
+        raise ModelError(f"{path} is damaged: it has a name that is not UTF-8.")
     _load_external_data(model, path, MAX_MODEL_BYTES - len(content))
     _declare_missing_shapes(model)
     try:
@@ -46,6 +50,17 @@ def _read_bytes(path: Path) -> bytes:
         return path.read_bytes()
     except OSError as error:
         raise ModelError(f"{path} cannot be read: {error.strerror}.") from None
+
+
+def _is_text(message: Message) -> bool:
+    """Whether all strings in a message are UTF-8; protobuf gives the others as bytes."""
+    for field, value in message.ListFields():
+        values: list[Any] = [value] if isinstance(value, str | bytes | Message) else value
+        if field.type == FieldDescriptor.TYPE_STRING and any(isinstance(item, bytes) for item in values):
+            return False
+        if field.type == FieldDescriptor.TYPE_MESSAGE and not all(_is_text(item) for item in values):
+            return False
+    return True
 
 
 def _load_external_data(model: ModelProto, path: Path, budget_bytes: int) -> None:

@@ -122,8 +122,7 @@ def batch_normalization(builder: Builder, node: OnnxNode) -> None:
     )
     op = BatchNormalization(epsilon)
     op.output_shapes(builder.shape(node), gain.shape, bias.shape, mean.shape, variance.shape)
-    with np.errstate(all="ignore"):
-        factor, offset = affine(gain, bias, mean, variance, epsilon)
+    factor, offset = affine(gain, bias, mean, variance, epsilon)
     if not (np.isfinite(factor).all() and np.isfinite(offset).all()):
         raise RefusalError("its variance is negative or its factors are not finite")
     builder.emit(node, op, node.inputs)
