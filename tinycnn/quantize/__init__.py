@@ -16,6 +16,7 @@ from tinycnn.ir import Array, Graph, Node, Quantization, Tensor
 from tinycnn.ops import Add, AveragePool, Clip, Conv, Dense, GlobalAveragePool, Int8Operator, is_elementwise, is_int8
 from tinycnn.passes import FLOAT_PASSES, check_int8_form, run_passes
 from tinycnn.quantize.calibrate import METHODS, Method, Progress, Range, calibrate
+from tinycnn.quantize.means import FLOAT32_BITS, counts_of, mean_scale, scale_bits, scales_from
 from tinycnn.quantize.weights import activation_quantization, quantize_weights, weight_scales
 
 MOVED_SCALES_KEY = "tinycnn.moved_scales"
@@ -77,10 +78,11 @@ class _Quantizer:
         self.nodes: list[Node] = []
         self.fused: set[str] = set()
         self.moved: dict[str, list[int]] = {}
+        self.bits = scale_bits(graph)
 
     def run(self) -> Graph:
         for name in self.graph.inputs:
-            self._declare(name, activation_quantization(self.ranges[name]))
+            self._declare(name, self._with_few_bits(name, activation_quantization(self.ranges[name])))
         for node in self.graph.nodes:
             if node.outputs[0] not in self.fused and is_int8(node.op):
                 try:
@@ -98,7 +100,7 @@ class _Quantizer:
         if isinstance(op, Add):
             quantization = self._agreeing(node, quantization)
         elif isinstance(op, AveragePool | GlobalAveragePool):
-            quantization = self._provable_mean(node, op, quantization)
+            quantization = self._same_mean(node, quantization)
         self._declare(node.outputs[0], quantization)
         if isinstance(op, Conv | Dense):
             node = self._linear(node, quantization)
@@ -118,31 +120,35 @@ class _Quantizer:
         if op.output_scale == "input":
             return self._quantization(node.inputs[0])
         fixed: Quantization | None = getattr(op, "fixed_quantization", None)
-        return fixed or activation_quantization(self.ranges[node.outputs[0]])
+        wanted = activation_quantization(self.ranges[node.outputs[0]])
+        return fixed or self._with_few_bits(node.outputs[0], wanted)
+
+    def _with_few_bits(self, name: str, quantization: Quantization) -> Quantization:
+        """A slightly larger scale with fewer significant bits, for a tensor that an AveragePool reads."""
+        if name not in self.bits:
+            return quantization
+        return replace(quantization, scale=(float(next(scales_from(quantization.scale[0], self.bits[name]))),))
 
     def _agreeing(self, node: Node, wanted: Quantization) -> Quantization:
-        """`wanted` moved by a few ulps, so that every order of evaluating the sum gives the same bytes."""
+        """`wanted` with the scale moved a little, so that every order of evaluating the sum gives the same bytes."""
         a, b = (self._quantization(name) for name in node.inputs)
-        found = fixedpoint.agreeing_add_scale(
-            a.scales[0], a.zero_point, b.scales[0], b.zero_point, wanted.scales[0], wanted.zero_point
+        for scale in scales_from(wanted.scale[0], self.bits.get(node.outputs[0], FLOAT32_BITS)):
+            if fixedpoint.agreeing_add_scale(
+                *(a.scales[0], a.zero_point, b.scales[0], b.zero_point, scale, wanted.zero_point), maximum_ulps=0
+            ):
+                return replace(wanted, scale=(float(scale),))
+        raise QuantizationError(
+            f"No scale near {wanted.scale[0]:g} makes this addition the same on every machine;"
+            " try other calibration samples."
         )
-        if found is None:
-            raise QuantizationError(
-                f"No scale near {wanted.scale[0]:g} makes this addition the same on every machine;"
-                " try other calibration samples."
-            )
-        return replace(wanted, scale=(float(found.y_scale),))
 
-    def _provable_mean(self, node: Node, op: AveragePool | GlobalAveragePool, wanted: Quantization) -> Quantization:
-        """`wanted` moved by a few ulps, so that integer arithmetic is proved to give the same means."""
-        x, sizes = self._quantization(node.inputs[0]), self.graph.tensors[node.inputs[0]].shape[1:-1]
-        counts = np.unique(op.counts(sizes) if isinstance(op, AveragePool) else np.prod(sizes))
-        nudged = fixedpoint.nudge_mean_scale(
-            x.scale[0], x.zero_point, wanted.scale[0], wanted.zero_point, counts.astype(np.int64)
-        )
-        if nudged.ulps.any():
-            self.moved[node.name] = list(range(len(counts)))
-        return replace(wanted, scale=(float(nudged.scales[0]),))
+    def _same_mean(self, node: Node, wanted: Quantization) -> Quantization:
+        """`wanted` with the scale moved a little, so that the means are the same bytes everywhere."""
+        bits = self.bits.get(node.outputs[0], FLOAT32_BITS)
+        scale = float(mean_scale(self.graph, node, self._quantization(node.inputs[0]), wanted, bits))
+        if scale != wanted.scale[0]:
+            self.moved[node.name] = list(range(len(counts_of(self.graph, node))))
+        return replace(wanted, scale=(scale,))
 
     def _linear(self, node: Node, y: Quantization) -> Node:
         """Quantize the weights and bias of a Conv or Dense; the node with the names of the integer constants."""

@@ -1,0 +1,87 @@
+"""AveragePool's scales: onnxruntime computes it in float32, so they are chosen where that cannot matter.
+
+QLinearAveragePool dequantizes its inputs, adds them up one after the other, divides by their number and by the output's
+scale, adds the zero point and rounds: near a tie that is not what rescaling the integer sum gives (of 11 million
+random outputs 237,178 differed; onnxruntime 1.31.1). When the input's scale has few significant bits, the float32 sum
+is exact in any order, and each sum can be compared. QLinearGlobalAveragePool does rescale the integer sum.
+"""
+
+import math
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from tinycnn import fixedpoint
+from tinycnn.ir import Graph, Node, Quantization
+from tinycnn.ops import AveragePool, GlobalAveragePool
+
+FLOAT32_BITS = 24
+"""Significant bits of a float32."""
+LEAST_BITS = 6
+"""Scales are not rounded to fewer bits (up to 3 %), which windows of more than 1,024 elements would need."""
+TRIED_SCALES = 1024
+"""Up to 1.2e-4 more than the wanted scale, with all bits of a float32."""
+
+
+def counts_of(graph: Graph, node: Node) -> tuple[int, ...]:
+    """How many elements the outputs of an AveragePool or GlobalAveragePool average."""
+    sizes = graph.tensors[node.inputs[0]].shape[1:-1]
+    if isinstance(node.op, AveragePool):
+        return tuple(np.unique(node.op.counts(sizes)).tolist())
+    return (math.prod(sizes),)
+
+
+def scale_bits(graph: Graph) -> dict[str, int]:
+    """Significant bits that the scale of a tensor may have, where an AveragePool averages it."""
+    bits: dict[str, int] = {}
+    for node in reversed(graph.nodes):
+        if isinstance(node.op, AveragePool):
+            most = FLOAT32_BITS - 8 - math.ceil(math.log2(max(counts_of(graph, node))))
+            bits[node.inputs[0]] = max(min(most, bits.get(node.inputs[0], FLOAT32_BITS)), LEAST_BITS)
+        elif getattr(node.op, "output_scale", "") == "input" and node.outputs[0] in bits:
+            bits[node.inputs[0]] = min(bits[node.outputs[0]], bits.get(node.inputs[0], FLOAT32_BITS))
+    return bits
+
+
+def scales_from(scale: float, bits: int) -> Iterator[np.float32]:
+    """`scale` and the next larger numbers that have `bits` significant bits."""
+    unit = math.ldexp(1.0, math.frexp(scale)[1] - bits)
+    first = math.ceil(scale / unit)
+    return (np.float32((first + step) * unit) for step in range(TRIED_SCALES))
+
+
+def agrees(x: Quantization, y_scale: np.float32, y_zero_point: int, counts: Sequence[int]) -> bool:
+    """Whether onnxruntime's means of `counts` elements are the rescaled sums, for every sum there is.
+
+    It adds the zero point, of int8 or of uint8, in float32 and then rounds.
+    """
+    for count in counts:
+        sums = np.arange(count * (-128 - x.zero_point), count * (127 - x.zero_point) + 1)
+        rescaled = fixedpoint.requantize(sums, fixedpoint.rescale_mean(x.scale[0], y_scale, count), y_zero_point)
+        means = sums.astype(np.float32) * x.scales[0] / np.float32(count) / y_scale
+        for offset in (0, 128):
+            rounded = np.rint(means + np.float32(y_zero_point + offset)) - offset
+            if not np.array_equal(np.clip(rounded, -128, 127), rescaled):
+                return False
+    return True
+
+
+def provable(x: Quantization, y_scale: np.float32, y_zero_point: int, counts: Sequence[int]) -> bool:
+    """Whether integer arithmetic is proved to give the rescaled sums."""
+    factors = fixedpoint.rescale_mean(x.scale[0], y_scale, np.array(counts))
+    reach = fixedpoint.pool_reach(np.array(counts), x.zero_point)
+    return bool(fixedpoint.prove(factors, y_zero_point, reach, any_addend=False).is_integer.all())
+
+
+def mean_scale(graph: Graph, node: Node, x: Quantization, wanted: Quantization, bits: int) -> np.float32:
+    """The first scale from `wanted` on with which a pool gives the same bytes everywhere, and by integers.
+
+    Where there is none by integers the first of the others, and at last `wanted` itself.
+    """
+    counts, found = counts_of(graph, node), None
+    for scale in scales_from(wanted.scale[0], bits):
+        if isinstance(node.op, GlobalAveragePool) or agrees(x, scale, wanted.zero_point, counts):
+            if provable(x, scale, wanted.zero_point, counts):
+                return scale
+            found = found or scale
+    return found or wanted.scales[0]
