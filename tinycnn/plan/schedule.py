@@ -1,0 +1,221 @@
+"""In which order rows are computed, and how many rows of each tensor must be kept for that.
+
+The nodes are cut into stages. Inside a stage the last node pulls row after row, every node pulls the rows it needs from
+its producers, and the pulls are flattened into one sequence; a tensor that stays inside a stage then needs only a ring of
+rows, one that crosses to another stage is whole. No row is computed twice. The cuts are searched for the fewest bytes
+alive at once.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from tinycnn.ir import Graph, Node
+from tinycnn.ops import Reshape, call_of, is_int8, row_bytes, row_count
+from tinycnn.plan.model import Span
+
+MAX_STAGE_NODES = 40
+"""Longer stages are not tried: the search takes their number squared, and rings add up."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pull:
+    """Compute one row of the output of a node."""
+
+    node: int
+    row: int
+
+
+def is_view(node: Node) -> bool:
+    """Whether the node's output is its input's bytes under another shape, so that no step computes it."""
+    return isinstance(node.op, Reshape)
+
+
+def roots(graph: Graph) -> dict[str, str]:
+    """For every activation the tensor whose bytes it is: itself, or what a chain of views starts from."""
+    found = {name: name for name in graph.inputs}
+    for node in graph.nodes:
+        for output in node.outputs:
+            found[output] = found[node.inputs[0]] if is_view(node) else output
+    return found
+
+
+@dataclass(frozen=True, eq=False)
+class RowGraph:
+    """An int8 graph as rows: which nodes compute, which rows of which tensors each of their rows reads."""
+
+    graph: Graph
+
+    @cached_property
+    def nodes(self) -> tuple[Node, ...]:
+        """The nodes that compute, views left out, in topological order."""
+        return tuple(node for node in self.graph.nodes if not is_view(node))
+
+    @cached_property
+    def root_of(self) -> dict[str, str]:
+        return roots(self.graph)
+
+    @cached_property
+    def maker(self) -> dict[str, int]:
+        """Which node makes a tensor."""
+        return {node.outputs[0]: index for index, node in enumerate(self.nodes)}
+
+    @cached_property
+    def last_reader(self) -> dict[str, int]:
+        """The last node that reads a tensor; the number of nodes for the graph's outputs; -1 when nothing does."""
+        found = dict.fromkeys([*self.graph.inputs, *self.maker], -1)
+        for index, node in enumerate(self.nodes):
+            for name in self.graph.activations(node):
+                found[self.root_of[name]] = index
+        for name in self.graph.outputs:
+            found[self.root_of[name]] = len(self.nodes)
+        return found
+
+    def rows(self, tensor: str) -> int:
+        return row_count(self.graph.tensors[tensor].shape)
+
+    def row_bytes(self, tensor: str) -> int:
+        return row_bytes(self.graph.tensors[tensor].shape)
+
+    @cached_property
+    def reads(self) -> tuple[tuple[tuple[tuple[str, range], ...], ...], ...]:
+        """For each node and output row the rows inside the input that it reads, by tensor: all of a view's source."""
+        return tuple(
+            tuple(self._reads(node, row) for row in range(self.rows(node.outputs[0]))) for node in self.nodes
+        )
+
+    def _reads(self, node: Node, row: int) -> tuple[tuple[str, range], ...]:
+        assert is_int8(node.op)
+        found = []
+        for tensor in call_of(self.graph, node).inputs:
+            if tensor.name in self.graph.constants:
+                continue
+            root = self.root_of[tensor.name]
+            if root != tensor.name:
+                found.append((root, range(self.rows(root))))
+                continue
+            wanted = node.op.input_rows(row, tensor.shape)
+            inside = [r for r in (wanted[0], wanted[-1]) if 0 <= r < self.rows(root)]
+            first, last = max(wanted[0], 0), min(wanted[-1], self.rows(root) - 1)
+            found.append((root, range(first, last + 1) if inside or first <= last else range(0)))
+        return tuple(found)
+
+
+def pulls(rows: RowGraph, first: int, last: int) -> list[Pull]:
+    """The rows of the nodes [first, last) in the order in which the last of them pulls them; the others end after it."""
+    done = dict.fromkeys(range(first, last), 0)
+    order: list[Pull] = []
+
+    def ensure(node: int, row: int) -> None:
+        while done[node] <= row:
+            current = done[node]
+            for tensor, wanted in rows.reads[node][current]:
+                maker = rows.maker.get(tensor, -1)
+                if maker >= first and len(wanted):
+                    ensure(maker, wanted[-1])
+            order.append(Pull(node, current))
+            done[node] = current + 1
+
+    for node in range(last - 1, first - 1, -1):
+        ensure(node, rows.rows(rows.nodes[node].outputs[0]) - 1)
+    return order
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """How many rows of a tensor are kept, and during which pulls of the whole schedule."""
+
+    rows: int
+    live: Span
+
+
+def held(rows: RowGraph, order: Sequence[Pull], stage_of: Sequence[int]) -> dict[str, Held]:
+    """For every tensor the height of its ring (all rows where it crosses a stage) and its lifetime in pulls.
+
+    Inputs are there before the first pull, outputs stay after the last. `stage_of` has the stage of each node.
+    """
+    last_read: dict[str, list[int]] = {
+        tensor: [-1] * rows.rows(tensor) for tensor in [*rows.graph.inputs, *rows.maker]
+    }
+    written: dict[str, list[int]] = {tensor: [0] * rows.rows(tensor) for tensor in last_read}
+    for time, pull in enumerate(order):
+        for tensor, wanted in rows.reads[pull.node][pull.row]:
+            reads = last_read[tensor]
+            for row in wanted:
+                reads[row] = time
+        written[rows.nodes[pull.node].outputs[0]][pull.row] = time
+    outputs = {rows.root_of[name] for name in rows.graph.outputs}
+    found: dict[str, Held] = {}
+    for tensor, reads in last_read.items():
+        times = written[tensor]
+        maker = rows.maker.get(tensor)
+        reader = rows.last_reader[tensor]
+        whole = maker is None or tensor in outputs or (reader >= 0 and stage_of[reader] != stage_of[maker])
+        height = len(reads) if whole else _ring_height(times, reads)
+        first = 0 if maker is None else min(times)
+        last = len(order) if tensor in outputs else max(max(reads), max(times) if maker is not None else 0) + 1
+        found[tensor] = Held(height, Span(first, last))
+    return found
+
+
+def _ring_height(written: Sequence[int], last_read: Sequence[int]) -> int:
+    """The fewest rows such that a row is only written over one that nobody reads any more; rows are written in order."""
+    height, oldest = 1, 0
+    for row, time in enumerate(written):
+        while oldest < row and last_read[oldest] < time:
+            oldest += 1
+        # a dead row may lie between live ones: the ring must still span from the oldest live one
+        height = max(height, row - oldest + 1)
+    return height
+
+
+def peak_bytes(rows: RowGraph, first: int, last: int) -> int:
+    """Most bytes alive at once while the nodes [first, last) run as one stage, tensors that pass by included."""
+    order = pulls(rows, first, last)
+    before = [t for t in rows.last_reader if rows.maker.get(t, -1) < first and rows.last_reader[t] >= first]
+    changes = [0] * (len(order) + 1)
+    reads: dict[str, list[int]] = {}
+    written: dict[str, list[int]] = {}
+    for time, pull in enumerate(order):
+        for tensor, wanted in rows.reads[pull.node][pull.row]:
+            times = reads.setdefault(tensor, [-1] * rows.rows(tensor))
+            for row in wanted:
+                times[row] = time
+        written.setdefault(rows.nodes[pull.node].outputs[0], []).append(time)
+    constant = 0
+    for tensor in before:
+        size = rows.rows(tensor) * rows.row_bytes(tensor)
+        constant += size
+        if rows.last_reader[tensor] < last:
+            changes[max(reads[tensor]) + 1] -= size
+    for tensor, times in written.items():
+        crosses = rows.last_reader[tensor] >= last
+        seen = reads.get(tensor, [-1] * len(times))
+        height = len(times) if crosses else _ring_height(times, seen)
+        size = height * rows.row_bytes(tensor)
+        changes[times[0]] += size
+        if not crosses:
+            changes[max(max(seen), times[-1]) + 1] -= size
+    padding: dict[int, int] = {}
+    best, alive = 0, constant + sum(padding.values())
+    for change in changes[:-1]:
+        alive += change
+        best = max(best, alive)
+    return best
+
+
+def best_cuts(rows: RowGraph) -> list[int]:
+    """Where to cut for the lowest peak: the first node of every stage. Of equal peaks the one with the most cuts."""
+    count = len(rows.nodes)
+    best: list[tuple[int, int, int]] = [(0, 0, 0)]  # peak, minus the number of stages, first node of the last stage
+    for last in range(1, count + 1):
+        options = []
+        for first in range(max(0, last - MAX_STAGE_NODES), last):
+            peak, stages, _ = best[first]
+            options.append((max(peak, peak_bytes(rows, first, last)), stages - 1, first))
+        best.append(min(options))
+    cuts, last = [], count
+    while last:
+        last = best[last][2]
+        cuts.append(last)
+    return cuts[::-1]
