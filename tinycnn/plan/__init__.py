@@ -1,51 +1,112 @@
-"""Plan an int8 graph: which steps run, which rows they need, and where every tensor lies in one arena."""
+"""Plan an int8 graph: in which order rows are computed, and where every tensor lies in one arena."""
 
-from tinycnn.engine import check_int8
-from tinycnn.ir import Graph, Node
-from tinycnn.ops import Window, row_bytes, row_count
+from collections.abc import Sequence
+from dataclasses import replace
+
+from tinycnn.errors import BudgetError
+from tinycnn.ir import Graph
+from tinycnn.passes import check_int8_form
 from tinycnn.plan.check import PlanError, check
-from tinycnn.plan.lifetimes import Need, is_view, needs, roots
+from tinycnn.plan.lifetimes import Need, is_view
 from tinycnn.plan.model import Place, Plan, Span, Step
 from tinycnn.plan.place import aligned, arena_bytes, lower_bound_bytes, place
+from tinycnn.plan.schedule import Held, RowGraph, best_cuts, held, pulls
 
-__all__ = ["Place", "Plan", "PlanError", "Span", "Step", "check", "is_view", "plan"]
+__all__ = ["Place", "Plan", "PlanError", "Span", "Step", "candidates", "check", "is_view", "plan"]
 
 
-def plan(graph: Graph) -> Plan:
-    """The plan of an int8 graph, layer by layer with whole tensors, checked before it is returned."""
-    check_int8(graph)
-    computed = [node for node in graph.nodes if not is_view(node)]
-    paddings = {i: need for i, node in enumerate(computed) for need in [_padding(graph, node, i)] if need}
-    wanted = (*needs(graph), *paddings.values())
+def plan(graph: Graph, ram_bytes: int | None = None) -> Plan:
+    """The plan of an int8 graph with the fewest instructions whose arena fits `ram_bytes`, checked.
+
+    Without a limit that is layer by layer. BudgetError names the smallest arena there is when none fits.
+    """
+    plans = candidates(graph) if ram_bytes is not None else (layer_by_layer(graph),)
+    for found in plans:
+        if ram_bytes is None or found.arena_bytes <= ram_bytes:
+            return found
+    least = min(found.arena_bytes for found in plans)
+    raise BudgetError(
+        f"{graph.name} needs an arena of {least:,} bytes at least, more than the {ram_bytes:,} bytes of RAM; a smaller"
+        " input or fewer channels in its first layers would make it fit."
+    )
+
+
+def candidates(graph: Graph) -> tuple[Plan, ...]:
+    """The plans worth having: layer by layer, and in stages where that takes a smaller arena."""
+    simple, rows = layer_by_layer(graph), RowGraph(graph)
+    lean = _assembled(rows, best_cuts(rows))
+    return (simple, lean) if lean.arena_bytes < simple.arena_bytes else (simple,)
+
+
+def layer_by_layer(graph: Graph) -> Plan:
+    """Every node a stage of its own, hence every tensor whole."""
+    check_int8_form(graph)
+    rows = RowGraph(graph)
+    return _assembled(rows, range(len(rows.nodes)))
+
+
+def _assembled(rows: RowGraph, cuts: Sequence[int]) -> Plan:
+    """The plan whose stages begin at the nodes `cuts`."""
+    ends = [*cuts[1:], len(rows.nodes)]
+    order = [pull for first, last in zip(cuts, ends, strict=True) for pull in pulls(rows, first, last)]
+    stage_of = [stage for stage, (first, last) in enumerate(zip(cuts, ends, strict=True)) for _ in range(first, last)]
+    step_of: list[int] = []
+    steps: list[Step] = []
+    for pull in order:
+        node = rows.nodes[pull.node]
+        if steps and steps[-1].node is node:
+            steps[-1] = replace(steps[-1], last_row=pull.row + 1)
+        else:
+            steps.append(Step(node, pull.row, pull.row + 1, None))
+        step_of.append(len(steps) - 1)
+    tensors = held(rows, order, stage_of)
+    paddings = _paddings(rows, stage_of, steps)
+    wanted = [_need(rows, name, kept, step_of, len(steps)) for name, kept in tensors.items()]
+    wanted += dict.fromkeys(paddings.values())
     offsets = place(wanted)
     lives = {need.name: need.live for need in wanted}
     places = {}
-    for name, root in roots(graph).items():
-        shape = graph.tensors[name].shape
-        rows = row_count(shape)
-        places[name] = Place(name, offsets[root], rows, row_bytes(shape), rows, lives[root])
-    steps = tuple(
-        Step(node, 0, places[node.outputs[0]].rows, _padding_place(paddings.get(index), offsets))
-        for index, node in enumerate(computed)
+    for name, root in rows.root_of.items():
+        kept = rows.rows(name) if name != root else tensors[root].rows
+        places[name] = Place(name, offsets[root], rows.rows(name), rows.row_bytes(name), kept, lives[root])
+    padding_places = {
+        output: Place(need.name, offsets[need.name], 1, need.size_bytes, 1, need.live)
+        for output, need in paddings.items()
+    }
+    made = Plan(
+        rows.graph,
+        tuple(replace(step, padding=padding_places.get(step.node.outputs[0])) for step in steps),
+        places,
+        aligned(arena_bytes(wanted, offsets)),
+        lower_bound_bytes(wanted),
     )
-    made = Plan(graph, steps, places, aligned(arena_bytes(wanted, offsets)), lower_bound_bytes(wanted))
     check(made)
     return made
 
 
-def _padding(graph: Graph, node: Node, index: int) -> Need | None:
-    """One row of the input for a step whose window hangs over its top or bottom."""
-    window = getattr(node.op, "window", None)
-    if not isinstance(window, Window):
-        return None
-    shape = graph.tensors[node.inputs[0]].shape
-    rows, out_rows = row_count(shape), row_count(graph.tensors[node.outputs[0]].shape)
-    if window.input_rows(0)[0] >= 0 and window.input_rows(out_rows - 1)[-1] < rows:
-        return None
-    return Need(f"{node.name} padding", row_bytes(shape), Span(index, index + 1))
+def _need(rows: RowGraph, name: str, kept: Held, step_of: Sequence[int], steps: int) -> Need:
+    """The bytes of a tensor or its ring, from pulls to steps; what lives to the last pull lives to the last step."""
+    first = step_of[kept.live.first] if step_of else 0
+    last = step_of[kept.live.last - 1] + 1 if kept.live.last - 1 < len(step_of) and step_of else max(steps, 1)
+    return Need(name, kept.rows * rows.row_bytes(name), Span(first, last))
 
 
-def _padding_place(need: Need | None, offsets: dict[str, int]) -> Place | None:
-    if need is None:
-        return None
-    return Place(need.name, offsets[need.name], 1, need.size_bytes, 1, need.live)
+def _paddings(rows: RowGraph, stage_of: Sequence[int], steps: Sequence[Step]) -> dict[str, Need]:
+    """For each output whose node reads padding the row that it shares with the nodes of its stage that want the same."""
+    shared: dict[tuple[int, int], list[int]] = {}
+    users: dict[str, tuple[int, int]] = {}
+    for index, node in enumerate(rows.nodes):
+        found = rows.padding(node)
+        if found is not None:
+            value, size_bytes = found
+            shared.setdefault((stage_of[index], value), []).append(size_bytes)
+            users[node.outputs[0]] = (stage_of[index], value)
+    times: dict[tuple[int, int], list[int]] = {key: [] for key in shared}
+    for number, step in enumerate(steps):
+        if step.node.outputs[0] in users:
+            times[users[step.node.outputs[0]]].append(number)
+    needs = {
+        key: Need(f"padding {key[1]} of stage {key[0]}", max(sizes), Span(min(times[key]), max(times[key]) + 1))
+        for key, sizes in shared.items()
+    }
+    return {output: needs[key] for output, key in users.items()}

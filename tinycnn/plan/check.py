@@ -86,10 +86,10 @@ class _Memory:
         """Forget what is in the bytes of a row that is about to be written."""
         self.owner[self._bytes(place, row)] = _NOBODY
 
-    def fill_padding(self, place: Place, wanted_bytes: int) -> None:
-        """Write the padding of a step, under numbers of its own."""
-        if place.row_bytes != wanted_bytes or place.offset_bytes % ALIGNMENT_BYTES:
-            raise PlanError(f"{place.name!r} has {place.row_bytes} bytes of {wanted_bytes}, or is not aligned.")
+    def fill_padding(self, place: Place) -> None:
+        """Write a row of padding, under numbers of its own."""
+        if place.offset_bytes % ALIGNMENT_BYTES:
+            raise PlanError(f"{place.name!r} lies at {place.offset_bytes}, which is not aligned.")
         self.first[place.name] = self.next
         self.next += place.row_bytes
         self.write(place, 0)
@@ -110,8 +110,10 @@ def _run_step(plan: Plan, step: Step, memory: _Memory) -> None:
     if not is_int8(op) or isinstance(op, Reshape):
         raise PlanError(f"Nothing computes {reader}.")
     inputs = plan.graph.activations(step.node)
-    if step.padding is not None:
-        memory.fill_padding(step.padding, plan.places[inputs[0]].row_bytes)
+    if step.padding is not None and step.padding.name not in memory.first:
+        memory.fill_padding(step.padding)
+    if step.padding is not None and step.padding.row_bytes < plan.places[inputs[0]].row_bytes:
+        raise PlanError(f"{step.padding.name!r} has only {step.padding.row_bytes} bytes.")
     for row in range(step.first_row, step.last_row):
         for name in step.node.outputs:
             memory.spoil(plan.places[name], row)

@@ -1,15 +1,15 @@
-"""In which steps each tensor must keep its bytes."""
+"""What needs bytes of the arena, and from when to when."""
 
 from dataclasses import dataclass
 
 from tinycnn.ir import Graph, Node
-from tinycnn.ops import Reshape, row_bytes, row_count
+from tinycnn.ops import Reshape
 from tinycnn.plan.model import Span
 
 
 @dataclass(frozen=True, slots=True)
 class Need:
-    """Bytes that something needs during some steps; `name` is a tensor, or a step's scratch."""
+    """Bytes that a tensor, a ring of its rows or a row of padding needs during some steps."""
 
     name: str
     size_bytes: int
@@ -28,26 +28,3 @@ def roots(graph: Graph) -> dict[str, str]:
         for output in node.outputs:
             found[output] = found[node.inputs[0]] if is_view(node) else output
     return found
-
-
-def needs(graph: Graph) -> tuple[Need, ...]:
-    """One entry per tensor that is not a view: alive from the step that writes it until its last reader is done.
-
-    Inputs are written before step 0; outputs stay until the end.
-    """
-    root_of = roots(graph)
-    computed = [node for node in graph.nodes if not is_view(node)]
-    first = dict.fromkeys(graph.inputs, 0)
-    last = dict.fromkeys(graph.inputs, 1)
-    for index, node in enumerate(computed):
-        for output in node.outputs:
-            first[output], last[output] = index, index + 1
-        for name in graph.activations(node):
-            last[root_of[name]] = index + 1
-    for name in graph.outputs:
-        last[root_of[name]] = max(len(computed), 1)
-    return tuple(
-        Need(name, row_count(shape) * row_bytes(shape), Span(first[name], last[name]))
-        for name in first
-        for shape in [graph.tensors[name].shape]
-    )

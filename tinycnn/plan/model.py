@@ -47,7 +47,8 @@ class Place:
 class Step:
     """Compute the rows [first_row, last_row) of the output of `node`, one after the other.
 
-    `padding` is the place of one row of zero points that stands above and below the input, or None.
+    `padding` is the place of one row of zero points (-128 for MaxPool) that stands above and below the input, or None.
+    Nodes that want the same value may share one; it is filled by the first step that names it.
     """
 
     node: Node

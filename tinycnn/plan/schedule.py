@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from tinycnn.ir import Graph, Node
-from tinycnn.ops import Reshape, call_of, is_int8, row_bytes, row_count
+from tinycnn.ops import MaxPool, Window, call_of, is_int8, row_bytes, row_count
+from tinycnn.plan.lifetimes import is_view, roots
 from tinycnn.plan.model import Span
 
 MAX_STAGE_NODES = 40
@@ -24,20 +25,6 @@ class Pull:
 
     node: int
     row: int
-
-
-def is_view(node: Node) -> bool:
-    """Whether the node's output is its input's bytes under another shape, so that no step computes it."""
-    return isinstance(node.op, Reshape)
-
-
-def roots(graph: Graph) -> dict[str, str]:
-    """For every activation the tensor whose bytes it is: itself, or what a chain of views starts from."""
-    found = {name: name for name in graph.inputs}
-    for node in graph.nodes:
-        for output in node.outputs:
-            found[output] = found[node.inputs[0]] if is_view(node) else output
-    return found
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,18 +74,27 @@ class RowGraph:
     def _reads(self, node: Node, row: int) -> tuple[tuple[str, range], ...]:
         assert is_int8(node.op)
         found = []
-        for tensor in call_of(self.graph, node).inputs:
-            if tensor.name in self.graph.constants:
-                continue
-            root = self.root_of[tensor.name]
-            if root != tensor.name:
+        for name in self.graph.activations(node):
+            root = self.root_of[name]
+            if root != name:
                 found.append((root, range(self.rows(root))))
                 continue
-            wanted = node.op.input_rows(row, tensor.shape)
-            inside = [r for r in (wanted[0], wanted[-1]) if 0 <= r < self.rows(root)]
-            first, last = max(wanted[0], 0), min(wanted[-1], self.rows(root) - 1)
-            found.append((root, range(first, last + 1) if inside or first <= last else range(0)))
+            wanted = node.op.input_rows(row, self.graph.tensors[name].shape)
+            # rows between two taps of a dilated window are kept too: the ring holds neighbours
+            found.append((root, range(max(wanted[0], 0), min(wanted[-1] + 1, self.rows(root)))))
         return tuple(found)
+
+    def padding(self, node: Node) -> tuple[int, int] | None:
+        """The value and bytes of the row above and below the input of a window that hangs over; None for others."""
+        window = getattr(node.op, "window", None)
+        if not isinstance(window, Window):
+            return None
+        source, rows = self.graph.tensors[node.inputs[0]], self.rows(node.inputs[0])
+        last = window.input_rows(self.rows(node.outputs[0]) - 1)[-1]
+        if window.input_rows(0)[0] >= 0 and last < rows or source.quantization is None:
+            return None
+        value = -128 if isinstance(node.op, MaxPool) else source.quantization.zero_point
+        return value, row_bytes(source.shape)
 
 
 def pulls(rows: RowGraph, first: int, last: int) -> list[Pull]:
@@ -196,8 +192,11 @@ def peak_bytes(rows: RowGraph, first: int, last: int) -> int:
         changes[times[0]] += size
         if not crosses:
             changes[max(max(seen), times[-1]) + 1] -= size
-    padding: dict[int, int] = {}
-    best, alive = 0, constant + sum(padding.values())
+    paddings: dict[int, int] = {}
+    for node in rows.nodes[first:last]:
+        value, size = rows.padding(node) or (0, 0)
+        paddings[value] = max(size, paddings.get(value, 0))
+    best, alive = 0, constant + sum(paddings.values())
     for change in changes[:-1]:
         alive += change
         best = max(best, alive)
