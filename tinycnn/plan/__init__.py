@@ -62,20 +62,25 @@ def _assembled(rows: RowGraph, cuts: Sequence[int]) -> Plan:
     tensors = held(rows, order, stage_of)
     paddings = _paddings(rows, stage_of, steps)
     wanted = [_need(rows, name, kept, step_of, len(steps)) for name, kept in tensors.items()]
-    wanted += dict.fromkeys(paddings.values())
+    sums = _sums(rows, steps)
+    wanted += [*dict.fromkeys(paddings.values()), *sums.values()]
     offsets = place(wanted)
     lives = {need.name: need.live for need in wanted}
     places = {}
     for name, root in rows.root_of.items():
         kept = rows.rows(name) if name != root else tensors[root].rows
         places[name] = Place(name, offsets[root], rows.rows(name), rows.row_bytes(name), kept, lives[root])
-    padding_places = {
-        output: Place(need.name, offsets[need.name], 1, need.size_bytes, 1, need.live)
-        for output, need in paddings.items()
-    }
+
+    def one_row(need: Need | None) -> Place | None:
+        return need and Place(need.name, offsets[need.name], 1, need.size_bytes, 1, need.live)
+
     made = Plan(
         rows.graph,
-        tuple(replace(step, padding=padding_places.get(step.node.outputs[0])) for step in steps),
+        tuple(
+            replace(step, padding=one_row(paddings.get(output)), scratch=one_row(sums.get(output)))
+            for step in steps
+            for output in step.node.outputs
+        ),
         places,
         aligned(arena_bytes(wanted, offsets)),
         lower_bound_bytes(wanted),
@@ -110,3 +115,14 @@ def _paddings(rows: RowGraph, stage_of: Sequence[int], steps: Sequence[Step]) ->
         for key, sizes in shared.items()
     }
     return {output: needs[key] for output, key in users.items()}
+
+
+def _sums(rows: RowGraph, steps: Sequence[Step]) -> dict[str, Need]:
+    """For each output whose node sums rows the sums, from its first turn to its last."""
+    found: dict[str, Need] = {}
+    for number, step in enumerate(steps):
+        size_bytes, (output,) = rows.scratch_bytes(step.node), step.node.outputs
+        if size_bytes:
+            first = found[output].live.first if output in found else number
+            found[output] = Need(f"sums of {output}", size_bytes, Span(first, number + 1))
+    return found

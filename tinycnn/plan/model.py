@@ -47,6 +47,9 @@ class Place:
 class Step:
     """Compute the rows [first_row, last_row) of the output of `node`, one after the other.
 
+    For a node that sums rows (`ops.turns`) these are turns, one per row of its input; its int32 sums, one per channel,
+    lie in `scratch`.
+
     `padding` is the place of one row of zero points (-128 for MaxPool) that stands above and below the input, or None.
     Nodes that want the same value may share one; it is filled by the first step that names it.
     """
@@ -55,6 +58,7 @@ class Step:
     first_row: int
     last_row: int
     padding: Place | None
+    scratch: Place | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from tinycnn.ir import Graph, Node
-from tinycnn.ops import MaxPool, Window, call_of, is_int8, row_bytes, row_count
+from tinycnn.ops import MaxPool, Window, is_int8, row_bytes, row_count, sums_rows, turns
 from tinycnn.plan.lifetimes import is_view, roots
 from tinycnn.plan.model import Span
 
@@ -21,7 +21,7 @@ MAX_STAGE_NODES = 40
 
 @dataclass(frozen=True, slots=True)
 class Pull:
-    """Compute one row of the output of a node."""
+    """Compute one row of the output of a node, or take one turn of a node that sums rows."""
 
     node: int
     row: int
@@ -64,12 +64,25 @@ class RowGraph:
     def row_bytes(self, tensor: str) -> int:
         return row_bytes(self.graph.tensors[tensor].shape)
 
+    def turns(self, node: Node) -> int:
+        inputs, outputs = self.graph.tensors[self.graph.activations(node)[0]], self.graph.tensors[node.outputs[0]]
+        return turns(node.op, inputs.shape, outputs.shape)
+
+    def written_row(self, pull: Pull) -> int | None:
+        """The row of the output that is there after a pull; None for a turn of a sum before the last."""
+        node = self.nodes[pull.node]
+        if sums_rows(node.op):
+            return 0 if pull.row == self.turns(node) - 1 else None
+        return pull.row
+
+    def scratch_bytes(self, node: Node) -> int:
+        """An int32 per channel for a node that sums rows."""
+        return 4 * self.graph.tensors[node.outputs[0]].shape[-1] if sums_rows(node.op) else 0
+
     @cached_property
     def reads(self) -> tuple[tuple[tuple[tuple[str, range], ...], ...], ...]:
         """For each node and output row the rows inside the input that it reads, by tensor: all of a view's source."""
-        return tuple(
-            tuple(self._reads(node, row) for row in range(self.rows(node.outputs[0]))) for node in self.nodes
-        )
+        return tuple(tuple(self._reads(node, row) for row in range(self.turns(node))) for node in self.nodes)
 
     def _reads(self, node: Node, row: int) -> tuple[tuple[str, range], ...]:
         assert is_int8(node.op)
@@ -113,7 +126,7 @@ def pulls(rows: RowGraph, first: int, last: int) -> list[Pull]:
             done[node] = current + 1
 
     for node in range(last - 1, first - 1, -1):
-        ensure(node, rows.rows(rows.nodes[node].outputs[0]) - 1)
+        ensure(node, rows.turns(rows.nodes[node]) - 1)
     return order
 
 
@@ -137,9 +150,11 @@ def held(rows: RowGraph, order: Sequence[Pull], stage_of: Sequence[int]) -> dict
     for time, pull in enumerate(order):
         for tensor, wanted in rows.reads[pull.node][pull.row]:
             reads = last_read[tensor]
-            for row in wanted:
-                reads[row] = time
-        written[rows.nodes[pull.node].outputs[0]][pull.row] = time
+            for read in wanted:
+                reads[read] = time
+        row = rows.written_row(pull)
+        if row is not None:
+            written[rows.nodes[pull.node].outputs[0]][row] = time
     outputs = {rows.root_of[name] for name in rows.graph.outputs}
     found: dict[str, Held] = {}
     for tensor, reads in last_read.items():
@@ -177,7 +192,11 @@ def peak_bytes(rows: RowGraph, first: int, last: int) -> int:
             times = reads.setdefault(tensor, [-1] * rows.rows(tensor))
             for row in wanted:
                 times[row] = time
-        written.setdefault(rows.nodes[pull.node].outputs[0], []).append(time)
+        node, scratch = rows.nodes[pull.node], rows.scratch_bytes(rows.nodes[pull.node])
+        if rows.written_row(pull) is not None:
+            written.setdefault(node.outputs[0], []).append(time)
+        changes[time] += scratch if pull.row == 0 else 0
+        changes[time + 1] -= scratch if pull.row == rows.turns(node) - 1 else 0
     constant = 0
     for tensor in before:
         size = rows.rows(tensor) * rows.row_bytes(tensor)
