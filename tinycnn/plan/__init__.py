@@ -7,7 +7,7 @@ from tinycnn.errors import BudgetError
 from tinycnn.ir import Graph
 from tinycnn.passes import check_int8_form
 from tinycnn.plan.check import PlanError, check
-from tinycnn.plan.lifetimes import Need, is_view
+from tinycnn.plan.lifetimes import Need, is_view, merged
 from tinycnn.plan.model import Place, Plan, Span, Step
 from tinycnn.plan.place import aligned, arena_bytes, lower_bound_bytes, place
 from tinycnn.plan.schedule import Held, RowGraph, best_cuts, held, pulls
@@ -65,14 +65,14 @@ def _assembled(rows: RowGraph, cuts: Sequence[int]) -> Plan:
     sums = _sums(rows, steps)
     wanted += [*dict.fromkeys(paddings.values()), *sums.values()]
     offsets = place(wanted)
-    lives = {need.name: need.live for need in wanted}
+    lives = {need.name: need.cover for need in wanted}
     places = {}
     for name, root in rows.root_of.items():
         kept = rows.rows(name) if name != root else tensors[root].rows
         places[name] = Place(name, offsets[root], rows.rows(name), rows.row_bytes(name), kept, lives[root])
 
     def one_row(need: Need | None) -> Place | None:
-        return need and Place(need.name, offsets[need.name], 1, need.size_bytes, 1, need.live)
+        return need and Place(need.name, offsets[need.name], 1, need.size_bytes, 1, need.cover)
 
     made = Plan(
         rows.graph,
@@ -90,10 +90,13 @@ def _assembled(rows: RowGraph, cuts: Sequence[int]) -> Plan:
 
 
 def _need(rows: RowGraph, name: str, kept: Held, step_of: Sequence[int], steps: int) -> Need:
-    """The bytes of a tensor or its ring, from pulls to steps; what lives to the last pull lives to the last step."""
-    first = step_of[kept.live.first] if step_of else 0
-    last = step_of[kept.live.last - 1] + 1 if kept.live.last - 1 < len(step_of) and step_of else max(steps, 1)
-    return Need(name, kept.rows * rows.row_bytes(name), Span(first, last))
+    """The bytes of a tensor or its ring, from pulls to steps; what lives past the last pull lives to the last step."""
+
+    def in_steps(span: Span) -> Span:
+        first = step_of[span.first] if step_of else 0
+        return Span(first, step_of[span.last - 1] + 1 if span.last <= len(step_of) and step_of else max(steps, 1))
+
+    return Need(name, kept.rows * rows.row_bytes(name), merged(in_steps(span) for span in kept.live))
 
 
 def _paddings(rows: RowGraph, stage_of: Sequence[int], steps: Sequence[Step]) -> dict[str, Need]:
@@ -111,7 +114,7 @@ def _paddings(rows: RowGraph, stage_of: Sequence[int], steps: Sequence[Step]) ->
         if step.node.outputs[0] in users:
             times[users[step.node.outputs[0]]].append(number)
     needs = {
-        key: Need(f"padding {key[1]} of stage {key[0]}", max(sizes), Span(min(times[key]), max(times[key]) + 1))
+        key: Need(f"padding {key[1]} of stage {key[0]}", max(sizes), (Span(min(times[key]), max(times[key]) + 1),))
         for key, sizes in shared.items()
     }
     return {output: needs[key] for output, key in users.items()}
@@ -123,6 +126,6 @@ def _sums(rows: RowGraph, steps: Sequence[Step]) -> dict[str, Need]:
     for number, step in enumerate(steps):
         size_bytes, (output,) = rows.scratch_bytes(step.node), step.node.outputs
         if size_bytes:
-            first = found[output].live.first if output in found else number
-            found[output] = Need(f"sums of {output}", size_bytes, Span(first, number + 1))
+            first = found[output].cover.first if output in found else number
+            found[output] = Need(f"sums of {output}", size_bytes, (Span(first, number + 1),))
     return found

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 
 from tinycnn.plan.lifetimes import Need
-from tinycnn.plan.model import ALIGNMENT_BYTES
+from tinycnn.plan.model import ALIGNMENT_BYTES, Span
 
 SEARCH_PLACEMENTS = 50_000
 """Placements of one need that the search tries before it settles for the best so far."""
@@ -11,15 +11,15 @@ SEARCH_NEEDS = 200
 """With more needs the search would not get far: the best of the simple orders is taken."""
 _ORDERS: tuple[Callable[[Need], int], ...] = (
     lambda need: -need.size_bytes,
-    lambda need: -need.size_bytes * (need.live.last - need.live.first),
-    lambda need: -(need.live.last - need.live.first),
-    lambda need: need.live.first,
+    lambda need: -need.size_bytes * (need.cover.last - need.cover.first),
+    lambda need: -(need.cover.last - need.cover.first),
+    lambda need: need.cover.first,
 )
 
 
 def lower_bound_bytes(needs: Sequence[Need]) -> int:
     """Most bytes alive at once: no placement needs less. Aligned sizes are not counted, so it may be missed by them."""
-    return max((sum(need.size_bytes for need in live) for live in _alive(needs)), default=0)
+    return _most_alive(needs, [need.size_bytes for need in needs])
 
 
 def place(needs: Sequence[Need]) -> dict[str, int]:
@@ -41,19 +41,27 @@ def aligned(size_bytes: int) -> int:
     return -(-size_bytes // ALIGNMENT_BYTES) * ALIGNMENT_BYTES
 
 
-def _alive(needs: Sequence[Need]) -> list[list[Need]]:
-    """The needs alive in each step."""
-    steps = range(max((need.live.last for need in needs), default=0))
-    return [[need for need in needs if need.live.first <= step < need.live.last] for step in steps]
+def _most_alive(needs: Sequence[Need], sizes: Sequence[int]) -> int:
+    """The largest sum of `sizes`, one per need, over the needs alive in one step."""
+    changes: dict[int, int] = {}
+    for need, size in zip(needs, sizes, strict=True):
+        for span in need.live:
+            changes[span.first] = changes.get(span.first, 0) + size
+            changes[span.last] = changes.get(span.last, 0) - size
+    alive = most = 0
+    for step in sorted(changes):
+        alive += changes[step]
+        most = max(most, alive)
+    return most
 
 
 class _Search:
     """`beside` are the needs alive with each need; all sizes here are aligned, as in the end the arena is."""
 
     def __init__(self, needs: Sequence[Need]) -> None:
-        self.needs = sorted(needs, key=lambda need: (-need.size_bytes, need.live.first, need.name))
-        self.beside = {n.name: [o for o in self.needs if o is not n and o.live.overlaps(n.live)] for n in self.needs}
-        self.bound = max((sum(aligned(need.size_bytes) for need in live) for live in _alive(needs)), default=0)
+        self.needs = sorted(needs, key=lambda need: (-need.size_bytes, need.cover.first, need.name))
+        self.beside = {n.name: [o for o in self.needs if o is not n and o.overlaps(n)] for n in self.needs}
+        self.bound = _most_alive(needs, [aligned(need.size_bytes) for need in needs])
         self.best: dict[str, int] = {}
         self.best_bytes = 0
         self.tried = 0
@@ -78,9 +86,9 @@ class _Search:
         if len(offsets) == len(self.needs):
             self._keep_if_best(offsets)
             return
-        seen: set[tuple[int, int, int]] = set()
+        seen: set[tuple[int, tuple[Span, ...]]] = set()
         for need in self.needs:
-            key = (need.size_bytes, need.live.first, need.live.last)
+            key = (need.size_bytes, need.live)
             if need.name in offsets or key in seen:
                 continue
             if self.best_bytes <= self.bound or self.tried >= SEARCH_PLACEMENTS:

@@ -12,7 +12,7 @@ from functools import cached_property
 
 from tinycnn.ir import Graph, Node
 from tinycnn.ops import MaxPool, Window, is_int8, row_bytes, row_count, sums_rows, turns
-from tinycnn.plan.lifetimes import is_view, roots
+from tinycnn.plan.lifetimes import is_view, merged, roots
 from tinycnn.plan.model import Span
 
 MAX_STAGE_NODES = 40
@@ -132,10 +132,10 @@ def pulls(rows: RowGraph, first: int, last: int) -> list[Pull]:
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """How many rows of a tensor are kept, and during which pulls of the whole schedule."""
+    """How many rows of a tensor are kept, and during which pulls of the whole schedule some of them are."""
 
     rows: int
-    live: Span
+    live: tuple[Span, ...]
 
 
 def held(rows: RowGraph, order: Sequence[Pull], stage_of: Sequence[int]) -> dict[str, Held]:
@@ -162,11 +162,18 @@ def held(rows: RowGraph, order: Sequence[Pull], stage_of: Sequence[int]) -> dict
         maker = rows.maker.get(tensor)
         reader = rows.last_reader[tensor]
         whole = maker is None or tensor in outputs or (reader >= 0 and stage_of[reader] != stage_of[maker])
-        height = len(reads) if whole else _ring_height(times, reads)
+        if maker is not None and not whole:
+            found[tensor] = Held(_ring_height(times, reads), _alive_rows(times, reads))
+            continue
         first = 0 if maker is None else min(times)
-        last = len(order) if tensor in outputs else max(max(reads), max(times) if maker is not None else 0) + 1
-        found[tensor] = Held(height, Span(first, last))
+        last = len(order) if tensor in outputs else max(*reads, *times) + 1
+        found[tensor] = Held(len(reads), (Span(first, last),))
     return found
+
+
+def _alive_rows(written: Sequence[int], last_read: Sequence[int]) -> tuple[Span, ...]:
+    """When some row of a ring is alive: from its pull to the last one that reads it."""
+    return merged(Span(made, max(made, read) + 1) for made, read in zip(written, last_read, strict=True))
 
 
 def _ring_height(written: Sequence[int], last_read: Sequence[int]) -> int:
@@ -206,11 +213,13 @@ def peak_bytes(rows: RowGraph, first: int, last: int) -> int:
     for tensor, times in written.items():
         crosses = rows.last_reader[tensor] >= last
         seen = reads.get(tensor, [-1] * len(times))
-        height = len(times) if crosses else _ring_height(times, seen)
-        size = height * rows.row_bytes(tensor)
-        changes[times[0]] += size
-        if not crosses:
-            changes[max(max(seen), times[-1]) + 1] -= size
+        if crosses:
+            changes[times[0]] += len(times) * rows.row_bytes(tensor)
+            continue
+        size = _ring_height(times, seen) * rows.row_bytes(tensor)
+        for span in _alive_rows(times, seen):
+            changes[span.first] += size
+            changes[span.last] -= size
     paddings: dict[int, int] = {}
     for node in rows.nodes[first:last]:
         value, size = rows.padding(node) or (0, 0)
