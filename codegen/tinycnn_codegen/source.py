@@ -10,7 +10,6 @@ from tinycnn_codegen.generated import TappedTensor
 from tinycnn_codegen.kernel_text import kernel_text
 from tinycnn_codegen.layers import Layer, make_layer
 
-
 LONGEST_RUN = 255
 """Rows that one entry of the schedule, a byte, can count."""
 

@@ -7,12 +7,15 @@ from tinycnn.errors import BudgetError
 from tinycnn.ir import Graph
 from tinycnn.passes import check_int8_form
 from tinycnn.plan.check import PlanError, check
-from tinycnn.plan.lifetimes import Need, is_view, merged
+from tinycnn.plan.lifetimes import Need, Piece, is_view, simple_need
 from tinycnn.plan.model import Place, Plan, Span, Step
 from tinycnn.plan.place import aligned, arena_bytes, lower_bound_bytes, place
-from tinycnn.plan.schedule import Held, RowGraph, best_cuts, held, pulls
+from tinycnn.plan.schedule import Held, Pull, RowGraph, best_cuts, held, pulls
 
 __all__ = ["Place", "Plan", "PlanError", "Span", "Step", "candidates", "check", "is_view", "plan"]
+
+MOST_PIECES = 32
+"""A whole tensor with more rows is looked at in groups of rows, so that placing stays fast."""
 
 
 def plan(graph: Graph, ram_bytes: int | None = None) -> Plan:
@@ -60,19 +63,18 @@ def _assembled(rows: RowGraph, cuts: Sequence[int]) -> Plan:
             steps.append(Step(node, pull.row, pull.row + 1, None))
         step_of.append(len(steps) - 1)
     tensors = held(rows, order, stage_of)
-    paddings = _paddings(rows, stage_of, steps)
-    wanted = [_need(rows, name, kept, step_of, len(steps)) for name, kept in tensors.items()]
-    sums = _sums(rows, steps)
+    paddings, sums = _paddings(rows, stage_of, order), _sums(rows, order)
+    wanted = [_need(rows, name, kept) for name, kept in tensors.items()]
     wanted += [*dict.fromkeys(paddings.values()), *sums.values()]
     offsets = place(wanted)
-    lives = {need.name: need.cover for need in wanted}
+    lives = {need.name: _in_steps(need.cover, step_of) for need in wanted}
     places = {}
     for name, root in rows.root_of.items():
         kept = rows.rows(name) if name != root else tensors[root].rows
         places[name] = Place(name, offsets[root], rows.rows(name), rows.row_bytes(name), kept, lives[root])
 
     def one_row(need: Need | None) -> Place | None:
-        return need and Place(need.name, offsets[need.name], 1, need.size_bytes, 1, need.cover)
+        return need and Place(need.name, offsets[need.name], 1, need.size_bytes, 1, lives[need.name])
 
     made = Plan(
         rows.graph,
@@ -89,43 +91,59 @@ def _assembled(rows: RowGraph, cuts: Sequence[int]) -> Plan:
     return made
 
 
-def _need(rows: RowGraph, name: str, kept: Held, step_of: Sequence[int], steps: int) -> Need:
-    """The bytes of a tensor or its ring, from pulls to steps; what lives past the last pull lives to the last step."""
-
-    def in_steps(span: Span) -> Span:
-        first = step_of[span.first] if step_of else 0
-        return Span(first, step_of[span.last - 1] + 1 if span.last <= len(step_of) and step_of else max(steps, 1))
-
-    return Need(name, kept.rows * rows.row_bytes(name), merged(in_steps(span) for span in kept.live))
+def _in_steps(live: Span, step_of: Sequence[int]) -> Span:
+    """From pulls to steps; what lives past the last pull lives to the last step."""
+    if not step_of:
+        return Span(0, 1)
+    return Span(step_of[min(live.first, len(step_of) - 1)], step_of[min(live.last, len(step_of)) - 1] + 1)
 
 
-def _paddings(rows: RowGraph, stage_of: Sequence[int], steps: Sequence[Step]) -> dict[str, Need]:
+def _need(rows: RowGraph, name: str, kept: Held) -> Need:
+    """A ring as one piece, a whole tensor as one piece per row, or per few rows where it has many."""
+    row_bytes, count = rows.row_bytes(name), len(kept.live)
+    if kept.rows < count:
+        return simple_need(name, kept.rows * row_bytes, kept.live)
+    chunk = -(-count // MOST_PIECES)
+    pieces = tuple(
+        Piece(first * row_bytes, min(first + chunk, count) * row_bytes, _covering(kept.live[first : first + chunk]))
+        for first in range(0, count, chunk)
+    )
+    return Need(name, count * row_bytes, pieces)
+
+
+def _covering(spans: Sequence[Span]) -> tuple[Span, ...]:
+    return (Span(min(span.first for span in spans), max(span.last for span in spans)),)
+
+
+def _paddings(rows: RowGraph, stage_of: Sequence[int], order: Sequence[Pull]) -> dict[str, Need]:
     """For each output whose node reads padding the row that it shares with the nodes of its stage that want the same."""
     shared: dict[tuple[int, int], list[int]] = {}
-    users: dict[str, tuple[int, int]] = {}
+    users: dict[int, tuple[int, int]] = {}
     for index, node in enumerate(rows.nodes):
         found = rows.padding(node)
         if found is not None:
             value, size_bytes = found
             shared.setdefault((stage_of[index], value), []).append(size_bytes)
-            users[node.outputs[0]] = (stage_of[index], value)
+            users[index] = (stage_of[index], value)
     times: dict[tuple[int, int], list[int]] = {key: [] for key in shared}
-    for number, step in enumerate(steps):
-        if step.node.outputs[0] in users:
-            times[users[step.node.outputs[0]]].append(number)
+    for time, pull in enumerate(order):
+        if pull.node in users:
+            times[users[pull.node]].append(time)
     needs = {
-        key: Need(f"padding {key[1]} of stage {key[0]}", max(sizes), (Span(min(times[key]), max(times[key]) + 1),))
+        key: simple_need(
+            f"padding {key[1]} of stage {key[0]}", max(sizes), [Span(min(times[key]), max(times[key]) + 1)]
+        )
         for key, sizes in shared.items()
     }
-    return {output: needs[key] for output, key in users.items()}
+    return {rows.nodes[index].outputs[0]: needs[key] for index, key in users.items()}
 
 
-def _sums(rows: RowGraph, steps: Sequence[Step]) -> dict[str, Need]:
+def _sums(rows: RowGraph, order: Sequence[Pull]) -> dict[str, Need]:
     """For each output whose node sums rows the sums, from its first turn to its last."""
     found: dict[str, Need] = {}
-    for number, step in enumerate(steps):
-        size_bytes, (output,) = rows.scratch_bytes(step.node), step.node.outputs
+    for index, node in enumerate(rows.nodes):
+        size_bytes, (output,) = rows.scratch_bytes(node), node.outputs
         if size_bytes:
-            first = found[output].cover.first if output in found else number
-            found[output] = Need(f"sums of {output}", size_bytes, (Span(first, number + 1),))
+            times = [time for time, pull in enumerate(order) if pull.node == index]
+            found[output] = simple_need(f"sums of {output}", size_bytes, [Span(times[0], times[-1] + 1)])
     return found

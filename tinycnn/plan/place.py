@@ -2,10 +2,10 @@
 
 from collections.abc import Callable, Sequence
 
-from tinycnn.plan.lifetimes import Need
-from tinycnn.plan.model import ALIGNMENT_BYTES, Span
+from tinycnn.plan.lifetimes import Need, forbidden_distances
+from tinycnn.plan.model import ALIGNMENT_BYTES
 
-SEARCH_PLACEMENTS = 50_000
+SEARCH_PLACEMENTS = 20_000
 """Placements of one need that the search tries before it settles for the best so far."""
 SEARCH_NEEDS = 200
 """With more needs the search would not get far: the best of the simple orders is taken."""
@@ -14,16 +14,27 @@ _ORDERS: tuple[Callable[[Need], int], ...] = (
     lambda need: -need.size_bytes * (need.cover.last - need.cover.first),
     lambda need: -(need.cover.last - need.cover.first),
     lambda need: need.cover.first,
+    lambda need: -need.cover.last,
 )
 
 
 def lower_bound_bytes(needs: Sequence[Need]) -> int:
-    """Most bytes alive at once: no placement needs less. Aligned sizes are not counted, so it may be missed by them."""
-    return _most_alive(needs, [need.size_bytes for need in needs])
+    """Most bytes alive at once: no placement needs less. Alignment is not counted, so it may be missed by a few bytes."""
+    changes: dict[int, int] = {}
+    for need in needs:
+        for piece in need.pieces:
+            for span in piece.live:
+                changes[span.first] = changes.get(span.first, 0) + piece.last_byte - piece.first_byte
+                changes[span.last] = changes.get(span.last, 0) - piece.last_byte + piece.first_byte
+    alive = most = 0
+    for time in sorted(changes):
+        alive += changes[time]
+        most = max(most, alive)
+    return most
 
 
 def place(needs: Sequence[Need]) -> dict[str, int]:
-    """The offset in bytes of every need, such that needs alive at the same time do not overlap.
+    """The offset in bytes of every need, such that no two pieces alive at the same time share a byte.
 
     Some order of placing each need at the lowest free offset gives the smallest arena: that of the offsets in a best
     placement. A few simple orders are tried, then the search walks all orders, largest first, and leaves a branch as
@@ -41,27 +52,18 @@ def aligned(size_bytes: int) -> int:
     return -(-size_bytes // ALIGNMENT_BYTES) * ALIGNMENT_BYTES
 
 
-def _most_alive(needs: Sequence[Need], sizes: Sequence[int]) -> int:
-    """The largest sum of `sizes`, one per need, over the needs alive in one step."""
-    changes: dict[int, int] = {}
-    for need, size in zip(needs, sizes, strict=True):
-        for span in need.live:
-            changes[span.first] = changes.get(span.first, 0) + size
-            changes[span.last] = changes.get(span.last, 0) - size
-    alive = most = 0
-    for step in sorted(changes):
-        alive += changes[step]
-        most = max(most, alive)
-    return most
-
-
 class _Search:
-    """`beside` are the needs alive with each need; all sizes here are aligned, as in the end the arena is."""
+    """`forbidden` has, for two needs by name, the distances that they must not have."""
 
     def __init__(self, needs: Sequence[Need]) -> None:
         self.needs = sorted(needs, key=lambda need: (-need.size_bytes, need.cover.first, need.name))
-        self.beside = {n.name: [o for o in self.needs if o is not n and o.overlaps(n)] for n in self.needs}
-        self.bound = _most_alive(needs, [aligned(need.size_bytes) for need in needs])
+        self.forbidden: dict[tuple[str, str], tuple[tuple[int, int], ...]] = {}
+        for index, one in enumerate(self.needs):
+            for other in self.needs[:index]:
+                distances = forbidden_distances(one, other)
+                self.forbidden[one.name, other.name] = distances
+                self.forbidden[other.name, one.name] = tuple((-high, -low) for low, high in distances)
+        self.bound = aligned(lower_bound_bytes(needs))
         self.best: dict[str, int] = {}
         self.best_bytes = 0
         self.tried = 0
@@ -86,9 +88,9 @@ class _Search:
         if len(offsets) == len(self.needs):
             self._keep_if_best(offsets)
             return
-        seen: set[tuple[int, tuple[Span, ...]]] = set()
+        seen: set[tuple[int, object]] = set()
         for need in self.needs:
-            key = (need.size_bytes, need.live)
+            key = (need.size_bytes, need.pieces)
             if need.name in offsets or key in seen:
                 continue
             if self.best_bytes <= self.bound or self.tried >= SEARCH_PLACEMENTS:
@@ -103,10 +105,14 @@ class _Search:
                 del offsets[need.name]
 
     def _lowest(self, need: Need, offsets: dict[str, int]) -> int:
-        """The lowest aligned offset where `need` fits beside everything placed that is alive with it."""
+        """The lowest aligned offset at which `need` collides with nothing that is placed."""
+        taken = sorted(
+            (placed + low, placed + high)
+            for name, placed in offsets.items()
+            for low, high in self.forbidden[need.name, name]
+        )
         offset = 0
-        for begin, size in sorted((offsets[o.name], o.size_bytes) for o in self.beside[need.name] if o.name in offsets):
-            if offset + need.size_bytes <= begin:
-                break
-            offset = max(offset, aligned(begin + size))
+        for low, high in taken:
+            if low < offset < high:
+                offset = aligned(high)
         return offset

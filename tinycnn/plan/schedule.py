@@ -104,7 +104,7 @@ class RowGraph:
             return None
         source, rows = self.graph.tensors[node.inputs[0]], self.rows(node.inputs[0])
         last = window.input_rows(self.rows(node.outputs[0]) - 1)[-1]
-        if window.input_rows(0)[0] >= 0 and last < rows or source.quantization is None:
+        if (window.input_rows(0)[0] >= 0 and last < rows) or source.quantization is None:
             return None
         value = -128 if isinstance(node.op, MaxPool) else source.quantization.zero_point
         return value, row_bytes(source.shape)
@@ -132,20 +132,18 @@ def pulls(rows: RowGraph, first: int, last: int) -> list[Pull]:
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """How many rows of a tensor are kept, and during which pulls of the whole schedule some of them are."""
+    """How many rows of a tensor are kept, and from which pull to which each of its rows is alive."""
 
     rows: int
     live: tuple[Span, ...]
 
 
 def held(rows: RowGraph, order: Sequence[Pull], stage_of: Sequence[int]) -> dict[str, Held]:
-    """For every tensor the height of its ring (all rows where it crosses a stage) and its lifetime in pulls.
+    """For every tensor the height of its ring (all rows where it crosses a stage) and the life of each row in pulls.
 
     Inputs are there before the first pull, outputs stay after the last. `stage_of` has the stage of each node.
     """
-    last_read: dict[str, list[int]] = {
-        tensor: [-1] * rows.rows(tensor) for tensor in [*rows.graph.inputs, *rows.maker]
-    }
+    last_read: dict[str, list[int]] = {tensor: [-1] * rows.rows(tensor) for tensor in [*rows.graph.inputs, *rows.maker]}
     written: dict[str, list[int]] = {tensor: [0] * rows.rows(tensor) for tensor in last_read}
     for time, pull in enumerate(order):
         for tensor, wanted in rows.reads[pull.node][pull.row]:
@@ -162,12 +160,11 @@ def held(rows: RowGraph, order: Sequence[Pull], stage_of: Sequence[int]) -> dict
         maker = rows.maker.get(tensor)
         reader = rows.last_reader[tensor]
         whole = maker is None or tensor in outputs or (reader >= 0 and stage_of[reader] != stage_of[maker])
-        if maker is not None and not whole:
-            found[tensor] = Held(_ring_height(times, reads), _alive_rows(times, reads))
-            continue
-        first = 0 if maker is None else min(times)
-        last = len(order) if tensor in outputs else max(*reads, *times) + 1
-        found[tensor] = Held(len(reads), (Span(first, last),))
+        if maker is None:
+            times = [0] * len(times)
+        ends = [len(order)] * len(reads) if tensor in outputs else [r + 1 for r in map(max, times, reads)]
+        live = tuple(Span(made, max(end, made + 1)) for made, end in zip(times, ends, strict=True))
+        found[tensor] = Held(len(reads) if whole else _ring_height(times, reads), live)
     return found
 
 
@@ -206,15 +203,17 @@ def peak_bytes(rows: RowGraph, first: int, last: int) -> int:
         changes[time + 1] -= scratch if pull.row == rows.turns(node) - 1 else 0
     constant = 0
     for tensor in before:
-        size = rows.rows(tensor) * rows.row_bytes(tensor)
-        constant += size
+        size = rows.row_bytes(tensor)
+        constant += rows.rows(tensor) * size
         if rows.last_reader[tensor] < last:
-            changes[max(reads[tensor]) + 1] -= size
+            for read in reads[tensor]:
+                changes[read + 1] -= size  # a row that nothing reads any more is dead from the start
     for tensor, times in written.items():
         crosses = rows.last_reader[tensor] >= last
         seen = reads.get(tensor, [-1] * len(times))
         if crosses:
-            changes[times[0]] += len(times) * rows.row_bytes(tensor)
+            for time in times:
+                changes[time] += rows.row_bytes(tensor)
             continue
         size = _ring_height(times, seen) * rows.row_bytes(tensor)
         for span in _alive_rows(times, seen):
