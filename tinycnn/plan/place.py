@@ -36,10 +36,10 @@ def lower_bound_bytes(needs: Sequence[Need]) -> int:
 def place(needs: Sequence[Need]) -> dict[str, int]:
     """The offset in bytes of every need, such that no two pieces alive at the same time share a byte.
 
-    Some order of placing each need at the lowest free offset gives the smallest arena: that of the offsets in a best
-    placement. A few simple orders are tried, then the search walks all orders, largest first, and leaves a branch as
-    soon as it cannot beat the best. It is exact unless it meets SEARCH_PLACEMENTS. Equal needs are ordered by name,
-    so the result depends on nothing else.
+    Needs are placed one after the other, each where the arena grows least, upwards or downwards: next to what is
+    placed or into what is dead of it. A few simple orders are tried, then the search walks all orders, largest first,
+    and leaves a branch as soon as it cannot beat the best; it ends at the lower bound or at SEARCH_PLACEMENTS. Equal
+    needs are ordered by name, so the result depends on nothing else.
     """
     return _Search(needs).run()
 
@@ -71,22 +71,24 @@ class _Search:
     def run(self) -> dict[str, int]:
         for order in _ORDERS:
             offsets: dict[str, int] = {}
+            low = high = 0
             for need in sorted(self.needs, key=order):
-                offsets[need.name] = self._lowest(need, offsets)
-            self._keep_if_best(offsets)
+                offsets[need.name] = self._tightest(need, offsets, low, high)
+                low, high = _grown(need, offsets[need.name], low, high)
+            self._keep_if_best(offsets, low, high)
         if len(self.needs) <= SEARCH_NEEDS:
-            self._extend({}, 0)
+            self._extend({}, 0, 0)
         return self.best
 
-    def _keep_if_best(self, offsets: dict[str, int]) -> None:
-        top = max((offsets[need.name] + aligned(need.size_bytes) for need in self.needs), default=0)
-        if not self.best or top < self.best_bytes:
-            self.best, self.best_bytes = dict(offsets), top
+    def _keep_if_best(self, offsets: dict[str, int], low: int, high: int) -> None:
+        if not self.best or high - low < self.best_bytes:
+            self.best = {name: offset - low for name, offset in offsets.items()}
+            self.best_bytes = high - low
 
-    def _extend(self, offsets: dict[str, int], top_bytes: int) -> None:
-        """Place every further need in turn and go on from there; `top_bytes` is how high `offsets` reach."""
+    def _extend(self, offsets: dict[str, int], low: int, high: int) -> None:
+        """Place every further need in turn and go on from there; what is placed reaches from `low` to `high`."""
         if len(offsets) == len(self.needs):
-            self._keep_if_best(offsets)
+            self._keep_if_best(offsets, low, high)
             return
         seen: set[tuple[int, object]] = set()
         for need in self.needs:
@@ -97,22 +99,35 @@ class _Search:
                 return
             seen.add(key)
             self.tried += 1
-            offset = self._lowest(need, offsets)
-            top = max(top_bytes, offset + aligned(need.size_bytes))
-            if top < self.best_bytes:
+            offset = self._tightest(need, offsets, low, high)
+            new_low, new_high = _grown(need, offset, low, high)
+            if new_high - new_low < self.best_bytes:
                 offsets[need.name] = offset
-                self._extend(offsets, top)
+                self._extend(offsets, new_low, new_high)
                 del offsets[need.name]
 
-    def _lowest(self, need: Need, offsets: dict[str, int]) -> int:
-        """The lowest aligned offset at which `need` collides with nothing that is placed."""
-        taken = sorted(
-            (placed + low, placed + high)
+    def _tightest(self, need: Need, offsets: dict[str, int], low: int, high: int) -> int:
+        """The aligned offset without a collision at which what is placed grows least; the lowest of several."""
+        taken: list[list[int]] = []
+        for begin, end in sorted(
+            (placed + first, placed + last)
             for name, placed in offsets.items()
-            for low, high in self.forbidden[need.name, name]
-        )
-        offset = 0
-        for low, high in taken:
-            if low < offset < high:
-                offset = aligned(high)
-        return offset
+            for first, last in self.forbidden[need.name, name]
+        ):
+            if taken and begin < taken[-1][1]:
+                taken[-1][1] = max(taken[-1][1], end)
+            else:
+                taken.append([begin, end])
+        edges = {0, low, *(-aligned(-begin) for begin, _ in taken), *(aligned(end) for _, end in taken)}
+        free = [edge for edge in edges if not any(begin < edge < end for begin, end in taken)]
+
+        def growth(offset: int) -> tuple[int, int]:
+            new_low, new_high = _grown(need, offset, low, high)
+            return new_high - new_low, offset
+
+        return min(free, key=growth)
+
+
+def _grown(need: Need, offset: int, low: int, high: int) -> tuple[int, int]:
+    """From where to where the arena reaches with `need` at `offset`."""
+    return min(low, offset), max(high, offset + aligned(need.size_bytes))
