@@ -37,11 +37,11 @@ def prepare(graph: Graph) -> Program:
             steps.append((_float_kernel(graph, node), graph.activations(node), node.outputs[0]))
     last_use = {name: index for index, (_, inputs, _) in enumerate(steps) for name in inputs}
     widest = max(
-        (
+
             int(np.prod(tensor.shape))
             for tensor in graph.tensors.values()
             if tensor.name not in graph.constants
-        )
+
     )
     return Program(graph, tuple(steps), last_use, max(1, min(64, CHUNK_BYTES // (4 * widest))))
 

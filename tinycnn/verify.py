@@ -64,8 +64,8 @@ def verify(
 ) -> tuple[RunnerComparison, ...]:
     """Run an int8 graph on float32 `samples` [N, ...] (ONNX's axes) everywhere and compare all tensors.
 
-    The C is that of the plan that fits `ram_bytes`. Each runner gives one comparison, onnxruntime one per export format. Raises TargetError for an unknown runner and
-    ToolError where a compiler or emulator is missing or fails.
+    The C is that of the plan that fits `ram_bytes`. Each runner gives one comparison, onnxruntime one per export
+    format. Raises TargetError for an unknown runner and ToolError where a compiler or emulator is missing or fails.
     """
     known = runner_names()
     for name in runners:

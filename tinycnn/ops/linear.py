@@ -1,4 +1,4 @@
-"""What convolution and dense layers share on int8: int8 weights [O, ...], an int32 bias, one scale per output channel."""
+"""What convolution and dense layers share on int8: weights [O, ...], an int32 bias, one scale per output channel."""
 
 from collections.abc import Callable
 

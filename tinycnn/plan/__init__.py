@@ -8,11 +8,11 @@ from tinycnn.ir import Graph
 from tinycnn.passes import check_int8_form
 from tinycnn.plan.check import PlanError, check
 from tinycnn.plan.lifetimes import Need, Piece, is_view, simple_need
-from tinycnn.plan.model import Place, Plan, Span, Step
+from tinycnn.plan.model import Occupant, Place, Plan, Span, Step
 from tinycnn.plan.place import aligned, arena_bytes, lower_bound_bytes, place
 from tinycnn.plan.schedule import Held, Pull, RowGraph, best_cuts, held, pulls
 
-__all__ = ["Place", "Plan", "PlanError", "Span", "Step", "candidates", "check", "is_view", "plan"]
+__all__ = ["Occupant", "Place", "Plan", "PlanError", "Span", "Step", "candidates", "check", "is_view", "plan"]
 
 MOST_PIECES = 32
 """A whole tensor with more rows is looked at in groups of rows, so that placing stays fast."""
@@ -74,7 +74,7 @@ def _assembled(rows: RowGraph, cuts: Sequence[int]) -> Plan:
         places[name] = Place(name, offsets[root], rows.rows(name), rows.row_bytes(name), kept, lives[root])
 
     def one_row(need: Need | None) -> Place | None:
-        return need and Place(need.name, offsets[need.name], 1, need.size_bytes, 1, lives[need.name])
+        return None if need is None else Place(need.name, offsets[need.name], 1, need.size_bytes, 1, lives[need.name])
 
     made = Plan(
         rows.graph,
@@ -86,6 +86,12 @@ def _assembled(rows: RowGraph, cuts: Sequence[int]) -> Plan:
         places,
         aligned(arena_bytes(wanted, offsets)),
         lower_bound_bytes(wanted),
+        tuple(
+            Occupant(need.name, offsets[need.name] + piece.first_byte, piece.last_byte - piece.first_byte, span)
+            for need in wanted
+            for piece in need.pieces
+            for span in piece.live
+        ),
     )
     check(made)
     return made
@@ -116,7 +122,7 @@ def _covering(spans: Sequence[Span]) -> tuple[Span, ...]:
 
 
 def _paddings(rows: RowGraph, stage_of: Sequence[int], order: Sequence[Pull]) -> dict[str, Need]:
-    """For each output whose node reads padding the row that it shares with the nodes of its stage that want the same."""
+    """For each output whose node reads padding the row that it shares with those of its stage that want the same."""
     shared: dict[tuple[int, int], list[int]] = {}
     users: dict[int, tuple[int, int]] = {}
     for index, node in enumerate(rows.nodes):

@@ -1,4 +1,4 @@
-"""What needs bytes of the arena, and from when to when. Time is counted in pulls: one row of one node after the other."""
+"""What needs bytes of the arena, and from when to when. Time is counted in pulls: one row of one node at a time."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass

@@ -62,11 +62,25 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
+class Occupant:
+    """Bytes of the arena that something has from pull to pull (a pull is one row of one node): a timeline of the arena.
+
+    A whole tensor is several, one for each few rows.
+    """
+
+    name: str
+    offset_bytes: int
+    size_bytes: int
+    live: Span
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """How an int8 graph runs in `arena_bytes`, input, output and scratch inside.
 
     `places` has every activation; a view (Reshape) has the place of its source under its own rows and no step.
-    `lower_bound_bytes` is the most bytes alive at once in these steps: no placement can need less.
+    `lower_bound_bytes` is the most bytes alive at once in this order of work: no placement can need less.
+    `occupants` tells at which pull what has which bytes.
     """
 
     graph: Graph
@@ -74,3 +88,4 @@ class Plan:
     places: Mapping[str, Place]
     arena_bytes: int
     lower_bound_bytes: int
+    occupants: tuple[Occupant, ...] = ()

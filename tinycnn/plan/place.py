@@ -19,7 +19,7 @@ _ORDERS: tuple[Callable[[Need], int], ...] = (
 
 
 def lower_bound_bytes(needs: Sequence[Need]) -> int:
-    """Most bytes alive at once: no placement needs less. Alignment is not counted, so it may be missed by a few bytes."""
+    """Most bytes alive at once: no placement needs less. Alignment is not counted: it may be missed by a few bytes."""
     changes: dict[int, int] = {}
     for need in needs:
         for piece in need.pieces:

@@ -1,9 +1,9 @@
 """In which order rows are computed, and how many rows of each tensor must be kept for that.
 
-The nodes are cut into stages. Inside a stage the last node pulls row after row, every node pulls the rows it needs from
-its producers, and the pulls are flattened into one sequence; a tensor that stays inside a stage then needs only a ring of
-rows, one that crosses to another stage is whole. No row is computed twice. The cuts are searched for the fewest bytes
-alive at once.
+The nodes are cut into stages. Inside a stage the last node pulls row after row, every node pulls the rows it needs
+from its producers, and the pulls are flattened into one sequence; a tensor that stays inside a stage then needs only
+a ring of rows, one that crosses to another stage is whole. No row is computed twice. The cuts are searched for the
+fewest bytes alive at once.
 """
 
 from collections.abc import Sequence
@@ -111,7 +111,7 @@ class RowGraph:
 
 
 def pulls(rows: RowGraph, first: int, last: int) -> list[Pull]:
-    """The rows of the nodes [first, last) in the order in which the last of them pulls them; the others end after it."""
+    """The rows of the nodes [first, last) in the order in which the last of them pulls them; the rest come after."""
     done = dict.fromkeys(range(first, last), 0)
     order: list[Pull] = []
 
@@ -174,7 +174,7 @@ def _alive_rows(written: Sequence[int], last_read: Sequence[int]) -> tuple[Span,
 
 
 def _ring_height(written: Sequence[int], last_read: Sequence[int]) -> int:
-    """The fewest rows such that a row is only written over one that nobody reads any more; rows are written in order."""
+    """The fewest rows such that a row is only written over one that nobody reads any more."""
     height, oldest = 1, 0
     for row, time in enumerate(written):
         while oldest < row and last_read[oldest] < time:
