@@ -1,5 +1,6 @@
 """Reading ONNX: every operator means what it means to onnxruntime, and anything else gets a sentence."""
 
+import contextlib
 import os
 import warnings
 from collections.abc import Callable
@@ -312,7 +313,7 @@ def test_missing_shape_says_how_to_give_one():
 
 def test_missing_shapes_pass_the_checker(tmp_path):
     path = save(relu(x=None), tmp_path / "net.onnx")
-    with pytest.raises(UnsupportedError, match="it has no shape; give one with --input-shape x=1,..."):
+    with pytest.raises(UnsupportedError, match=r"it has no shape; give one with --input-shape x=1,\.\.\."):
         load(path)
     assert load(path, {"x": (1, 4)}).tensors["y"].shape == (1, 4)
 
@@ -383,12 +384,8 @@ SMALL = small_model().SerializeToString()
 
 def loads_or_says_why(path: Path, content: bytes) -> None:
     path.write_bytes(content)
-    try:
-        graph = load(path)
-    except TinycnnError as error:
-        assert str(error)
-    else:
-        ir.verify(graph)
+    with contextlib.suppress(TinycnnError):
+        ir.verify(load(path))
 
 
 @pytest.fixture(scope="module")
@@ -490,7 +487,7 @@ def test_external_data_at_an_impossible_place_is_refused(tmp_path, entries):
 
 
 def test_external_data_that_is_too_short_is_refused(tmp_path):
-    with pytest.raises(ModelError, match="not a valid ONNX model: .*raw_data size"):
+    with pytest.raises(ModelError, match=r"not a valid ONNX model: .*raw_data size"):
         load(with_external(tmp_path, length="40"))
 
 
@@ -769,7 +766,7 @@ REFUSED: dict[str, tuple[Callable[[], ModelProto], str]] = {
     "negative scale": (lambda: quantized("DequantizeLinear", "q bad z"), "scale is not a positive float32 number"),
     "scale of zero": (lambda: quantized("DequantizeLinear", "q s0 z"), "scale is not a positive float32 number"),
     "scale of NaN": (lambda: quantized("DequantizeLinear", "q nan z"), "scale is not a positive float32 number"),
-    "zero point of another type": (lambda: quantized("DequantizeLinear", "q s u"), "its zero point is uint8, but 'q' is"),
+    "zero point of another type": (lambda: quantized("DequantizeLinear", "q s u"), "its zero point is uint8, but"),
     "scales of an activation": (lambda: quantized("DequantizeLinear", "q s4 z", axis=1), "neither one nor one per"),
     "zero points that differ": (lambda: quantized("DequantizeLinear", "w s4 z4", axis=1), "differs between channels"),
     "blocks": (lambda: quantized("DequantizeLinear", "w s44", axis=1, block_size=1), "quantization by blocks"),
@@ -789,16 +786,14 @@ def test_what_cannot_be_taken_gets_a_sentence(case):
 
 
 INVALID: dict[str, tuple[Callable[[], ModelProto], str]] = {
-    "cycle": (with_cycle, "Nodes in a graph must be topologically sorted, however input 'b' of node: name: OpType: Add"),
+    "cycle": (with_cycle, "must be topologically sorted, however input 'b' of node: name: OpType: Add"),
     "name made twice": (one([node("Relu", "x", "y"), node("Relu", "x", "y")]), "'y' has been used as output names"),
     "no node": (lambda: model([], {"x": [1, 2]}, outputs="y"), "Graph output 'y' is not an output of any node"),
     "attribute": (one(node("Softmax", "x", "y", axis=1.5)), "Mismatched attribute type"),
     "missing input": (one(node("Relu", "-", "y")), "input 0 is marked single but has an empty string"),
     "unknown operator": (one(node("Rleu", "x", "y")), "No Op registered for Rleu with domain_version of 17"),
     "future file format": (lambda: ModelProto(ir_version=99, **_fields(relu())), "ir_version 99 is higher"),
-    "duplicate initializer": (
-        lambda: model([node("Add", "x c", "y")], {"x": [2, 3]}) and _twice(), "c initializer name is not unique"
-    ),
+    "duplicate initializer": (lambda: _twice(), "c initializer name is not unique"),
 }  # fmt: skip
 
 
@@ -883,7 +878,8 @@ def test_onnx_node_tests_match_or_are_refused():
         tests = load_model_tests(kind="node")
     for test in tests:
         opsets = {entry.version for entry in test.model.opset_import if entry.domain == ""}
-        if {n.op_type for n in test.model.graph.node} - RULES.keys() or not opsets & {*OPSETS} or test.name in KNOWN_DEFECTS:
+        known = {n.op_type for n in test.model.graph.node} <= RULES.keys() and opsets & {*OPSETS}
+        if not known or test.name in KNOWN_DEFECTS:
             continue
         proto, inputs, outputs = folded(test)
         try:

@@ -33,14 +33,13 @@ def rescale(x_scale: ArrayLike, w_scale: ArrayLike, y_scale: ArrayLike) -> NDArr
 
 
 def rescale_mean(x_scale: ArrayLike, y_scale: ArrayLike, count: ArrayLike) -> NDArray[np.float32]:
-    """Return the factor from a sum of `count` inputs to their mean, float32(float32(x_scale / y_scale) /
-    count).
+    """Return the factor from a sum of `count` inputs to their mean, float32(x_scale / float32(y_scale * count)).
 
-    The order of the two divisions is onnxruntime's; another order can differ in the last bit. `count` is
-    positive, any shape; so is the result.
+    The order of the two operations is that of onnxruntime's QLinearGlobalAveragePool; another order can differ in the
+    last bit. `count` is positive, any shape; so is the result.
     """
     with np.errstate(all="ignore"):
-        return _checked(_float32(x_scale) / _float32(y_scale) / _float32(count))
+        return _checked(_float32(x_scale) / (_float32(y_scale) * _float32(count)))
 
 
 def requantize(

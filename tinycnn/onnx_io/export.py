@@ -13,7 +13,7 @@ import onnx
 from google.protobuf.message import DecodeError
 from onnx import ModelProto, TensorProto, helper
 
-from tinycnn.errors import OutputError, UnsupportedError
+from tinycnn.errors import OutputError, QuantizationError, UnsupportedError
 from tinycnn.ir import Graph, Shape
 from tinycnn.onnx_io.export_rules import EXPORTS
 from tinycnn.onnx_io.metadata import PRODUCER, set_graph_metadata
@@ -33,8 +33,11 @@ IR_VERSION = 10
 def export(graph: Graph, format: Format = "qdq") -> ModelProto:
     """The ONNX model of an int8 graph: float32 inputs and outputs with ONNX's axes, open batch, integer inside.
 
-    Loading it again gives the same graph. A tensor t of the graph is `t_quantized` in the file.
+    Loading it again gives the same graph. A tensor t of the graph is `t_quantized` in the file. QuantizationError when
+    `graph` is not int8.
     """
+    if not graph.is_quantized:
+        raise QuantizationError(f"{graph.name} is a float model; quantize it before it is exported.")
     graph = run_passes(graph, EXPORT_PASSES)
     missing = [f"node {n.name!r}: {n.op.label} has no export" for n in graph.nodes if type(n.op) not in EXPORTS]
     if missing:

@@ -142,9 +142,10 @@ def row_bytes(shape: Shape) -> int:
 
 def quantize_array(values: Array, quantization: Quantization) -> Int8Array:
     """float32 to int8 as onnxruntime's QuantizeLinear: divide, round half to even, add the zero point, saturate."""
-    scale = np.float32(quantization.scale[0])
-    steps = np.rint(np.asarray(values, np.float32) / scale) + np.float32(quantization.zero_point)
-    return np.clip(steps, -128, 127).astype(np.int8)
+    steps = np.asarray(values, np.float32) / np.float32(quantization.scale[0])
+    np.rint(steps, out=steps)
+    steps += np.float32(quantization.zero_point)
+    return np.clip(steps, -128, 127, out=steps).astype(np.int8)
 
 
 def dequantize_array(values: Array, quantization: Quantization) -> FloatArray:

@@ -1,5 +1,6 @@
 """Convolution: any number of spatial axes in float, two of them on int8."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
@@ -8,8 +9,18 @@ import numpy as np
 from tinycnn.errors import ModelError
 from tinycnn.ir import Array, Shape
 from tinycnn.ops.base import Accumulation, Call, Int8Array, Int8Kernel
+from tinycnn.ops.depthwise import depthwise_sums
 from tinycnn.ops.linear import exact_dtype, linear_accumulation, linear_rescaler
+from tinycnn.ops.matrix import banded_sums, matrix_sums
+from tinycnn.ops.scratch import scratch
+from tinycnn.ops.sums import Sums
 from tinycnn.ops.window import Window, to_first, to_last
+
+BLOCK_BYTES = 2**20
+"""A kernel takes as many samples at once as need about this much in between, so that it stays in the cache.
+
+With an eighth of it MobileNet takes a fifth longer, for NumPy's calls.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,9 +43,7 @@ class Conv:
     def output_shapes(self, *inputs: Shape) -> tuple[Shape, ...]:
         x, w = inputs[0], inputs[1]
         if len(x) != self.window.rank + 2 or len(w) != len(x):
-            raise ModelError(
-                f"Conv: input {list(x)} and weights {list(w)} do not fit a window {self.window}."
-            )
+            raise ModelError(f"Conv: input {list(x)} and weights {list(w)} do not fit a window {self.window}.")
         if self.channels_last:
             channels, sizes, group_channels, kernel = x[-1], x[1:-1], w[-1], w[1:-1]
         else:
@@ -57,9 +66,12 @@ class Conv:
         x, w = inputs[0], inputs[1]
         if not self.channels_last:
             x, w = to_last(x), to_last(w)
-        y = convolve(x, w, self.window, self.groups, 0.0)
+        sums = self._sums(w, x.shape[1:-1], 0.0, banded=False)
+        y = np.empty((len(x), *self.window.output_sizes(x.shape[1:-1]), len(w)), x.dtype)
+        for part in _blocks(len(x), sums):
+            sums.run(x[part], y[part])
         if len(inputs) > 2:
-            y = y + inputs[2]
+            y += inputs[2]
         return (y if self.channels_last else to_first(y),)
 
     def is_depthwise(self, weights: Shape) -> bool:
@@ -74,41 +86,30 @@ class Conv:
 
     def int8_kernel(self, call: Call) -> Int8Kernel:
         weights = call.constant(1).astype(exact_dtype(call))
-        rescale = linear_rescaler(call)
-        zero_point = call.quantization(0).zero_point
+        sums = self._sums(weights, call.inputs[0].shape[1:-1], call.quantization(0).zero_point, banded=True)
+        rescale, shape = linear_rescaler(call), call.output.shape[1:]
 
         def kernel(x: Int8Array) -> Int8Array:
-            return rescale(convolve(x.astype(weights.dtype), weights, self.window, self.groups, zero_point))
+            out = np.empty((len(x), *shape), np.int8)
+            for part in _blocks(len(x), sums):
+                exact = scratch("sums", out[part].shape, weights.dtype)
+                sums.run(x[part], exact)
+                rescale(exact, out[part])
+            return out
 
         return kernel
 
-
-def convolve(x: Array, w: Array, window: Window, groups: int, pad_value: float) -> Array:
-    """Channels-last convolution without bias: x [N, spatial..., C], w [O, kernel..., C/groups] -> [N, out..., O]."""
-    sizes = x.shape[1:-1]
-    padded = window.padded(x, pad_value)
-    if groups > 1 and w.shape[-1] == 1:
-        return _depthwise(window.view(padded, sizes), w, groups)
-    views = [window.view(part, sizes) for part in np.split(padded, groups, axis=-1)]
-    outputs = [_product(v, part) for v, part in zip(views, np.split(w, groups, axis=0), strict=True)]
-    return outputs[0] if groups == 1 else np.concatenate(outputs, axis=-1)
+    def _sums(self, w: Array, sizes: Shape, pad_value: float, banded: bool) -> Sums:
+        """The way to compute a convolution channels-last; `banded` is worth while where it runs more than once."""
+        if self.is_depthwise(w.shape):
+            return depthwise_sums(w, self.window, self.groups, sizes, pad_value)
+        if self.groups == 1 and banded:
+            return banded_sums(w, self.window, sizes, pad_value)
+        return matrix_sums(w, self.window, self.groups, sizes, pad_value)
 
 
-def _product(view: Array, w: Array) -> Array:
-    """Windows [N, out..., C, kernel...] times weights [O, kernel..., C] as one matrix product."""
-    rank = w.ndim - 2
-    patches = np.moveaxis(view, 1 + rank, -1)
-    columns = patches.reshape(-1, int(np.prod(w.shape[1:])))
-    return (columns @ w.reshape(w.shape[0], -1).T).reshape(*view.shape[: 1 + rank], w.shape[0])
-
-
-def _depthwise(view: Array, w: Array, groups: int) -> Array:
-    """Windows [N, out..., C, kernel...] times one filter a channel: w [C*multiplier, kernel..., 1]."""
-    rank = w.ndim - 2
-    multiplier = w.shape[0] // groups
-    taps = w[..., 0].reshape(groups, multiplier, -1)
-    kernel = w.shape[1:-1]
-    total = np.zeros((*view.shape[: 2 + rank], multiplier), view.dtype)
-    for index, position in enumerate(np.ndindex(kernel)):
-        total += view[(..., *position)][..., None] * taps[:, :, index]
-    return total.reshape(*view.shape[: 1 + rank], w.shape[0])
+def _blocks(samples: int, sums: Sums) -> Iterator[slice]:
+    """Slices of the batch that need about `BLOCK_BYTES` each."""
+    step = max(1, BLOCK_BYTES // sums.sample_bytes)
+    for start in range(0, samples, step):
+        yield slice(start, start + step)

@@ -47,6 +47,9 @@ class Dense:
         rescale = linear_rescaler(call)
 
         def kernel(x: Int8Array) -> Int8Array:
-            return rescale(x.astype(transposed.dtype) @ transposed)
+            sums = x.astype(transposed.dtype) @ transposed
+            out = np.empty(sums.shape, np.int8)
+            rescale(sums, out)
+            return out
 
         return kernel

@@ -7,9 +7,9 @@ import numpy as np
 
 from tinycnn import fixedpoint
 from tinycnn.errors import ModelError
-from tinycnn.fixedpoint import Reach
 from tinycnn.ir import Array, Shape
-from tinycnn.ops.base import Accumulation, Call, Int8Array, Int8Kernel, Int64Array
+from tinycnn.ops.base import Accumulation, Call, FloatArray, Int8Array, Int8Kernel, Int64Array
+from tinycnn.ops.rescale import rescaler
 from tinycnn.ops.window import Window, to_first, to_last
 
 
@@ -51,12 +51,7 @@ class MaxPool:
         return lambda x: self._largest(x, -128)
 
     def _largest(self, x: Array, lowest: float) -> Array:
-        view = self.window.view(self.window.padded(x, lowest), x.shape[1:-1])
-        positions = list(np.ndindex(self.window.kernel))
-        result = view[(..., *positions[0])].copy()
-        for position in positions[1:]:
-            np.maximum(result, view[(..., *position)], out=result)
-        return result
+        return _slide(np.maximum, self.window.padding(x.shape[1:-1], lowest)(x), self.window, x.shape[1:-1])
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,30 +75,20 @@ class AveragePool:
 
     def run_float(self, *inputs: Array) -> tuple[Array, ...]:
         x = inputs[0] if self.channels_last else to_last(inputs[0])
-        y = (self._sums(x) / self.counts(x.shape[1:-1])[..., None]).astype(x.dtype)
+        sums = _slide(np.add, self.window.padding(x.shape[1:-1], 0)(x), self.window, x.shape[1:-1])
+        y = (sums / self.counts(x.shape[1:-1])[..., None]).astype(x.dtype)
         return (y if self.channels_last else to_first(y),)
 
     def counts(self, sizes: Shape) -> Int64Array:
         """How many elements each output position averages, int64 [output sizes...], for an input of `sizes`."""
-        inside = np.ones((1, *sizes, 1), np.int64)
-        if self.count_include_pad:
-            begins, ends = self.window.pads[: self.window.rank], self.window.pads[self.window.rank :]
-            inside = np.pad(inside, [(0, 0), *zip(begins, ends, strict=True), (0, 0)], constant_values=1)
-            unpadded = Window(
-                self.window.kernel,
-                self.window.strides,
-                self.window.dilations,
-                (0,) * len(self.window.pads),
-                True,
-            )
-            starts = self.window.output_sizes(sizes)
-            view = unpadded.view(unpadded.padded(inside, 0), inside.shape[1:-1])
-            view = view[(slice(None), *(slice(0, n) for n in starts))]
-        else:
-            view = self.window.view(self.window.padded(inside, 0), sizes)
-        axes = tuple(range(-self.window.rank, 0))
-        counted: Int64Array = view.sum(axis=axes)[0, ..., 0]
-        return counted
+        window, counts = self.window, np.ones((), np.int64)
+        for axis, (size, outputs) in enumerate(zip(sizes, window.output_sizes(sizes), strict=True)):
+            begin, end = window.pads[axis], window.pads[window.rank + axis]
+            low, high = (-begin, size + end) if self.count_include_pad else (0, size)
+            first = np.arange(outputs) * window.strides[axis] - begin
+            taps = first[:, None] + np.arange(window.kernel[axis]) * window.dilations[axis]
+            counts = counts[..., None] * ((taps >= low) & (taps < high)).sum(axis=1)
+        return np.asarray(counts)
 
     def input_rows(self, output_row: int, input_shape: Shape) -> range:
         return self.window.input_rows(output_row)
@@ -114,23 +99,23 @@ class AveragePool:
         return _mean_accumulation(call, counts)
 
     def int8_kernel(self, call: Call) -> Int8Kernel:
-        zero_point = call.quantization(0).zero_point
-        counts = self.counts(call.inputs[0].shape[1:-1])[..., None]
-        scale = _mean_scale(call, counts)
+        sizes, channels = call.inputs[0].shape[1:-1], call.inputs[0].shape[-1]
+        if self.window.kernel == sizes and not any(self.window.pads):
+            return _whole_mean(call)
+        window, zero_point = self.window, call.quantization(0).zero_point
+        dtype = _exact_dtype(window.taps)
+        scale = np.repeat(_mean_scale(call, self.counts(sizes).reshape(-1)), channels)
+        bias = np.full(scale.size, -zero_point * window.taps)  # the padding counts as zero points
+        rescale = rescaler(bias, scale, call.output_quantization.zero_point)
+        pad = window.padding(sizes, zero_point)
 
         def kernel(x: Int8Array) -> Int8Array:
-            sums = self._sums(x.astype(np.int32) - zero_point)
-            return fixedpoint.requantize(sums, scale, call.output_quantization.zero_point)
+            sums = _slide(np.add, pad(x).astype(dtype), window, sizes)
+            out = np.empty(sums.shape, np.int8)
+            rescale(sums, out)
+            return out
 
         return kernel
-
-    def _sums(self, x: Array) -> Array:
-        view = self.window.view(self.window.padded(x, 0), x.shape[1:-1])
-        positions = list(np.ndindex(self.window.kernel))
-        total = view[(..., *positions[0])].copy()
-        for position in positions[1:]:
-            total += view[(..., *position)]
-        return total
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,32 +150,65 @@ class GlobalAveragePool:
         return range(output_row, output_row + 1)
 
     def accumulation(self, call: Call) -> Accumulation:
-        return _mean_accumulation(call, np.array([self._count(call)]))
+        return _mean_accumulation(call, np.array([int(np.prod(call.inputs[0].shape[1:-1]))]))
 
     def int8_kernel(self, call: Call) -> Int8Kernel:
-        zero_point, scale = call.quantization(0).zero_point, _mean_scale(call, np.array([self._count(call)]))
-        axes = self._axes(call.inputs[0])
+        return _whole_mean(call)
 
-        def kernel(x: Int8Array) -> Int8Array:
-            sums = x.sum(axis=axes, keepdims=True, dtype=np.int64) - zero_point * self._count(call)
-            return fixedpoint.requantize(sums, scale, call.output_quantization.zero_point)
-
-        return kernel
-
-    def _count(self, call: Call) -> int:
-        return int(np.prod(call.inputs[0].shape[1:-1]))
-
-    def _axes(self, x: Array | object) -> tuple[int, ...]:
-        rank = len(x.shape)  # type: ignore[attr-defined]
-        return tuple(range(1, rank - 1)) if self.channels_last else tuple(range(2, rank))
+    def _axes(self, x: Array) -> tuple[int, ...]:
+        return tuple(range(1, x.ndim - 1)) if self.channels_last else tuple(range(2, x.ndim))
 
 
-def _mean_scale(call: Call, counts: Int64Array) -> Array:
+def _slide(combine: np.ufunc, padded: Array, window: Window, sizes: Shape) -> Array:
+    """The sum or maximum under each window of what `Window.padding` gave: one axis after the other.
+
+    Along the last axis it is computed at every position and the strides are taken then: NumPy pays for each row of
+    channels that it cannot join to its neighbour (LeNet's first pool, 6 channels: 18 us for 24).
+    """
+    last = window.rank - 1
+    for axis, count in enumerate(window.output_sizes(sizes)):
+        stride, dilation = window.strides[axis], window.dilations[axis]
+        rows = padded.reshape(int(np.prod(padded.shape[: axis + 1])), padded.shape[axis + 1], -1)
+        span, step = (count - 1) * stride + 1, 1 if axis == last else stride
+        first, *others = (rows[:, t * dilation : t * dilation + span : step] for t in range(window.kernel[axis]))
+        total = combine(first, others[0]) if others else first
+        for other in others[1:]:
+            combine(total, other, out=total)
+        if axis == last:
+            total = total[:, ::stride]
+        padded = np.ascontiguousarray(total).reshape(*padded.shape[: axis + 1], count, *padded.shape[axis + 2 :])
+    return padded
+
+
+def _whole_mean(call: Call) -> Int8Kernel:
+    """The mean over all spatial positions, their sum by a product with a row of ones: 18 us where `sum` takes 46."""
+    *sizes, channels = call.inputs[0].shape[1:]
+    count, zero_point = int(np.prod(sizes)), call.quantization(0).zero_point
+    dtype = _exact_dtype(count)
+    ones = np.ones((1, count), dtype)
+    scale = np.broadcast_to(_mean_scale(call, np.array([count])), (channels,))
+    bias = np.full(channels, -zero_point * count)
+    rescale = rescaler(bias, scale, call.output_quantization.zero_point)
+
+    def kernel(x: Int8Array) -> Int8Array:
+        sums = ones @ x.reshape(len(x), count, channels).astype(dtype)
+        out = np.empty((len(x), *call.output.shape[1:]), np.int8)
+        rescale(sums, out)
+        return out
+
+    return kernel
+
+
+def _exact_dtype(count: int) -> type[np.float32] | type[np.float64]:
+    """A type that holds every sum of `count` int8 values exactly."""
+    return np.float32 if 128 * count <= 2**24 - 128 else np.float64
+
+
+def _mean_scale(call: Call, counts: Int64Array) -> FloatArray:
     """The factor from a sum of `counts` elements to the output, float32, as onnxruntime computes it."""
     return fixedpoint.rescale_mean(call.quantization(0).scales[0], call.output_quantization.scales[0], counts)
 
 
 def _mean_accumulation(call: Call, counts: Int64Array) -> Accumulation:
-    zero_point = call.quantization(0).zero_point
-    reach = Reach(counts * (-128 - zero_point), counts * (127 - zero_point))
+    reach = fixedpoint.pool_reach(counts, call.quantization(0).zero_point)
     return Accumulation(reach, _mean_scale(call, counts), call.output_quantization.zero_point)

@@ -55,7 +55,8 @@ class Softmax:
             terms = powers[values.max(axis=-1, keepdims=True) - values]
             total = terms.sum(axis=-1, keepdims=True, dtype=np.int32)
             steps = (terms * 256 + total // 2) // total - 128
-            return np.minimum(steps, 127).astype(np.int8)
+            limited: Int8Array = np.minimum(steps, 127).astype(np.int8)
+            return limited
 
         return kernel
 
@@ -63,4 +64,5 @@ class Softmax:
 def exponentials(source: Quantization) -> Int32Array:
     """round(65536 * exp(-scale * d)) for the distances d = 0..255 from the largest input, int32 [256]."""
     distances = np.arange(256, dtype=np.float64) * float(np.float32(source.scale[0]))
-    return np.rint(EXP_ONE * np.exp(-distances)).astype(np.int32)
+    powers: Int32Array = np.rint(EXP_ONE * np.exp(-distances)).astype(np.int32)
+    return powers

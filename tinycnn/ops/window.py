@@ -1,5 +1,6 @@
 """Sliding windows: what convolution and pooling share."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -69,25 +70,36 @@ class Window:
         first = output_row * self.strides[0] - self.pads[0]
         return range(first, first + self.extents[0], self.dilations[0])
 
-    def padded(self, x: Array, value: float) -> Array:
-        """`x` [N, spatial..., C] with the padding around it, long enough for windows that hang over the end."""
-        sizes = x.shape[1:-1]
-        widths = [(0, 0)]
-        for axis, (size, count) in enumerate(zip(sizes, self.output_sizes(sizes), strict=True)):
-            begin = self.pads[axis]
-            reach = (count - 1) * self.strides[axis] + self.extents[axis]
-            widths.append((begin, max(reach - size - begin, self.pads[self.rank + axis])))
-        widths.append((0, 0))
-        return np.pad(x, widths, constant_values=value) if any(map(any, widths)) else x
+    def padding(self, sizes: Shape, value: float) -> Callable[[Array], Array]:
+        """A function that puts padding around x [N, sizes..., C], as much as the windows reach; C-contiguous."""
+        begins = self.pads[: self.rank]
+        steps = zip(self.output_sizes(sizes), self.strides, self.extents, strict=True)
+        reaches = [(count - 1) * stride + extent for count, stride, extent in steps]
+        widths = tuple(max(b + size, reach) for b, size, reach in zip(begins, sizes, reaches, strict=True))
+        if widths == sizes:
+            return np.ascontiguousarray
+        inside = (slice(None), *(slice(b, b + size) for b, size in zip(begins, sizes, strict=True)))
 
-    def view(self, padded: Array, sizes: Shape) -> Array:
-        """All windows of a padded array as a view [N, output sizes..., C, kernel...]; `sizes` before padding."""
-        axes = tuple(range(1, 1 + self.rank))
-        windows = np.lib.stride_tricks.sliding_window_view(padded, self.extents, axis=axes)
-        counts = self.output_sizes(sizes)
-        steps = tuple(slice(0, (n - 1) * s + 1, s) for n, s in zip(counts, self.strides, strict=True))
-        taps = tuple(slice(None, None, d) for d in self.dilations)
-        return windows[(slice(None), *steps, slice(None), *taps)]
+        def pad(x: Array) -> Array:
+            result = np.empty((len(x), *widths, x.shape[-1]), x.dtype)
+            result.fill(value)
+            result[inside] = x
+            return result
+
+        return pad
+
+    def views(self, sizes: Shape) -> Callable[[Array], Array]:
+        """A function that shows all windows of a padded input of `sizes`: [N, output sizes..., kernel..., C]."""
+        shape = (*self.output_sizes(sizes), *self.kernel)
+        axes = (*range(1, 1 + self.rank),) * 2
+        factors = self.strides + self.dilations
+
+        def view(padded: Array) -> Array:
+            old = padded.strides
+            strides = (old[0], *(old[axis] * factor for axis, factor in zip(axes, factors, strict=True)), old[-1])
+            return np.ndarray((len(padded), *shape, padded.shape[-1]), padded.dtype, padded, 0, strides)
+
+        return view
 
 
 def to_last(x: Array) -> Array:

@@ -2,8 +2,8 @@
 
 Transpose -> Reshape to a vector -> Dense(w)      becomes      Reshape -> Dense(w with permuted columns)
 
-A Transpose that only moves axes of size 1 leaves the bytes as they are: it becomes a Reshape, one with the Reshape
-before or behind it.
+A Transpose that only moves axes of size 1 leaves the bytes as they are: it becomes part of the Reshape before or
+behind it, or (`transposes_as_reshapes`) a Reshape itself.
 """
 
 from dataclasses import replace
@@ -23,6 +23,15 @@ def fold_transposes(graph: Graph) -> Graph:
     return graph
 
 
+def transposes_as_reshapes(graph: Graph) -> Graph:
+    """`graph` with the Transposes that keep the bytes, where `fold_transposes` left some, as Reshapes."""
+    for node in graph.nodes:
+        if isinstance(node.op, Transpose) and _keeps_bytes(node.op.permutation, graph.tensors[node.inputs[0]].shape):
+            (shape,) = graph.shapes(node.outputs)
+            graph = _replaced(graph, node, replace(node, op=Reshape((0, *shape[1:]))))
+    return graph
+
+
 def _rewritten(graph: Graph, node: Node) -> Graph | None:
     """`graph` with one Transpose replaced or bypassed; None where nothing can be done."""
     assert isinstance(node.op, Transpose)
@@ -36,7 +45,7 @@ def _rewritten(graph: Graph, node: Node) -> Graph | None:
     if axes == tuple(range(len(axes))):
         return _bypassed(graph, node, source)
     if _keeps_bytes(axes, graph.tensors[source].shape):
-        return _as_reshape(graph, node, producer)
+        return _joined_with_reshape(graph, node, producer)
     return _folded_into_dense(graph, node)
 
 
@@ -68,14 +77,16 @@ def _keeps_bytes(axes: tuple[int, ...], shape: Shape) -> bool:
     return axes[:1] == (0,) and moved == sorted(moved)
 
 
-def _as_reshape(graph: Graph, node: Node, producer: Node | None) -> Graph | None:
-    """A Transpose that keeps the bytes as a Reshape, or as part of one beside it."""
+def _joined_with_reshape(graph: Graph, node: Node, producer: Node | None) -> Graph | None:
+    """A Transpose that keeps the bytes as part of the Reshapes behind it or of the one before."""
     (source,), (output,) = node.inputs, node.outputs
-    shape, inside = graph.tensors[output].shape, output not in graph.outputs
-    if inside and all(isinstance(reader.op, Reshape) for reader in graph.consumers[output]):
+    if output in graph.outputs:
+        return None
+    if all(isinstance(reader.op, Reshape) for reader in graph.consumers[output]):
         return _bypassed(graph, node, source)
-    if not (inside and producer and isinstance(producer.op, Reshape) and graph.sole_consumer(source) is node):
-        return _replaced(graph, node, replace(node, op=Reshape((0, *shape[1:]))))
+    if producer is None or not isinstance(producer.op, Reshape) or graph.sole_consumer(source) is not node:
+        return None
+    shape = graph.tensors[output].shape
     if shape == graph.tensors[producer.inputs[0]].shape:
         return _bypassed(graph, node, producer.inputs[0])
     merged = replace(producer, op=Reshape((*producer.op.shape[:1], *shape[1:])), outputs=node.outputs)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from tinycnn.errors import UnsupportedError
 from tinycnn.ir import Graph, Node
-from tinycnn.ops import Add, Dense, Softmax, is_int8
+from tinycnn.ops import Add, Dense, Softmax, Transpose, is_int8
 from tinycnn.ops.softmax import MAX_CLASSES
 
 
@@ -27,10 +27,14 @@ def _why_not(graph: Graph, node: Node) -> str:
     inputs = graph.shapes(node.inputs)
     (output,) = graph.shapes(node.outputs)
     match node.op:
+        case Transpose():
+            return "has to move bytes, because channels are last on int8, and nothing beside it takes that over"
         case op if not is_int8(op):
             return "has no int8 form"
-        case Add() if len(graph.activations(node)) != 2 or inputs[0] != inputs[1]:
-            return f"has an int8 form only for two computed tensors of one shape, not {_show(inputs)}"
+        case Add() if len(graph.activations(node)) != 2:
+            return "adds a constant, which has an int8 form only for one number a channel right behind a Conv or Dense"
+        case Add() if inputs[0] != inputs[1]:
+            return f"has an int8 form only for two tensors of one shape, not {_show(inputs)}"
         case Dense() if len(inputs[0]) != 2:
             return f"has an int8 form only for one vector a sample, not {_show(inputs[:1])}"
         case Softmax(axis) if axis % len(output) != len(output) - 1 or output[-1] > MAX_CLASSES:

@@ -1,0 +1,157 @@
+"""Every int8 operator once more, as plainly as possible: int64 loops, and the contract of DESIGN.md written out again.
+
+Shares nothing with `tinycnn.ops` and `tinycnn.fixedpoint` but the operators' attributes. Inputs and outputs are
+int8 [N, spatial..., C], weights [O, kernel..., C/groups].
+"""
+
+import itertools
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tinycnn.ir import Array, Graph, Node, Quantization
+from tinycnn.ops import Add, AveragePool, Clip, Conv, Dense, GlobalAveragePool, MaxPool, Reshape, Softmax, Window
+
+Int8 = NDArray[np.int8]
+Int64 = NDArray[np.int64]
+
+
+def requantize(sums: Int64, scale: Array, zero_point: int) -> Int8:
+    """Three roundings: the sum to float32, its product with the scale to float32, that to an integer, half to even."""
+    scaled = sums.astype(np.float32) * np.asarray(scale, np.float32)
+    clipped = np.clip(scaled, np.float32(-128 - zero_point), np.float32(127 - zero_point))
+    return (np.rint(clipped).astype(np.int64) + zero_point).astype(np.int8)
+
+
+def trace(graph: Graph, inputs: dict[str, Int8]) -> dict[str, Int8]:
+    """All activations of an int8 graph."""
+    values = dict(inputs)
+    for node in graph.nodes:
+        values[node.outputs[0]] = output_of(graph, node, *(values[name] for name in graph.activations(node)))
+    return values
+
+
+def output_of(graph: Graph, node: Node, *inputs: Int8) -> Int8:
+    """What a node of an int8 graph gives for these computed inputs."""
+    op, x = node.op, inputs[0]
+    source, target = (_quantization(graph, name) for name in (node.inputs[0], node.outputs[0]))
+    if isinstance(op, Conv | Dense):
+        weights = graph.constants[node.inputs[1]].astype(np.int64)
+        if isinstance(op, Conv):
+            sums = conv_sums(x, weights, source.zero_point, op.window, op.groups)
+        else:
+            sums = np.einsum("...i,oi->...o", x.astype(np.int64) - source.zero_point, weights)
+        if len(node.inputs) > 2:
+            sums += graph.constants[node.inputs[2]].astype(np.int64)
+        products = np.float32(source.scale[0]) * np.array(_quantization(graph, node.inputs[1]).scale, np.float32)
+        return requantize(sums, products / np.float32(target.scale[0]), target.zero_point)
+    if isinstance(op, MaxPool):
+        return max_pool(x, op.window)
+    if isinstance(op, AveragePool):
+        return mean(*pool_sums(x, source.zero_point, op.window, op.count_include_pad), source, target)
+    if isinstance(op, GlobalAveragePool):
+        axes = tuple(range(1, x.ndim - 1))
+        sums = (x.astype(np.int64) - source.zero_point).sum(axis=axes, keepdims=True)
+        return mean(sums, np.array(math.prod(x.shape[1:-1])), source, target)
+    if isinstance(op, Add):
+        return add(*inputs, source, _quantization(graph, node.inputs[1]), target)
+    if isinstance(op, Clip):
+        return clip(x, op.low, op.high, source, target)
+    if isinstance(op, Softmax):
+        return softmax(x, source)
+    if isinstance(op, Reshape):
+        return x.reshape(len(x), *graph.tensors[node.outputs[0]].shape[1:])
+    raise NotImplementedError(type(op).__name__)
+
+
+def _quantization(graph: Graph, name: str) -> Quantization:
+    quantization = graph.tensors[name].quantization
+    assert quantization is not None, name
+    return quantization
+
+
+def positions(window: Window, sizes: tuple[int, ...], *, inside: bool = True):
+    """For every output position and tap: (output, tap, input) indices; `inside` leaves out taps in the padding."""
+    for output in itertools.product(*map(range, window.output_sizes(sizes))):
+        for tap in itertools.product(*map(range, window.kernel)):
+            at = tuple(
+                output[axis] * window.strides[axis] + tap[axis] * window.dilations[axis] - window.pads[axis]
+                for axis in range(window.rank)
+            )
+            if not inside or all(0 <= place < size for place, size in zip(at, sizes, strict=True)):
+                yield output, tap, at
+
+
+def conv_sums(x: Int8, weights: Int64, zero_point: int, window: Window, groups: int) -> Int64:
+    """Sums of (x - zero point) * w; padding adds nothing."""
+    values = x.astype(np.int64) - zero_point
+    in_group, out_group = weights.shape[-1], len(weights) // groups
+    sums = np.zeros((len(x), *window.output_sizes(x.shape[1:-1]), len(weights)), np.int64)
+    for output, tap, at in positions(window, x.shape[1:-1]):
+        for group in range(groups):
+            of_group = slice(group * out_group, (group + 1) * out_group)
+            pixel = values[(slice(None), *at, slice(group * in_group, (group + 1) * in_group))]
+            sums[(slice(None), *output, of_group)] += pixel @ weights[(of_group, *tap)].T
+    return sums
+
+
+def max_pool(x: Int8, window: Window) -> Int8:
+    largest = np.full((len(x), *window.output_sizes(x.shape[1:-1]), x.shape[-1]), -128, np.int8)
+    for output, _, at in positions(window, x.shape[1:-1]):
+        cell = (slice(None), *output)
+        largest[cell] = np.maximum(largest[cell], x[(slice(None), *at)])
+    return largest
+
+
+def pool_sums(x: Int8, zero_point: int, window: Window, count_include_pad: bool) -> tuple[Int64, Int64]:
+    """Sums of x - zero point, and how many elements each is the sum of, broadcastable to them.
+
+    With `count_include_pad` the padding that the pads name counts, but not what a last window reaches beyond it.
+    """
+    sizes = x.shape[1:-1]
+    sums = np.zeros((len(x), *window.output_sizes(sizes), x.shape[-1]), np.int64)
+    counts = np.zeros((*window.output_sizes(sizes), 1), np.int64)
+    for output, _, at in positions(window, sizes, inside=False):
+        is_inside = all(0 <= place < size for place, size in zip(at, sizes, strict=True))
+        is_padded = all(
+            -window.pads[axis] <= place < sizes[axis] + window.pads[window.rank + axis] for axis, place in enumerate(at)
+        )
+        if is_inside:
+            sums[(slice(None), *output)] += x[(slice(None), *at)].astype(np.int64) - zero_point
+        counts[output] += is_padded if count_include_pad else is_inside
+    return sums, counts
+
+
+def mean(sums: Int64, counts: Int64, source: Quantization, target: Quantization) -> Int8:
+    scale = np.float32(source.scale[0]) / (np.float32(target.scale[0]) * counts.astype(np.float32))
+    return requantize(sums, scale, target.zero_point)
+
+
+def real(x: Int8, quantization: Quantization) -> NDArray[np.float32]:
+    return (x.astype(np.int64) - quantization.zero_point).astype(np.float32) * np.float32(quantization.scale[0])
+
+
+def quantize(values: NDArray[np.float32], quantization: Quantization) -> Int8:
+    steps = np.rint(values / np.float32(quantization.scale[0])) + np.float32(quantization.zero_point)
+    return np.clip(steps, -128, 127).astype(np.int8)
+
+
+def add(a: Int8, b: Int8, of_a: Quantization, of_b: Quantization, target: Quantization) -> Int8:
+    return quantize(real(a, of_a) + real(b, of_b), target)
+
+
+def clip(x: Int8, low: float, high: float, source: Quantization, target: Quantization) -> Int8:
+    return quantize(np.clip(real(x, source), np.float32(low), np.float32(high)), target)
+
+
+def softmax(x: Int8, source: Quantization) -> Int8:
+    """Along the last axis, in Python's integers; scale 1/256, zero point -128."""
+    step = float(np.float32(source.scale[0]))
+    result = np.empty(x.shape, np.int8)
+    for row in np.ndindex(x.shape[:-1]):
+        largest = int(x[row].max())
+        terms = [round(65536 * math.exp(-step * (largest - int(value)))) for value in x[row]]
+        total = sum(terms)
+        result[row] = [min((256 * term + total // 2) // total - 128, 127) for term in terms]
+    return result
