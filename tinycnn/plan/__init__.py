@@ -12,7 +12,19 @@ from tinycnn.plan.model import Occupant, Place, Plan, Span, Step
 from tinycnn.plan.place import aligned, arena_bytes, lower_bound_bytes, place
 from tinycnn.plan.schedule import Held, Pull, RowGraph, best_cuts, held, pulls
 
-__all__ = ["Occupant", "Place", "Plan", "PlanError", "Span", "Step", "candidates", "check", "is_view", "plan"]
+__all__ = [
+    "Occupant",
+    "Place",
+    "Plan",
+    "PlanError",
+    "Span",
+    "Step",
+    "candidates",
+    "check",
+    "in_stages",
+    "is_view",
+    "plan",
+]
 
 MOST_PIECES = 32
 """A whole tensor with more rows is looked at in groups of rows, so that placing stays fast."""
@@ -44,13 +56,17 @@ def candidates(graph: Graph) -> tuple[Plan, ...]:
 def layer_by_layer(graph: Graph) -> Plan:
     """Every node a stage of its own, hence every tensor whole."""
     check_int8_form(graph)
-    rows = RowGraph(graph)
-    return _assembled(rows, range(len(rows.nodes)))
+    return in_stages(graph, range(len(RowGraph(graph).nodes)))
+
+
+def in_stages(graph: Graph, cuts: Sequence[int]) -> Plan:
+    """The plan whose stages begin at the nodes `cuts` (views not counted), the first of them 0."""
+    return _assembled(RowGraph(graph), cuts)
 
 
 def _assembled(rows: RowGraph, cuts: Sequence[int]) -> Plan:
     """The plan whose stages begin at the nodes `cuts`."""
-    ends = [*cuts[1:], len(rows.nodes)]
+    ends = [*cuts, len(rows.nodes)][1:]
     order = [pull for first, last in zip(cuts, ends, strict=True) for pull in pulls(rows, first, last)]
     stage_of = [stage for stage, (first, last) in enumerate(zip(cuts, ends, strict=True)) for _ in range(first, last)]
     step_of: list[int] = []

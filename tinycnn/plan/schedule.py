@@ -72,8 +72,12 @@ class RowGraph:
         """The row of the output that is there after a pull; None for a turn of a sum before the last."""
         node = self.nodes[pull.node]
         if sums_rows(node.op):
-            return 0 if pull.row == self.turns(node) - 1 else None
+            return 0 if pull.row == self.completing_turn(node, 0) else None
         return pull.row
+
+    def completing_turn(self, node: Node, row: int) -> int:
+        """The turn after which a row of the output is there."""
+        return self.turns(node) - 1 if sums_rows(node.op) else row
 
     def scratch_bytes(self, node: Node) -> int:
         """An int32 per channel for a node that sums rows."""
@@ -121,7 +125,7 @@ def pulls(rows: RowGraph, first: int, last: int) -> list[Pull]:
             for tensor, wanted in rows.reads[node][current]:
                 maker = rows.maker.get(tensor, -1)
                 if maker >= first and len(wanted):
-                    ensure(maker, wanted[-1])
+                    ensure(maker, rows.completing_turn(rows.nodes[maker], wanted[-1]))
             order.append(Pull(node, current))
             done[node] = current + 1
 
