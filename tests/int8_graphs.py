@@ -18,6 +18,8 @@ from tinycnn.ops import (
     Window,
     row_bytes,
     row_count,
+    sums_rows,
+    turns,
 )
 from tinycnn.plan import Place, Plan, Span, Step, check, is_view
 from tinycnn.plan.place import aligned
@@ -153,7 +155,9 @@ def spacious_plan(graph: Graph) -> Plan:
         padding = None
         if isinstance(getattr(node.op, "window", None), Window):
             padding = place(f"{node.name} padding", 1, row_bytes(graph.tensors[node.inputs[0]].shape))
-        steps.append(Step(node, 0, rows, padding))
+        scratch = place(f"sums of {output}", 1, 4 * size) if sums_rows(node.op) else None
+        source = graph.tensors[graph.activations(node)[0]].shape
+        steps.append(Step(node, 0, turns(node.op, source, shape), padding, scratch))
     made = Plan(graph, tuple(steps), places, end, end)
     check(made)
     return made

@@ -99,7 +99,8 @@ def test_report_of_lenet5_fits(tinycnn, int8, tmp_path):
     assert result.code == 0
     assert found["fits"]
     assert found["memory_left_bytes"] > 128 * 1024
-    assert found["arena_bytes"] == found["arena_lower_bound_bytes"] == 5_880
+    assert found["arena_lower_bound_bytes"] <= found["arena_bytes"] <= 1.1 * found["arena_lower_bound_bytes"]
+    assert [choice["arena_bytes"] for choice in found["pareto"]] == [found["arena_bytes"], 1_568]
     assert {proof["name"]: sum(proof["ways"].values()) for proof in found["proofs"]} == {
         "conv1": 6,
         "conv2": 16,
@@ -111,7 +112,8 @@ def test_report_of_lenet5_fits(tinycnn, int8, tmp_path):
 
 def test_report_judges_by_the_given_memory(tinycnn, int8):
     assert tinycnn("report", int8, "--target", "stm32f446", "--ram", "8K").code == 0
-    assert tinycnn("report", int8, "--target", "stm32f446", "--ram", "5K").code == 1
+    assert tinycnn("report", int8, "--target", "stm32f446", "--ram", "2K").code == 0
+    assert tinycnn("report", int8, "--target", "stm32f446", "--ram", "1500").code == 1
     assert tinycnn("report", int8, "--target", "stm32f446", "--flash", "60K").code == 1
     refused = tinycnn("report", int8, "--target", "dsp32c-486", "--flash", "60K")
     assert (refused.code, "--ram" in refused.err) == (2, True)
@@ -163,9 +165,9 @@ def test_generate_keeps_files_that_are_not_ours(tinycnn, int8, tmp_path):
 
 
 def test_generate_refuses_a_target_without_room(tinycnn, int8, tmp_path):
-    result = tinycnn("generate", int8, "--target", "host", "--ram", "5000", "-o", tmp_path / "c")
+    result = tinycnn("generate", int8, "--target", "host", "--ram", "1500", "-o", tmp_path / "c")
     assert result.code == 1
-    assert "5,880" in result.out
+    assert "1,568 bytes at least" in result.err
     assert not (tmp_path / "c").exists()
 
 

@@ -9,6 +9,7 @@ from needs import needs
 
 import tinycnn
 from tinycnn.cli.demo import examples_folder
+from tinycnn.plan import candidates
 from tinycnn.report.budget import Code, budget
 from tinycnn.report.html import budget_html
 from tinycnn.report.text import budget_text
@@ -78,17 +79,19 @@ def test_the_page_is_complete_and_escapes_names(int8):
     page = budget_html(found, target)
     assert page.startswith("<!doctype html>")
     assert "<script>" not in page
-    assert all(occupant.name in page for occupant in found.arena)
+    assert all(occupation.name in page for occupation in found.arena)
     assert "http" not in page
 
 
-def test_occupants_of_the_arena_never_overlap(int8):
-    found = budget(tinycnn.plan(int8), tinycnn.load_target("host"), 0, None, "")
-    used = np.zeros((len(found.steps), found.arena_bytes), bool)
-    for o in found.arena:
-        area = used[o.first_step : o.last_step, o.offset_bytes : o.offset_bytes + o.size_bytes]
-        assert not area.any(), o.name
-        area[:] = True
+def test_what_occupies_the_arena_never_overlaps(int8):
+    for plan in candidates(int8):
+        found = budget(plan, tinycnn.load_target("host"), 0, None, "")
+        used = np.zeros((found.pulls + 1, found.arena_bytes), bool)
+        for o in found.arena:
+            area = used[o.first_pull : o.last_pull, o.offset_bytes : o.offset_bytes + o.size_bytes]
+            assert not area.any(), o.name
+            area[:] = True
+        assert max(used.sum(axis=1)) == found.arena_lower_bound_bytes
 
 
 def test_receptive_fields_are_the_textbook_s():

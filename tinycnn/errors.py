@@ -34,6 +34,12 @@ class QuantizationError(TinycnnError):
     """The model cannot be quantized exactly, for example because an accumulator could overflow."""
 
 
+class BudgetError(TinycnnError):
+    """Nothing fits the memory that was given."""
+
+    exit_code = 1
+
+
 class TargetError(TinycnnError):
     """A target is unknown or its file is wrong."""
 

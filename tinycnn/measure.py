@@ -7,7 +7,7 @@ import numpy as np
 from tinycnn import engine
 from tinycnn.errors import ToolError
 from tinycnn.ir import Array, Graph
-from tinycnn.plan import Plan, plan
+from tinycnn.plan import candidates, plan
 from tinycnn.quantize import quantize
 from tinycnn.report.budget import Budget, Code, budget
 from tinycnn.runners import count_instructions, measure_code
@@ -48,21 +48,32 @@ class Benchmark:
 
 
 def report(graph: Graph, target: Target) -> Budget:
-    """The memory budget of a model on a target; a float model as the int8 model that it would become."""
-    planned, generated = _generated(graph, target)
-    code, note = _code(generated, target)
-    return budget(planned, target, constants_bytes(generated), code, note)
+    """The memory budget of a model on a target; a float model as the int8 model that it would become.
+
+    Of the plans worth having it is the one with the fewest instructions that fits, else the one with the least arena.
+    """
+    plans = candidates(graph if graph.is_quantized else synthetic_int8(graph))
+    for planned in plans:
+        generated = generate(planned, "network", target_name=target.name)
+        code, note = _code(generated, target)
+        found = budget(planned, target, constants_bytes(generated), code, note, plans)
+        if found.fits:
+            break
+    return found
 
 
-def bench(graph: Graph, samples: Array, target: Target) -> Benchmark:
+def bench(graph: Graph, samples: Array, target: Target, ram_bytes: int | None = None) -> Benchmark:
     """Count the instructions of one inference of an int8 graph on the emulator of `target`.
 
-    `samples` float32 [N, ...] with ONNX's axes; the first one is run. ToolError where the tools are missing.
+    The plan is the one that fits `ram_bytes`, by default the target's. `samples` float32 [N, ...] with ONNX's axes;
+    the first one is run. ToolError where the tools are missing.
     """
-    planned, generated = _generated(graph, target)
+    planned = plan(graph, ram_bytes or target.ram_bytes)
+    generated = generate(planned, "network", target_name=target.name)
     stored = engine.to_stored(graph.tensors[graph.inputs[0]], samples[:1])
     count = count_instructions(generated, [stored], target, optimize=OPTIMIZE)
     size = measure_code(generated, target, optimize=OPTIMIZE)
+    macs = {node.name: graph.macs(node) for node in graph.nodes}
     cycles = int(np.rint(count.total * target.estimate.cycles_per_instruction))
     return Benchmark(
         model=graph.name,
@@ -77,15 +88,10 @@ def bench(graph: Graph, samples: Array, target: Target) -> Benchmark:
         flash_constants_bytes=size.constants_bytes,
         compiler=size.compiler,
         layers=tuple(
-            LayerCost(step.node.name, instructions, graph.macs(step.node))
-            for step, instructions in zip(planned.steps, count.per_step, strict=True)
+            LayerCost(name, instructions, macs[name])
+            for name, instructions in zip(generated.steps, count.per_step, strict=True)
         ),
     )
-
-
-def _generated(graph: Graph, target: Target) -> tuple[Plan, Generated]:
-    planned = plan(graph if graph.is_quantized else synthetic_int8(graph))
-    return planned, generate(planned, "network", target_name=target.name)
 
 
 def synthetic_int8(graph: Graph) -> Graph:

@@ -57,12 +57,15 @@ def runner_names() -> tuple[str, ...]:
 
 
 def verify(
-    graph: Graph, samples: Array, runners: Sequence[str] = ("onnxruntime", "host")
+    graph: Graph,
+    samples: Array,
+    runners: Sequence[str] = ("onnxruntime", "host"),
+    ram_bytes: int | None = None,
 ) -> tuple[RunnerComparison, ...]:
     """Run an int8 graph on float32 `samples` [N, ...] (ONNX's axes) everywhere and compare all tensors.
 
-    Each runner gives one comparison, onnxruntime one per export format. Raises TargetError for an unknown runner and
-    ToolError where a compiler or emulator is missing or fails.
+    The C is that of the plan that fits `ram_bytes`. Each runner gives one comparison, onnxruntime one per export
+    format. Raises TargetError for an unknown runner and ToolError where a compiler or emulator is missing or fails.
     """
     known = runner_names()
     for name in runners:
@@ -75,7 +78,7 @@ def verify(
         if name == "onnxruntime":
             results += [_compare_onnxruntime(graph, samples, expected, format) for format in FORMATS]
         else:
-            results.append(_compare_c(graph, stored, expected, name))
+            results.append(_compare_c(graph, stored, expected, name, ram_bytes))
     return tuple(results)
 
 
@@ -112,8 +115,10 @@ def _as_int8(value: Array) -> Array:
     return (value.astype(np.int16) - 128).astype(np.int8) if value.dtype == np.uint8 else value
 
 
-def _compare_c(graph: Graph, stored: Array, expected: Mapping[str, Array], runner: str) -> RunnerComparison:
-    generated = generate(plan(graph), "network", target_name=runner)
+def _compare_c(
+    graph: Graph, stored: Array, expected: Mapping[str, Array], runner: str, ram_bytes: int | None
+) -> RunnerComparison:
+    generated = generate(plan(graph, ram_bytes), "network", target_name=runner)
     if runner == "host":
         ran_by = version(host_compiler())
         result = run_on_host(generated, [stored])

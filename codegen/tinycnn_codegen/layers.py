@@ -33,6 +33,8 @@ class Layer:
     inputs: tuple[str, ...]
     tap: int
     row_bytes: int
+    input_rows: int
+    scratch_offset_bytes: int
 
     @property
     def kernel(self) -> str:
@@ -56,8 +58,13 @@ class Layer:
                 return "rows, row"
             case "rows":
                 return ", ".join(f"tcn_row(arena, &{tensor}_tensor, row)" for tensor in self.inputs)
-            case "everything":
-                return f"tcn_row(arena, &{self.inputs[0]}_tensor, 0)"
+            case "summed rows":
+                return f"tcn_row(arena, &{self.inputs[0]}_tensor, row), row, arena + {self.scratch_offset_bytes}"
+
+    @property
+    def sums_rows(self) -> bool:
+        """Whether only the last turn makes the one output row."""
+        return self.lowered.reads == "summed rows"
 
 
 def make_layer(plan: Plan, step: Step, number: int, tap: int, base: str, tensors: Mapping[str, str]) -> Layer:
@@ -66,8 +73,6 @@ def make_layer(plan: Plan, step: Step, number: int, tap: int, base: str, tensors
     lowered = lower(call_of(graph, node))
     (output,) = node.outputs
     activations = graph.activations(node)
-    if lowered.reads == "everything" and plan.places[activations[0]].held_rows < plan.places[activations[0]].rows:
-        raise ValueError(f"Node {node.name!r} reads all rows of {activations[0]!r}, which must lie there as a whole.")
     return Layer(
         base,
         _comment(plan, step, number),
@@ -77,6 +82,8 @@ def make_layer(plan: Plan, step: Step, number: int, tap: int, base: str, tensors
         tuple(tensors[name] for name in activations),
         tap,
         row_bytes(graph.tensors[output].shape),
+        plan.places[activations[0]].rows,
+        step.scratch.offset_bytes if step.scratch else 0,
     )
 
 

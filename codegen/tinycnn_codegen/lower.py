@@ -150,15 +150,16 @@ def lower_average_pool(op: AveragePool, call: Call) -> Lowered:
 
 
 def lower_global_average_pool(op: GlobalAveragePool, call: Call) -> Lowered:
-    """One sum of all positions per channel."""
+    """One sum of all positions per channel, a row at each turn."""
     shape = call.inputs[0].shape
     layer: Fields = {
-        "positions": int(np.prod(shape[1:-1])),
+        "rows": shape[1],
+        "row_positions": int(np.prod(shape[2:-1])),
         "channels": shape[-1],
         "input_zero_point": call.quantization(0).zero_point,
         "rescale": rescale_fields(proof_of(op.accumulation(call)), call.output_quantization.zero_point, slice(None)),
     }
-    return Lowered("global_average_pool", (layer,), "everything")
+    return Lowered("global_average_pool", (layer,), "summed rows")
 
 
 def lower_softmax(op: Softmax, call: Call) -> Lowered:

@@ -8,13 +8,13 @@ from tinycnn_codegen.ctext import ConstantArray, Field, constant_arrays
 
 Fields = Mapping[str, Field]
 
-Reads = Literal["window", "counted window", "rows", "everything"]
+Reads = Literal["window", "counted window", "rows", "summed rows"]
 """What a kernel tcn_<kernel>_row is given between the struct and the output row.
 
     window          pointers to the input rows under the window
     counted window  the same, and the number of the output row
     rows            the row of each input with the number of the output row
-    everything      the input's first row; the others follow it
+    summed rows     the input row of this turn, its number, and the int32 sums, of which only the last turn makes output
 """
 
 FLOAT_SHIFT = 0

@@ -64,7 +64,7 @@ def generate(
         tuple(port.buffer for port in inputs),
         tuple(port.buffer for port in outputs),
         source.tapped,
-        tuple(step.node.name for step in plan.steps),
+        tuple(dict.fromkeys(step.node.name for step in plan.steps)),
     )
 
 

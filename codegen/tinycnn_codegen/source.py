@@ -10,16 +10,24 @@ from tinycnn_codegen.generated import TappedTensor
 from tinycnn_codegen.kernel_text import kernel_text
 from tinycnn_codegen.layers import Layer, make_layer
 
+LONGEST_RUN = 255
+"""Rows that one entry of the schedule, a byte, can count."""
+
 
 @dataclass(frozen=True, slots=True)
 class RunStep:
-    """One step of the run: fill the padding, if there is any, then compute the rows [first_row, last_row)."""
+    """Some rows of a layer: [first_row, last_row), after `padding` was filled if this step is the first to need it."""
 
+    layer: int
     base: str
     first_row: int
     last_row: int
     padding: Place | None
     padding_value: int
+
+    @property
+    def rows(self) -> int:
+        return self.last_row - self.first_row
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -35,11 +43,37 @@ class Source:
 
     @property
     def has_loop(self) -> bool:
-        return any(step.last_row - step.first_row > 1 for step in self.steps)
+        return any(step.rows > 1 for step in self.steps)
+
+    @property
+    def is_scheduled(self) -> bool:
+        """Whether some layer runs in several steps, so that the run follows a table."""
+        return len(self.steps) > len(self.layers)
+
+    @property
+    def schedule(self) -> str:
+        """The table: pairs of a layer and how many of its rows come next, eight pairs a line."""
+        pairs = [
+            f"{step.layer}, {min(LONGEST_RUN, step.rows - done)}"
+            for step in self.steps
+            for done in range(0, step.rows, LONGEST_RUN)
+        ]
+        lines = [",  ".join(pairs[start : start + 8]) for start in range(0, len(pairs), 8)]
+        return "".join(f"    {line},\n" for line in lines)
+
+    @property
+    def schedule_entries(self) -> int:
+        return sum(-(-step.rows // LONGEST_RUN) for step in self.steps)
+
+    @property
+    def first_steps(self) -> tuple[RunStep, ...]:
+        """The first step of each layer, in the order of the layers."""
+        return tuple({step.layer: step for step in reversed(self.steps)}[number] for number in range(len(self.layers)))
 
     @property
     def constants_bytes(self) -> int:
-        return sum(array.size_bytes for layer in self.layers for array in layer.lowered.arrays)
+        arrays = sum(array.size_bytes for layer in self.layers for array in layer.lowered.arrays)
+        return arrays + (2 * self.schedule_entries if self.is_scheduled else 0)
 
 
 def make_source(plan: Plan, network: str, *, uint8_input: bool) -> Source:
@@ -65,13 +99,25 @@ def make_source(plan: Plan, network: str, *, uint8_input: bool) -> Source:
         _kernels(plan, tuple(layers.values()), uint8_input),
         tuple(_tensor_definition(base, plan.places[tensor]) for tensor, base in tensor_bases.items()),
         tuple(layers.values()),
-        tuple(_run_step(step, layers[step.node.outputs[0]]) for step in plan.steps),
+        _run_steps(plan, layers),
         tuple(TappedTensor(tensor, plan.places[tensor].rows, plan.places[tensor].row_bytes) for tensor in layers),
     )
 
 
-def _run_step(step: Step, layer: Layer) -> RunStep:
-    return RunStep(layer.base, step.first_row, step.last_row, step.padding, layer.lowered.padding_value)
+def _run_steps(plan: Plan, layers: Mapping[str, Layer]) -> tuple[RunStep, ...]:
+    """The steps of the plan; the first one that names a row of padding fills it."""
+    numbers = {output: number for number, output in enumerate(layers)}
+    filled: set[str] = set()
+    found = []
+    for step in plan.steps:
+        (output,) = step.node.outputs
+        layer = layers[output]
+        padding = step.padding if step.padding is not None and step.padding.name not in filled else None
+        if padding is not None:
+            filled.add(padding.name)
+        value = layer.lowered.padding_value
+        found.append(RunStep(numbers[output], layer.base, step.first_row, step.last_row, padding, value))
+    return tuple(found)
 
 
 def _kernels(plan: Plan, layers: Sequence[Layer], uint8_input: bool) -> str:

@@ -45,7 +45,7 @@ ram_option = click.option(
     "--ram",
     type=Bytes(),
     metavar="BYTES",
-    help="Judge against this much RAM instead of the target's; K and M may follow.",
+    help="Fit the plan into this much RAM instead of the target's; K and M may follow.",
 )
 flash_option = click.option("--flash", type=Bytes(), metavar="BYTES", help="The same for flash.")
 
@@ -134,13 +134,7 @@ def generate(
         raise click.UsageError("--selftest N and --inputs DATA go together.")
     target = _target(target_name, ram)
     graph = load_quantized(model, input_shapes)
-    planned = plan(graph)
-    if planned.arena_bytes > target.ram_bytes:
-        console.print(
-            f"{graph.name} needs an arena of {planned.arena_bytes:,} bytes; {target.name} has {target.ram_bytes:,}"
-            " bytes of RAM. Nothing was written; a smaller input or fewer channels would make it fit."
-        )
-        sys.exit(1)
+    planned = plan(graph, target.ram_bytes)
     cases = None
     if selftest is not None and inputs is not None:
         samples = load_samples(graph, inputs, selftest)
@@ -186,6 +180,7 @@ def generate(
     metavar="R,R,…",
     help="Where to run: onnxruntime, host, or targets with an emulator.",
 )
+@ram_option
 @click.option(
     "--limit",
     type=click.IntRange(1),
@@ -196,14 +191,20 @@ def generate(
 @shape_option
 @json_option
 def verify(
-    model: str, inputs: str, runners: str, limit: int, input_shapes: tuple[str, ...], json_path: str | None
+    model: str,
+    inputs: str,
+    runners: str,
+    ram: int | None,
+    limit: int,
+    input_shapes: tuple[str, ...],
+    json_path: str | None,
 ) -> None:
     """Compare every tensor with onnxruntime and with the generated C, byte for byte. Exit code 1 on a mismatch."""
     quiet_if_stdout(json_path)
     graph = load_quantized(model, input_shapes)
     samples = load_samples(graph, inputs, limit)
     with working("Comparing"):
-        results = verify_graph(graph, samples, tuple(runners.split(",")))
+        results = verify_graph(graph, samples, tuple(runners.split(",")), ram)
     show_comparisons(f"{graph.name}: mismatches against the engine on {len(samples)} samples", results)
     mismatches = sum(result.mismatches for result in results)
     write_json(
@@ -242,16 +243,24 @@ def show_comparisons(title: str, results: tuple[RunnerComparison, ...]) -> None:
 @model_argument
 @target_option
 @inputs_option
+@ram_option
 @shape_option
 @json_option
-def bench(model: str, target_name: str, inputs: str, input_shapes: tuple[str, ...], json_path: str | None) -> None:
+def bench(
+    model: str,
+    target_name: str,
+    inputs: str,
+    ram: int | None,
+    input_shapes: tuple[str, ...],
+    json_path: str | None,
+) -> None:
     """Executed instructions per layer on an emulated target, with code, stack and arena."""
     quiet_if_stdout(json_path)
     target = load_target(target_name)
     graph = load_quantized(model, input_shapes)
     samples = load_samples(graph, inputs, 1)
     with working("Counting"):
-        found = measure.bench(graph, samples, target)
+        found = measure.bench(graph, samples, target, ram)
     show_table(
         f"{found.model} on {target.title}",
         ("layer", "instructions", "MACs", "per MAC"),

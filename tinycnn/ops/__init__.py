@@ -15,6 +15,8 @@ from tinycnn.ops.base import (
     quantize_array,
     row_bytes,
     row_count,
+    sums_rows,
+    turns,
 )
 from tinycnn.ops.batchnorm import BatchNormalization
 from tinycnn.ops.conv import Conv
@@ -72,4 +74,6 @@ __all__ = [
     "quantize_array",
     "row_bytes",
     "row_count",
+    "sums_rows",
+    "turns",
 ]

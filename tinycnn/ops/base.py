@@ -88,7 +88,10 @@ class Int8Operator(Operator, Protocol):
         """A function of the computed inputs, int8 [N, ...], that gives the int8 output, exactly."""
 
     def input_rows(self, output_row: int, input_shape: Shape) -> range:
-        """Which rows of an input the row `output_row` of the output reads; rows outside the input are padding."""
+        """Which rows of an input the row `output_row` of the output reads; rows outside the input are padding.
+
+        For an operator that sums rows (`turns`) which row the turn `output_row` adds.
+        """
 
 
 class AccumulatingOperator(Int8Operator, Protocol):
@@ -115,6 +118,16 @@ def is_accumulating(op: Operator) -> TypeGuard[AccumulatingOperator]:
 
 def is_elementwise(op: Operator) -> TypeGuard[ElementwiseOperator]:
     return hasattr(op, "table")
+
+
+def sums_rows(op: Operator) -> bool:
+    """Whether the operator makes its one output row in turns, one per input row, with an int32 sum per channel."""
+    return bool(getattr(op, "sums_rows", False))
+
+
+def turns(op: Operator, input_shape: Shape, output_shape: Shape) -> int:
+    """How often an operator runs on one sample: once per row of its output, or of its input where it sums them."""
+    return row_count(input_shape if sums_rows(op) else output_shape)
 
 
 def row_count(shape: Shape) -> int:

@@ -120,10 +120,14 @@ class AveragePool:
 
 @dataclass(frozen=True, slots=True)
 class GlobalAveragePool:
-    """The mean over all spatial positions, kept as axes of size 1."""
+    """The mean over all spatial positions, kept as axes of size 1.
+
+    In rows its one output row takes a turn per input row: each adds a row to int32 sums, the last one divides.
+    """
 
     channels_last: bool = False
     output_scale: ClassVar[Literal["free"]] = "free"
+    sums_rows: ClassVar[bool] = True
 
     @property
     def label(self) -> str:
@@ -143,7 +147,7 @@ class GlobalAveragePool:
         return (inputs[0].mean(axis=self._axes(inputs[0]), keepdims=True, dtype=inputs[0].dtype),)
 
     def input_rows(self, output_row: int, input_shape: Shape) -> range:
-        return range(input_shape[1])
+        return range(output_row, output_row + 1)
 
     def accumulation(self, call: Call) -> Accumulation:
         return _mean_accumulation(call, np.array([int(np.prod(call.inputs[0].shape[1:-1]))]))

@@ -7,10 +7,11 @@ from tinycnn.ir import Graph
 from tinycnn.passes.fold_affine import fold_affine
 from tinycnn.passes.fold_transposes import fold_transposes, transposes_as_reshapes
 from tinycnn.passes.fuse_qdq import fuse_qdq, is_qdq
+from tinycnn.passes.global_pools import global_pools
 from tinycnn.passes.int8_form import check_int8_form
 from tinycnn.passes.layout import channels_first, channels_last
 
-FLOAT_PASSES = (fold_affine, channels_last, fold_transposes, transposes_as_reshapes)
+FLOAT_PASSES = (fold_affine, global_pools, channels_last, fold_transposes, transposes_as_reshapes)
 """What a float graph goes through before it is quantized."""
 INT8_PASSES = (fuse_qdq, channels_last, fold_transposes, transposes_as_reshapes)
 """What a graph of a quantized file goes through to become an int8 graph."""

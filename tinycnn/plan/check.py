@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tinycnn.errors import ModelError
-from tinycnn.ops import Reshape, is_int8, row_bytes, row_count
+from tinycnn.ops import Reshape, is_int8, row_bytes, row_count, sums_rows
 from tinycnn.plan.model import ALIGNMENT_BYTES, Place, Plan, Step
 
 _NOBODY = -1
@@ -86,10 +86,10 @@ class _Memory:
         """Forget what is in the bytes of a row that is about to be written."""
         self.owner[self._bytes(place, row)] = _NOBODY
 
-    def fill_padding(self, place: Place, wanted_bytes: int) -> None:
-        """Write the padding of a step, under numbers of its own."""
-        if place.row_bytes != wanted_bytes or place.offset_bytes % ALIGNMENT_BYTES:
-            raise PlanError(f"{place.name!r} has {place.row_bytes} bytes of {wanted_bytes}, or is not aligned.")
+    def fill(self, place: Place) -> None:
+        """Write padding or scratch, under numbers of its own."""
+        if place.offset_bytes % ALIGNMENT_BYTES:
+            raise PlanError(f"{place.name!r} lies at {place.offset_bytes}, which is not aligned.")
         self.first[place.name] = self.next
         self.next += place.row_bytes
         self.write(place, 0)
@@ -110,14 +110,20 @@ def _run_step(plan: Plan, step: Step, memory: _Memory) -> None:
     if not is_int8(op) or isinstance(op, Reshape):
         raise PlanError(f"Nothing computes {reader}.")
     inputs = plan.graph.activations(step.node)
-    if step.padding is not None:
-        memory.fill_padding(step.padding, plan.places[inputs[0]].row_bytes)
-    for row in range(step.first_row, step.last_row):
+    if step.padding is not None and step.padding.name not in memory.first:
+        memory.fill(step.padding)
+    if step.padding is not None and step.padding.row_bytes < plan.places[inputs[0]].row_bytes:
+        raise PlanError(f"{step.padding.name!r} has only {step.padding.row_bytes} bytes.")
+    for turn in range(step.first_row, step.last_row):
+        written = _written_row(plan, step, turn)
+        if step.scratch is not None:
+            _sum(memory, step.scratch, turn, reader)
         for name in step.node.outputs:
-            memory.spoil(plan.places[name], row)
+            if written is not None:
+                memory.spoil(plan.places[name], written)
         for name in inputs:
             place = plan.places[name]
-            for source in op.input_rows(row, plan.graph.tensors[name].shape):
+            for source in op.input_rows(turn, plan.graph.tensors[name].shape):
                 if 0 <= source < place.rows:
                     memory.read(place, source, reader)
                 elif step.padding is None:
@@ -125,4 +131,22 @@ def _run_step(plan: Plan, step: Step, memory: _Memory) -> None:
                 else:
                     memory.read(step.padding, 0, reader)
         for name in step.node.outputs:
-            memory.write(plan.places[name], row)
+            if written is not None:
+                memory.write(plan.places[name], written)
+
+
+def _written_row(plan: Plan, step: Step, turn: int) -> int | None:
+    """The row of the output that a turn completes: its own, or for sums of rows the only one, with the last turn."""
+    if not sums_rows(step.node.op):
+        return turn
+    if step.scratch is None or step.scratch.row_bytes != 4 * plan.places[step.node.outputs[0]].row_bytes:
+        raise PlanError(f"Step {step.node.name!r} has no room for an int32 sum per channel.")
+    (source,) = step.node.inputs
+    return 0 if turn == plan.places[source].rows - 1 else None
+
+
+def _sum(memory: _Memory, scratch: Place, turn: int, reader: str) -> None:
+    """The sums are begun by the first turn, and must be there at every other."""
+    if turn == 0:
+        memory.fill(scratch)
+    memory.read(scratch, 0, reader)

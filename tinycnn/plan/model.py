@@ -47,13 +47,31 @@ class Place:
 class Step:
     """Compute the rows [first_row, last_row) of the output of `node`, one after the other.
 
-    `padding` is the place of one row of zero points that stands above and below the input, or None.
+    For a node that sums rows (`ops.turns`) these are turns, one per row of its input; its int32 sums, one per channel,
+    lie in `scratch`.
+
+    `padding` is the place of one row of zero points (-128 for MaxPool) that stands above and below the input, or None.
+    Nodes that want the same value may share one; it is filled by the first step that names it.
     """
 
     node: Node
     first_row: int
     last_row: int
     padding: Place | None
+    scratch: Place | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Occupant:
+    """Bytes of the arena that something has from pull to pull (a pull is one row of one node): a timeline of the arena.
+
+    A whole tensor is several, one for each few rows.
+    """
+
+    name: str
+    offset_bytes: int
+    size_bytes: int
+    live: Span
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +79,8 @@ class Plan:
     """How an int8 graph runs in `arena_bytes`, input, output and scratch inside.
 
     `places` has every activation; a view (Reshape) has the place of its source under its own rows and no step.
-    `lower_bound_bytes` is the most bytes alive at once in these steps: no placement can need less.
+    `lower_bound_bytes` is the most bytes alive at once in this order of work: no placement can need less.
+    `occupants` tells at which pull what has which bytes.
     """
 
     graph: Graph
@@ -69,3 +88,4 @@ class Plan:
     places: Mapping[str, Place]
     arena_bytes: int
     lower_bound_bytes: int
+    occupants: tuple[Occupant, ...] = ()

@@ -8,7 +8,7 @@ import numpy as np
 from tinycnn import fixedpoint
 from tinycnn.ir import Graph
 from tinycnn.ops import Conv, Dense, call_of, is_accumulating, row_bytes, row_count
-from tinycnn.plan import Plan, Span
+from tinycnn.plan import Plan
 from tinycnn.quantize import moved_scales
 from tinycnn.target import Target
 
@@ -37,14 +37,22 @@ class LayerProof:
 
 
 @dataclass(frozen=True, slots=True)
-class Occupant:
-    """What lies at some bytes of the arena during the steps [first_step, last_step)."""
+class Occupation:
+    """What lies at some bytes of the arena from pull to pull [first_pull, last_pull); a pull computes one row."""
 
     name: str
     offset_bytes: int
     size_bytes: int
-    first_step: int
-    last_step: int
+    first_pull: int
+    last_pull: int
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A plan that one could have: its arena against its estimated instructions."""
+
+    arena_bytes: int
+    instructions_estimated: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +61,9 @@ class Budget:
 
     `code_bytes` and `stack_bytes` are None where nothing could measure them; `code_note` says why, or which compiler
     did. `memory_left_bytes` is what remains of the memory that is shortest: negative by how much the network is over.
-    `fp32_bytes` is what the parameters alone take as float32, `fp32_left_bytes` what would remain beside them with
-    activations in float32 too.
+    `pareto` has all plans worth having. `pulls` rows are computed one after the other; `begins` has the first pull of
+    each layer, `arena` what occupies the arena when. `fp32_bytes` is what the parameters alone take as float32,
+    `fp32_left_bytes` what would remain beside them with activations in float32 too.
     """
 
     model: str
@@ -78,15 +87,24 @@ class Budget:
     instructions_estimated: int
     milliseconds_estimated: float
     proofs: tuple[LayerProof, ...]
-    steps: tuple[str, ...]
-    arena: tuple[Occupant, ...]
+    pareto: tuple[Choice, ...]
+    pulls: int
+    begins: tuple[tuple[int, str], ...]
+    arena: tuple[Occupation, ...]
 
 
-def budget(plan: Plan, target: Target, constants_bytes: int, code: Code | None, code_note: str) -> Budget:
+def budget(
+    plan: Plan,
+    target: Target,
+    constants_bytes: int,
+    code: Code | None,
+    code_note: str,
+    plans: tuple[Plan, ...] = (),
+) -> Budget:
     """Add up what `plan` needs on `target`.
 
-    `code` is None when no compiler for the target was found; then `constants_bytes` are those of the arrays in the
-    generated C, without its small structs.
+    `plans` are all plans worth having. `code` is None when no compiler for the target was found; then
+    `constants_bytes` are those of the arrays in the generated C, without its small structs.
     """
     if code is not None:
         constants_bytes = code.constants_bytes
@@ -104,7 +122,7 @@ def budget(plan: Plan, target: Target, constants_bytes: int, code: Code | None, 
         fp32_left = min(
             target.ram_bytes - 4 * plan.arena_bytes - stack_bytes, target.flash_bytes - fp32_bytes - code_bytes
         )
-    instructions = estimated_instructions(graph, target)
+    instructions = estimated_instructions(plan, target)
     return Budget(
         model=graph.name,
         target=target.name,
@@ -127,8 +145,12 @@ def budget(plan: Plan, target: Target, constants_bytes: int, code: Code | None, 
         instructions_estimated=instructions,
         milliseconds_estimated=1e3 * instructions * target.estimate.cycles_per_instruction / target.clock_hz,
         proofs=proofs(graph),
-        steps=tuple(step.node.name for step in plan.steps),
-        arena=_occupants(plan),
+        pareto=tuple(Choice(p.arena_bytes, estimated_instructions(p, target)) for p in plans or (plan,)),
+        pulls=sum(step.last_row - step.first_row for step in plan.steps),
+        begins=_begins(plan),
+        arena=tuple(
+            Occupation(o.name, o.offset_bytes, o.size_bytes, o.live.first, o.live.last) for o in plan.occupants
+        ),
     )
 
 
@@ -147,21 +169,23 @@ def proofs(graph: Graph) -> tuple[LayerProof, ...]:
     return tuple(found)
 
 
-def _occupants(plan: Plan) -> tuple[Occupant, ...]:
-    """Every place of the plan by offset; tensors that are the same bytes (views) are one."""
-    paddings = [step.padding for step in plan.steps if step.padding is not None]
-    found: dict[tuple[int, Span], Occupant] = {}
-    for place in [*plan.places.values(), *paddings]:
-        key = (place.offset_bytes, place.live)
-        found.setdefault(
-            key, Occupant(place.name, place.offset_bytes, place.size_bytes, place.live.first, place.live.last)
-        )
-    return tuple(sorted(found.values(), key=lambda occupant: (occupant.offset_bytes, occupant.first_step)))
+def _begins(plan: Plan) -> tuple[tuple[int, str], ...]:
+    found: dict[str, int] = {}
+    pull = 0
+    for step in plan.steps:
+        found.setdefault(step.node.name, pull)
+        pull += step.last_row - step.first_row
+    return tuple((first, name) for name, first in found.items())
 
 
-def estimated_instructions(graph: Graph, target: Target) -> int:
+STEP_INSTRUCTIONS = 20
+"""What it takes to find the next step of a plan that follows a table, about."""
+
+
+def estimated_instructions(plan: Plan, target: Target) -> int:
     """Instructions of one inference by the target's table of costs: an estimate, nothing is run."""
-    costs, total = target.estimate, 0.0
+    graph, costs = plan.graph, target.estimate
+    total = float(STEP_INSTRUCTIONS * len(plan.steps))
     for node in graph.nodes:
         tensor = graph.tensors[node.outputs[0]]
         per_mac = costs.dense_instructions_per_mac

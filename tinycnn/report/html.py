@@ -2,7 +2,7 @@
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from tinycnn.report.budget import Budget, Occupant
+from tinycnn.report.budget import Budget, Occupation
 from tinycnn.report.text import memories
 from tinycnn.target import Target
 
@@ -20,7 +20,6 @@ def budget_html(found: Budget, target: Target) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    steps = len(found.steps)
     return environment.get_template("budget.html.jinja").render(
         found=found,
         target=target,
@@ -29,25 +28,26 @@ def budget_html(found: Budget, target: Target) -> str:
         width=CHART_WIDTH,
         height=CHART_HEIGHT,
         margin=MARGIN,
-        boxes=[_box(found, occupant, index) for index, occupant in enumerate(found.arena)],
-        step_labels=[(_x(found, step + 0.5), name) for step, name in enumerate(found.steps)],
-        right=_x(found, steps),
+        boxes=[_box(found, occupation) for occupation in found.arena],
+        labels=[(_x(found, pull), name) for pull, name in found.begins],
+        right=_x(found, found.pulls),
     )
 
 
-def _x(found: Budget, step: float) -> float:
-    return round(MARGIN + (CHART_WIDTH - MARGIN) * step / max(len(found.steps), 1), 1)
+def _x(found: Budget, pull: int) -> float:
+    return round(MARGIN + (CHART_WIDTH - MARGIN) * pull / max(found.pulls, 1), 1)
 
 
-def _box(found: Budget, occupant: Occupant, index: int) -> dict[str, object]:
-    """A rectangle: steps from left to right, bytes of the arena from bottom to top."""
+def _box(found: Budget, occupation: Occupation) -> dict[str, object]:
+    """A rectangle: pulls from left to right, bytes of the arena from bottom to top."""
     scale = CHART_HEIGHT / max(found.arena_bytes, 1)
-    left, right = _x(found, occupant.first_step), _x(found, occupant.last_step)
+    left, right = _x(found, occupation.first_pull), _x(found, occupation.last_pull)
+    names = list(dict.fromkeys(other.name for other in found.arena))
     return {
         "x": left,
-        "y": round(CHART_HEIGHT - (occupant.offset_bytes + occupant.size_bytes) * scale, 1),
+        "y": round(CHART_HEIGHT - (occupation.offset_bytes + occupation.size_bytes) * scale, 1),
         "width": round(right - left, 1),
-        "height": round(occupant.size_bytes * scale, 1),
-        "colour": COLOURS[index % len(COLOURS)],
-        "occupant": occupant,
+        "height": round(occupation.size_bytes * scale, 1),
+        "colour": COLOURS[names.index(occupation.name) % len(COLOURS)],
+        "occupation": occupation,
     }

@@ -47,6 +47,11 @@ def budget_text(found: Budget, target: Target, *, is_float: bool) -> str:
         "",
         f"arena     {found.arena_bytes:,} B holds input, output and everything between;"
         f" its lower bound is {found.arena_lower_bound_bytes:,} B",
+        *(
+            f"          --ram {choice.arena_bytes} would stream rows in that many bytes"
+            for choice in found.pareto
+            if choice.arena_bytes < found.arena_bytes
+        ),
         f"code      {found.code_note}",
         f"speed     about {found.milliseconds_estimated:,.0f} ms, {1000 / found.milliseconds_estimated:,.1f} a second"
         f" ({found.instructions_estimated:,} instructions): an estimate, nothing was run",

@@ -1,0 +1,251 @@
+"""In which order rows are computed, and how many rows of each tensor must be kept for that.
+
+The nodes are cut into stages. Inside a stage the last node pulls row after row, every node pulls the rows it needs
+from its producers, and the pulls are flattened into one sequence; a tensor that stays inside a stage then needs only
+a ring of rows, one that crosses to another stage is whole. No row is computed twice. The cuts are searched for the
+fewest bytes alive at once.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from tinycnn.ir import Graph, Node
+from tinycnn.ops import MaxPool, Window, is_int8, row_bytes, row_count, sums_rows, turns
+from tinycnn.plan.lifetimes import is_view, merged, roots
+from tinycnn.plan.model import Span
+
+MAX_STAGE_NODES = 40
+"""Longer stages are not tried: the search takes their number squared, and rings add up."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pull:
+    """Compute one row of the output of a node, or take one turn of a node that sums rows."""
+
+    node: int
+    row: int
+
+
+@dataclass(frozen=True, eq=False)
+class RowGraph:
+    """An int8 graph as rows: which nodes compute, which rows of which tensors each of their rows reads."""
+
+    graph: Graph
+
+    @cached_property
+    def nodes(self) -> tuple[Node, ...]:
+        """The nodes that compute, views left out, in topological order."""
+        return tuple(node for node in self.graph.nodes if not is_view(node))
+
+    @cached_property
+    def root_of(self) -> dict[str, str]:
+        return roots(self.graph)
+
+    @cached_property
+    def maker(self) -> dict[str, int]:
+        """Which node makes a tensor."""
+        return {node.outputs[0]: index for index, node in enumerate(self.nodes)}
+
+    @cached_property
+    def last_reader(self) -> dict[str, int]:
+        """The last node that reads a tensor; the number of nodes for the graph's outputs; -1 when nothing does."""
+        found = dict.fromkeys([*self.graph.inputs, *self.maker], -1)
+        for index, node in enumerate(self.nodes):
+            for name in self.graph.activations(node):
+                found[self.root_of[name]] = index
+        for name in self.graph.outputs:
+            found[self.root_of[name]] = len(self.nodes)
+        return found
+
+    def rows(self, tensor: str) -> int:
+        return row_count(self.graph.tensors[tensor].shape)
+
+    def row_bytes(self, tensor: str) -> int:
+        return row_bytes(self.graph.tensors[tensor].shape)
+
+    def turns(self, node: Node) -> int:
+        inputs, outputs = self.graph.tensors[self.graph.activations(node)[0]], self.graph.tensors[node.outputs[0]]
+        return turns(node.op, inputs.shape, outputs.shape)
+
+    def written_row(self, pull: Pull) -> int | None:
+        """The row of the output that is there after a pull; None for a turn of a sum before the last."""
+        node = self.nodes[pull.node]
+        if sums_rows(node.op):
+            return 0 if pull.row == self.completing_turn(node, 0) else None
+        return pull.row
+
+    def completing_turn(self, node: Node, row: int) -> int:
+        """The turn after which a row of the output is there."""
+        return self.turns(node) - 1 if sums_rows(node.op) else row
+
+    def scratch_bytes(self, node: Node) -> int:
+        """An int32 per channel for a node that sums rows."""
+        return 4 * self.graph.tensors[node.outputs[0]].shape[-1] if sums_rows(node.op) else 0
+
+    @cached_property
+    def reads(self) -> tuple[tuple[tuple[tuple[str, range], ...], ...], ...]:
+        """For each node and output row the rows inside the input that it reads, by tensor: all of a view's source."""
+        return tuple(tuple(self._reads(node, row) for row in range(self.turns(node))) for node in self.nodes)
+
+    def _reads(self, node: Node, row: int) -> tuple[tuple[str, range], ...]:
+        assert is_int8(node.op)
+        found = []
+        for name in self.graph.activations(node):
+            root = self.root_of[name]
+            if root != name:
+                found.append((root, range(self.rows(root))))
+                continue
+            wanted = node.op.input_rows(row, self.graph.tensors[name].shape)
+            # rows between two taps of a dilated window are kept too: the ring holds neighbours
+            found.append((root, range(max(wanted[0], 0), min(wanted[-1] + 1, self.rows(root)))))
+        return tuple(found)
+
+    def padding(self, node: Node) -> tuple[int, int] | None:
+        """The value and bytes of the row above and below the input of a window that hangs over; None for others."""
+        window = getattr(node.op, "window", None)
+        if not isinstance(window, Window):
+            return None
+        source, rows = self.graph.tensors[node.inputs[0]], self.rows(node.inputs[0])
+        last = window.input_rows(self.rows(node.outputs[0]) - 1)[-1]
+        if (window.input_rows(0)[0] >= 0 and last < rows) or source.quantization is None:
+            return None
+        value = -128 if isinstance(node.op, MaxPool) else source.quantization.zero_point
+        return value, row_bytes(source.shape)
+
+
+def pulls(rows: RowGraph, first: int, last: int) -> list[Pull]:
+    """The rows of the nodes [first, last) in the order in which the last of them pulls them; the rest come after."""
+    done = dict.fromkeys(range(first, last), 0)
+    order: list[Pull] = []
+
+    def ensure(node: int, row: int) -> None:
+        while done[node] <= row:
+            current = done[node]
+            for tensor, wanted in rows.reads[node][current]:
+                maker = rows.maker.get(tensor, -1)
+                if maker >= first and len(wanted):
+                    ensure(maker, rows.completing_turn(rows.nodes[maker], wanted[-1]))
+            order.append(Pull(node, current))
+            done[node] = current + 1
+
+    for node in range(last - 1, first - 1, -1):
+        ensure(node, rows.turns(rows.nodes[node]) - 1)
+    return order
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """How many rows of a tensor are kept, and from which pull to which each of its rows is alive."""
+
+    rows: int
+    live: tuple[Span, ...]
+
+
+def held(rows: RowGraph, order: Sequence[Pull], stage_of: Sequence[int]) -> dict[str, Held]:
+    """For every tensor the height of its ring (all rows where it crosses a stage) and the life of each row in pulls.
+
+    Inputs are there before the first pull, outputs stay after the last. `stage_of` has the stage of each node.
+    """
+    last_read: dict[str, list[int]] = {tensor: [-1] * rows.rows(tensor) for tensor in [*rows.graph.inputs, *rows.maker]}
+    written: dict[str, list[int]] = {tensor: [0] * rows.rows(tensor) for tensor in last_read}
+    for time, pull in enumerate(order):
+        for tensor, wanted in rows.reads[pull.node][pull.row]:
+            reads = last_read[tensor]
+            for read in wanted:
+                reads[read] = time
+        row = rows.written_row(pull)
+        if row is not None:
+            written[rows.nodes[pull.node].outputs[0]][row] = time
+    outputs = {rows.root_of[name] for name in rows.graph.outputs}
+    found: dict[str, Held] = {}
+    for tensor, reads in last_read.items():
+        times = written[tensor]
+        maker = rows.maker.get(tensor)
+        reader = rows.last_reader[tensor]
+        whole = maker is None or tensor in outputs or (reader >= 0 and stage_of[reader] != stage_of[maker])
+        if maker is None:
+            times = [0] * len(times)
+        ends = [len(order)] * len(reads) if tensor in outputs else [r + 1 for r in map(max, times, reads)]
+        live = tuple(Span(made, max(end, made + 1)) for made, end in zip(times, ends, strict=True))
+        found[tensor] = Held(len(reads) if whole else _ring_height(times, reads), live)
+    return found
+
+
+def _alive_rows(written: Sequence[int], last_read: Sequence[int]) -> tuple[Span, ...]:
+    """When some row of a ring is alive: from its pull to the last one that reads it."""
+    return merged(Span(made, max(made, read) + 1) for made, read in zip(written, last_read, strict=True))
+
+
+def _ring_height(written: Sequence[int], last_read: Sequence[int]) -> int:
+    """The fewest rows such that a row is only written over one that nobody reads any more."""
+    height, oldest = 1, 0
+    for row, time in enumerate(written):
+        while oldest < row and last_read[oldest] < time:
+            oldest += 1
+        # a dead row may lie between live ones: the ring must still span from the oldest live one
+        height = max(height, row - oldest + 1)
+    return height
+
+
+def peak_bytes(rows: RowGraph, first: int, last: int) -> int:
+    """Most bytes alive at once while the nodes [first, last) run as one stage, tensors that pass by included."""
+    order = pulls(rows, first, last)
+    before = [t for t in rows.last_reader if rows.maker.get(t, -1) < first and rows.last_reader[t] >= first]
+    changes = [0] * (len(order) + 1)
+    reads: dict[str, list[int]] = {}
+    written: dict[str, list[int]] = {}
+    for time, pull in enumerate(order):
+        for tensor, wanted in rows.reads[pull.node][pull.row]:
+            times = reads.setdefault(tensor, [-1] * rows.rows(tensor))
+            for row in wanted:
+                times[row] = time
+        node, scratch = rows.nodes[pull.node], rows.scratch_bytes(rows.nodes[pull.node])
+        if rows.written_row(pull) is not None:
+            written.setdefault(node.outputs[0], []).append(time)
+        changes[time] += scratch if pull.row == 0 else 0
+        changes[time + 1] -= scratch if pull.row == rows.turns(node) - 1 else 0
+    constant = 0
+    for tensor in before:
+        size = rows.row_bytes(tensor)
+        constant += rows.rows(tensor) * size
+        if rows.last_reader[tensor] < last:
+            for read in reads[tensor]:
+                changes[read + 1] -= size  # a row that nothing reads any more is dead from the start
+    for tensor, times in written.items():
+        crosses = rows.last_reader[tensor] >= last
+        seen = reads.get(tensor, [-1] * len(times))
+        if crosses:
+            for time in times:
+                changes[time] += rows.row_bytes(tensor)
+            continue
+        size = _ring_height(times, seen) * rows.row_bytes(tensor)
+        for span in _alive_rows(times, seen):
+            changes[span.first] += size
+            changes[span.last] -= size
+    paddings: dict[int, int] = {}
+    for node in rows.nodes[first:last]:
+        value, size = rows.padding(node) or (0, 0)
+        paddings[value] = max(size, paddings.get(value, 0))
+    best, alive = 0, constant + sum(paddings.values())
+    for change in changes[:-1]:
+        alive += change
+        best = max(best, alive)
+    return best
+
+
+def best_cuts(rows: RowGraph) -> list[int]:
+    """Where to cut for the lowest peak: the first node of every stage. Of equal peaks the one with the most cuts."""
+    count = len(rows.nodes)
+    best: list[tuple[int, int, int]] = [(0, 0, 0)]  # peak, minus the number of stages, first node of the last stage
+    for last in range(1, count + 1):
+        options = []
+        for first in range(max(0, last - MAX_STAGE_NODES), last):
+            peak, stages, _ = best[first]
+            options.append((max(peak, peak_bytes(rows, first, last)), stages - 1, first))
+        best.append(min(options))
+    cuts, last = [], count
+    while last:
+        last = best[last][2]
+        cuts.append(last)
+    return cuts[::-1]
