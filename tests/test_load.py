@@ -649,6 +649,10 @@ REFUSED: dict[str, tuple[Callable[[], ModelProto], str]] = {
         one(node("MaxPool", "x", "y", kernel_shape=[5, 2])),
         "A window of 5 does not fit the input of 4 padded by 0 and 0",
     ),
+    "pads that hold a window": (
+        one(node("AveragePool", "x", "y", kernel_shape=[1, 2], pads=[1, 0, 0, 0])),
+        "its pads [1, 0, 0, 0] are as large as its window 1x2",
+    ),
     "unknown auto_pad": (
         one(node("MaxPool", "x", "y", kernel_shape=[2, 2], auto_pad="SOME")),
         "auto_pad 'SOME' is unknown",

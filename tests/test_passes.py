@@ -284,6 +284,14 @@ def test_channels_last_models_end_without_a_transpose(channels):
     assert not graph.tensors[output].channels_last
 
 
+def test_elementwise_operators_before_the_first_layer():
+    net = Network(0, 2, 6, 6)
+    x = net.add("Add", f"{net.add('Relu', 'x')} {net.constant(floats(net.rng, 2, 1, 1))}")
+    graph = check_passes(net, net.add("MaxPool", x, kernel_shape=[2, 2]))
+    assert graph.tensors["x"].channels_last
+    assert not transposes(graph)
+
+
 def test_elementwise_operators_before_the_first_layer_of_a_channels_last_model():
     net = Network(1, 8, 6, 3)
     x = net.add("Transpose", "x", perm=[0, 3, 1, 2])

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from models import EXAMPLES, Network, example, floats, model, node, residual_network, run_float
 
@@ -60,7 +60,7 @@ def test_every_value_of_the_range_is_within_half_a_step(low, width):
     [
         (0, 255, -128),
         (-255, 0, 127),
-        (-1, 1, 0),
+        (-128, 127, 0),
         (2, 5, -128),
         (-5, -2, 127),
         (0, 0, -128),
@@ -268,7 +268,7 @@ def test_operators_that_move_bytes_keep_the_scale():
     assert quantization(graph, output) == Quantization((1 / 256,), -128)
 
 
-@given(st.floats(1e-6, 1e6, width=32), st.integers(6, 24))
+@given(st.floats(1e-6, 1e6), st.integers(6, 24))
 def test_scales_with_few_bits_are_the_next_larger_ones(scale, bits):
     first, second = [float(found) for found, _ in zip(scales_from(scale, bits), range(2), strict=False)]
     assert scale <= first < second
@@ -279,7 +279,7 @@ def test_scales_with_few_bits_are_the_next_larger_ones(scale, bits):
 
 def test_means_are_the_same_as_onnxruntime_computes_them_in_float32():
     """Of every sum that a window can have: as the engine, and as float32 in the order of QLinearAveragePool."""
-    for seed, kernel in enumerate([(2, 2), (3, 3), (1, 2), (4, 4)]):
+    for seed, kernel in enumerate([(2, 2), (3, 3), (3, 2), (4, 4)]):
         net = Network(seed, 2, 8, 8)
         x = net.add("Relu", net.conv("x", 3))
         graph = quantize(net.graph(net.add("AveragePool", x, kernel_shape=kernel, pads=[1, 1, 0, 0])), net.samples(30))
@@ -338,17 +338,16 @@ def test_accumulator_that_could_overflow_is_refused_by_the_layers_name():
     samples = np.zeros((2, 70_000), np.float32)
     samples[0] = 1
     with pytest.raises(
-        QuantizationError, match="^Layer 'gemm_0_node': The int32 accumulator of channel 0 could overflow"
+        QuantizationError, match=r"^Layer 'gemm_0_node': The int32 accumulator of channel 0 could overflow"
     ):
         quantize(net.graph(output), samples)
 
 
 def test_scales_that_float32_cannot_hold_are_refused_by_the_layers_name():
     net = Network(0, 2)
-    weights = np.array([[3e38, -3e38]], np.float32)
-    output = net.add("Gemm", f"x {net.constant(weights)}", transB=1)
-    with pytest.raises(QuantizationError, match="^Layer 'gemm_0_node': The quantization scales give channel 0"):
-        quantize(net.graph(output), np.full((2, 2), 1e10, np.float32))
+    output = net.add("Gemm", f"x {net.constant(np.array([[1e20, 0]], np.float32))}", transB=1)
+    with pytest.raises(QuantizationError, match=r"^Layer 'gemm_0_node': The quantization scales give channel 0"):
+        quantize(net.graph(output), np.array([[1, 1e25]], np.float32))
 
 
 def test_what_is_quantized_already_is_refused():

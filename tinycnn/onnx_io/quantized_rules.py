@@ -12,7 +12,7 @@ from onnx import TensorProto
 
 from tinycnn.ir import DType, Operator, Quantization, Tensor
 from tinycnn.onnx_io.node import Builder, OnnxNode, RefusalError
-from tinycnn.onnx_io.windows import window_of
+from tinycnn.onnx_io.windows import pool_window_of, window_of
 from tinycnn.ops import (
     Add,
     AveragePool,
@@ -155,7 +155,7 @@ def _channels_first(node: OnnxNode) -> None:
 
 def qlinear_average_pool(builder: Builder, node: OnnxNode) -> None:
     _channels_first(node)
-    window = window_of(node, builder.spatial_shape(node))
+    window = pool_window_of(node, builder.spatial_shape(node))
     op = AveragePool(window, bool(node.integer("count_include_pad", 0)))
     _finish(builder, node, op, (_activation(builder, node, 0),), 3)
 

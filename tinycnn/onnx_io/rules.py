@@ -7,7 +7,7 @@ import numpy as np
 from tinycnn.ir import Shape
 from tinycnn.onnx_io.node import Builder, OnnxNode, RefusalError
 from tinycnn.onnx_io.quantized_rules import QUANTIZED_RULES, Rule
-from tinycnn.onnx_io.windows import window_of
+from tinycnn.onnx_io.windows import pool_window_of, window_of
 from tinycnn.ops import (
     Add,
     AveragePool,
@@ -86,11 +86,11 @@ def _transposed(builder: Builder, node: OnnxNode) -> str:
 def max_pool(builder: Builder, node: OnnxNode) -> None:
     if len(node.outputs) > 1:
         raise RefusalError("the output of indices is not supported")
-    builder.emit(node, MaxPool(window_of(node, builder.spatial_shape(node))), node.inputs)
+    builder.emit(node, MaxPool(pool_window_of(node, builder.spatial_shape(node))), node.inputs)
 
 
 def average_pool(builder: Builder, node: OnnxNode) -> None:
-    window = window_of(node, builder.spatial_shape(node))
+    window = pool_window_of(node, builder.spatial_shape(node))
     builder.emit(node, AveragePool(window, bool(node.integer("count_include_pad", 0))), node.inputs)
 
 

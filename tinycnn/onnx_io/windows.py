@@ -39,6 +39,14 @@ def window_of(node: OnnxNode, sizes: Shape, kernel: Shape | None = None) -> Wind
     return Window(kernel, strides, dilations, pads, bool(node.integer("ceil_mode", 0)))
 
 
+def pool_window_of(node: OnnxNode, sizes: Shape) -> Window:
+    """`window_of` a pool, whose every window must hold an element of the input."""
+    window = window_of(node, sizes)
+    if any(pad >= extent for pad, extent in zip(window.pads, window.extents * 2, strict=True)):
+        raise RefusalError(f"its pads {list(window.pads)} are as large as its window {window}")
+    return window
+
+
 def _same_pads(sizes: Shape, kernel: Shape, strides: Shape, dilations: Shape, *, upper: bool) -> Shape:
     """Pads that give ceil(size / stride) outputs; an odd element goes to the end when `upper`."""
     begins, ends = [], []

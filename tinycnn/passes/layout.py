@@ -48,13 +48,18 @@ class _Conversion:
 
     def run(self) -> Graph:
         for name in self.graph.inputs:
-            readers = self.graph.consumers.get(name, ())
-            spatial = any(isinstance(reader.op, Spatial) for reader in readers)
-            if spatial if self.last else self.tensors[name].channels_last:
+            if self._is_image(name) if self.last else self.tensors[name].channels_last:
                 self._declare_converted(name)
         for node in self.graph.nodes:
             self._convert(node)
         return rebuild(self.graph, self.nodes, self.tensors, self.constants)
+
+    def _is_image(self, name: str) -> bool:
+        """Whether a spatial operator reads a tensor, perhaps behind elementwise operators."""
+        return any(
+            isinstance(reader.op, Spatial) or (self._is_elementwise(reader) and self._is_image(reader.outputs[0]))
+            for reader in self.graph.consumers.get(name, ())
+        )
 
     def _convert(self, node: Node) -> None:
         op, source = node.op, node.inputs[0]

@@ -86,7 +86,8 @@ class _Quantizer:
         for node in self.graph.nodes:
             if node.outputs[0] not in self.fused and is_int8(node.op):
                 try:
-                    self._node(node, node.op)
+                    with np.errstate(over="ignore"):  # scales beyond float32 are refused
+                        self._node(node, node.op)
                 except QuantizationError as error:
                     raise QuantizationError(f"Layer {node.name!r}: {error}") from None
         metadata = {key: text for key, text in self.graph.metadata.items() if key != MOVED_SCALES_KEY}
@@ -169,11 +170,12 @@ class _Quantizer:
         if np.any(nudged.ulps):
             self.moved[node.name] = np.flatnonzero(nudged.ulps).tolist()
         products = np.float32(x.scale[0]) * nudged.w_scale
+        new_bias = ir.unused_name(f"{node.name}.bias", {*self.graph.tensors, *self.tensors})
         names = [
             self._constant(name, value, Quantization(tuple(scale.tolist()), 0, 0))
             for name, value, scale in (
                 (node.inputs[1], integers, nudged.w_scale),
-                (node.inputs[2] if len(node.inputs) > 2 else f"{node.name}.bias", nudged.bias, products),
+                (node.inputs[2] if len(node.inputs) > 2 else new_bias, nudged.bias, products),
             )
         ]
         return replace(node, inputs=(node.inputs[0], *names))
