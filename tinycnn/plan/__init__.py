@@ -164,7 +164,7 @@ def _sums(rows: RowGraph, order: Sequence[Pull]) -> dict[str, Need]:
     """For each output whose node sums rows the sums, from its first turn to its last."""
     found: dict[str, Need] = {}
     for index, node in enumerate(rows.nodes):
-        size_bytes, (output,) = rows.scratch_bytes(node), node.outputs
+        size_bytes, (output,) = rows.sums_bytes[index], node.outputs
         if size_bytes:
             times = [time for time, pull in enumerate(order) if pull.node == index]
             found[output] = simple_need(f"sums of {output}", size_bytes, [Span(times[0], times[-1] + 1)])

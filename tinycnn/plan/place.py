@@ -58,9 +58,10 @@ class _Search:
     def __init__(self, needs: Sequence[Need]) -> None:
         self.needs = sorted(needs, key=lambda need: (-need.size_bytes, need.cover.first, need.name))
         self.forbidden: dict[tuple[str, str], tuple[tuple[int, int], ...]] = {}
+        covers = [need.cover for need in self.needs]
         for index, one in enumerate(self.needs):
-            for other in self.needs[:index]:
-                distances = forbidden_distances(one, other)
+            for other, cover in zip(self.needs[:index], covers, strict=False):
+                distances = forbidden_distances(one, other) if cover.overlaps(covers[index]) else ()
                 self.forbidden[one.name, other.name] = distances
                 self.forbidden[other.name, one.name] = tuple((-high, -low) for low, high in distances)
         self.bound = aligned(lower_bound_bytes(needs))

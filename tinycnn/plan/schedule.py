@@ -15,7 +15,7 @@ from tinycnn.ops import MaxPool, Window, is_int8, row_bytes, row_count, sums_row
 from tinycnn.plan.lifetimes import is_view, merged, roots
 from tinycnn.plan.model import Span
 
-MAX_STAGE_NODES = 40
+MAX_STAGE_NODES = 24
 """Longer stages are not tried: the search takes their number squared, and rings add up."""
 
 
@@ -64,29 +64,39 @@ class RowGraph:
     def row_bytes(self, tensor: str) -> int:
         return row_bytes(self.graph.tensors[tensor].shape)
 
-    def turns(self, node: Node) -> int:
-        inputs, outputs = self.graph.tensors[self.graph.activations(node)[0]], self.graph.tensors[node.outputs[0]]
-        return turns(node.op, inputs.shape, outputs.shape)
+    @cached_property
+    def turns(self) -> tuple[int, ...]:
+        """How often each node runs."""
+        tensors = self.graph.tensors
+        return tuple(
+            turns(node.op, tensors[self.graph.activations(node)[0]].shape, tensors[node.outputs[0]].shape)
+            for node in self.nodes
+        )
+
+    @cached_property
+    def sums_bytes(self) -> tuple[int, ...]:
+        """An int32 per channel for each node that sums rows, 0 for the others."""
+        return tuple(
+            4 * self.graph.tensors[node.outputs[0]].shape[-1] if sums_rows(node.op) else 0 for node in self.nodes
+        )
 
     def written_row(self, pull: Pull) -> int | None:
         """The row of the output that is there after a pull; None for a turn of a sum before the last."""
-        node = self.nodes[pull.node]
-        if sums_rows(node.op):
-            return 0 if pull.row == self.completing_turn(node, 0) else None
+        if self.sums_bytes[pull.node]:
+            return 0 if pull.row == self.turns[pull.node] - 1 else None
         return pull.row
 
-    def completing_turn(self, node: Node, row: int) -> int:
+    def completing_turn(self, node: int, row: int) -> int:
         """The turn after which a row of the output is there."""
-        return self.turns(node) - 1 if sums_rows(node.op) else row
-
-    def scratch_bytes(self, node: Node) -> int:
-        """An int32 per channel for a node that sums rows."""
-        return 4 * self.graph.tensors[node.outputs[0]].shape[-1] if sums_rows(node.op) else 0
+        return self.turns[node] - 1 if self.sums_bytes[node] else row
 
     @cached_property
     def reads(self) -> tuple[tuple[tuple[tuple[str, range], ...], ...], ...]:
         """For each node and output row the rows inside the input that it reads, by tensor: all of a view's source."""
-        return tuple(tuple(self._reads(node, row) for row in range(self.turns(node))) for node in self.nodes)
+        return tuple(
+            tuple(self._reads(node, row) for row in range(count))
+            for node, count in zip(self.nodes, self.turns, strict=True)
+        )
 
     def _reads(self, node: Node, row: int) -> tuple[tuple[str, range], ...]:
         assert is_int8(node.op)
@@ -125,12 +135,12 @@ def pulls(rows: RowGraph, first: int, last: int) -> list[Pull]:
             for tensor, wanted in rows.reads[node][current]:
                 maker = rows.maker.get(tensor, -1)
                 if maker >= first and len(wanted):
-                    ensure(maker, rows.completing_turn(rows.nodes[maker], wanted[-1]))
+                    ensure(maker, rows.completing_turn(maker, wanted[-1]))
             order.append(Pull(node, current))
             done[node] = current + 1
 
     for node in range(last - 1, first - 1, -1):
-        ensure(node, rows.turns(rows.nodes[node]) - 1)
+        ensure(node, rows.turns[node] - 1)
     return order
 
 
@@ -200,11 +210,10 @@ def peak_bytes(rows: RowGraph, first: int, last: int) -> int:
             times = reads.setdefault(tensor, [-1] * rows.rows(tensor))
             for row in wanted:
                 times[row] = time
-        node, scratch = rows.nodes[pull.node], rows.scratch_bytes(rows.nodes[pull.node])
         if rows.written_row(pull) is not None:
-            written.setdefault(node.outputs[0], []).append(time)
-        changes[time] += scratch if pull.row == 0 else 0
-        changes[time + 1] -= scratch if pull.row == rows.turns(node) - 1 else 0
+            written.setdefault(rows.nodes[pull.node].outputs[0], []).append(time)
+        changes[time] += rows.sums_bytes[pull.node] if pull.row == 0 else 0
+        changes[time + 1] -= rows.sums_bytes[pull.node] if pull.row == rows.turns[pull.node] - 1 else 0
     constant = 0
     for tensor in before:
         size = rows.row_bytes(tensor)
@@ -240,9 +249,10 @@ def best_cuts(rows: RowGraph) -> list[int]:
     best: list[tuple[int, int, int]] = [(0, 0, 0)]  # peak, minus the number of stages, first node of the last stage
     for last in range(1, count + 1):
         options = []
-        for first in range(max(0, last - MAX_STAGE_NODES), last):
+        for first in range(last - 1, max(0, last - MAX_STAGE_NODES) - 1, -1):
             peak, stages, _ = best[first]
-            options.append((max(peak, peak_bytes(rows, first, last)), stages - 1, first))
+            if not options or peak <= min(options)[0]:  # else it cannot win, whatever this stage takes
+                options.append((max(peak, peak_bytes(rows, first, last)), stages - 1, first))
         best.append(min(options))
     cuts, last = [], count
     while last:
