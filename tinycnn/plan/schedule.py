@@ -248,7 +248,7 @@ def best_cuts(rows: RowGraph) -> list[int]:
     count = len(rows.nodes)
     best: list[tuple[int, int, int]] = [(0, 0, 0)]  # peak, minus the number of stages, first node of the last stage
     for last in range(1, count + 1):
-        options = []
+        options: list[tuple[int, int, int]] = []
         for first in range(last - 1, max(0, last - MAX_STAGE_NODES) - 1, -1):
             peak, stages, _ = best[first]
             if not options or peak <= min(options)[0]:  # else it cannot win, whatever this stage takes
