@@ -1,4 +1,4 @@
-"""Plans: the smallest arena, nothing ever overwritten too early, and a checker that finds what is wrong."""
+"""Plans layer by layer: the smallest arena, nothing overwritten too early, and a checker that finds what is wrong."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -12,11 +12,11 @@ from int8_graphs import GraphBuilder
 from models import EXAMPLES, example, residual_network
 
 from tinycnn.errors import UnsupportedError
-from tinycnn.ir import Graph
+from tinycnn.ir import Array, Graph
 from tinycnn.onnx_io.load import import_model
-from tinycnn.ops import Window
+from tinycnn.ops import Reshape, Window, is_int8, sums_rows
 from tinycnn.plan import Place, Plan, PlanError, Span, check, is_view, plan
-from tinycnn.plan.lifetimes import Need, needs, roots
+from tinycnn.plan.lifetimes import Need, simple_need
 from tinycnn.plan.model import ALIGNMENT_BYTES
 from tinycnn.plan.place import arena_bytes, lower_bound_bytes, place
 from tinycnn.quantize import quantize
@@ -25,81 +25,68 @@ SAME = Window.of((3, 3), None, (1, 1, 1, 1))
 
 
 def aligned(size: int) -> int:
-    return -(-size // 4) * 4
+    return -(-size // ALIGNMENT_BYTES) * ALIGNMENT_BYTES
 
 
-# --- placement ------------------------------------------------------------------------------------------------------
+# --- placement of what lives once, as a whole (test_row_plan has the rest) ------------------------------------------
+
+Block = tuple[int, int, int]
+"""Bytes, first and last time of something that needs room."""
 
 
 @st.composite
-def some_needs(draw, most: int = 6, largest: int = 24) -> list[Need]:
-    count = draw(st.integers(1, most))
-    made = []
-    for index in range(count):
+def blocks(draw, most: int, largest: int = 24) -> list[Block]:
+    found = []
+    for _ in range(draw(st.integers(1, most))):
         first = draw(st.integers(0, 5))
-        size, length = draw(st.integers(1, largest)), draw(st.integers(1, 4))
-        made.append(Need(f"t{index}", size, Span(first, first + length)))
-    return made
+        found.append((draw(st.integers(1, largest)), first, first + draw(st.integers(1, 4))))
+    return found
 
 
-def overlapping(wanted: Sequence[Need], offsets: dict[str, int]) -> list[tuple[str, str]]:
-    """Pairs that are alive together and share a byte, by comparing sets of bytes in each step."""
-
-    def cells(need: Need) -> set[tuple[int, int]]:
-        return {
-            (step, byte)
-            for step in range(need.live.first, need.live.last)
-            for byte in range(offsets[need.name], offsets[need.name] + need.size_bytes)
-        }
-
-    return [(a.name, b.name) for a, b in combinations(wanted, 2) if cells(a) & cells(b)]
+def needs_of(wanted: Sequence[Block]) -> list[Need]:
+    return [simple_need(f"t{i}", size, [Span(first, last)]) for i, (size, first, last) in enumerate(wanted)]
 
 
-def smallest_arena(wanted: Sequence[Need]) -> int:
-    """Brute force: every need at every aligned offset below the best arena so far, in the given order."""
-    best = sum(aligned(need.size_bytes) for need in wanted) + 1
+def collide(left: tuple[Block, int], right: tuple[Block, int]) -> bool:
+    (size, first, last), at = left
+    (other_size, other_first, other_last), other_at = right
+    return first < other_last and other_first < last and at < other_at + other_size and other_at < at + size
 
-    def extend(placed: list[tuple[Need, int]], top: int) -> None:
+
+def smallest_arena(wanted: Sequence[Block]) -> int:
+    """Brute force: each at every aligned offset below the best arena so far."""
+    best = sum(aligned(size) for size, _, _ in wanted)
+
+    def extend(placed: list[tuple[Block, int]], top: int) -> None:
         nonlocal best
         if len(placed) == len(wanted):
             best = min(best, top)
             return
-        need = wanted[len(placed)]
-        for offset in range(0, best - need.size_bytes, ALIGNMENT_BYTES):
-            free = all(
-                not (need.live.first < other.live.last and other.live.first < need.live.last)
-                or offset + need.size_bytes <= at
-                or at + other.size_bytes <= offset
-                for other, at in placed
-            )
-            if free:
-                extend([*placed, (need, offset)], max(top, offset + need.size_bytes))
+        block = wanted[len(placed)]
+        for offset in range(0, best - block[0], ALIGNMENT_BYTES):
+            if not any(collide((block, offset), other) for other in placed):
+                extend([*placed, (block, offset)], max(top, offset + block[0]))
 
     extend([], 0)
     return best
 
 
-@settings(max_examples=120, deadline=None)
-@given(some_needs(most=5))
-def test_placement_is_the_smallest_there_is(wanted):
-    offsets = place(wanted)
-    assert arena_bytes(wanted, offsets) <= aligned(smallest_arena(wanted))
-
-
 @settings(max_examples=100, deadline=None)
-@given(some_needs(most=14, largest=40))
+@given(blocks(most=5))
+def test_placement_is_the_smallest_there_is(wanted):
+    needs = needs_of(wanted)
+    assert arena_bytes(needs, place(needs)) <= aligned(smallest_arena(wanted))
+
+
+@settings(max_examples=60, deadline=None)
+@given(blocks(most=9, largest=40))
 def test_placement_never_overlaps_and_is_aligned(wanted):
-    offsets = place(wanted)
-    assert not overlapping(wanted, offsets)
+    needs = needs_of(wanted)
+    offsets = place(needs)
+    placed = [(block, offsets[need.name]) for block, need in zip(wanted, needs, strict=True)]
+    assert not any(collide(left, right) for left, right in combinations(placed, 2))
     assert all(offset % ALIGNMENT_BYTES == 0 and offset >= 0 for offset in offsets.values())
-    assert lower_bound_bytes(wanted) <= arena_bytes(wanted, offsets)
-
-
-@given(some_needs(most=8), st.randoms())
-def test_placement_depends_on_the_needs_alone(wanted, random):
-    shuffled = list(wanted)
-    random.shuffle(shuffled)
-    assert place(shuffled) == place(wanted)
+    assert lower_bound_bytes(needs) <= arena_bytes(needs, offsets)
 
 
 def test_placement_of_nothing():
@@ -107,29 +94,11 @@ def test_placement_of_nothing():
     assert arena_bytes([], {}) == lower_bound_bytes([]) == 0
 
 
-def test_placement_that_simple_orders_miss():
-    """Largest first, longest first and first come all need more than the search finds."""
-    wanted = [
-        Need("a", 8, Span(0, 2)),
-        Need("b", 12, Span(1, 3)),
-        Need("c", 4, Span(0, 1)),
-        Need("d", 16, Span(2, 5)),
-        Need("e", 12, Span(4, 6)),
-        Need("f", 8, Span(3, 6)),
-        Need("g", 4, Span(5, 7)),
-    ]
-    assert arena_bytes(wanted, place(wanted)) == smallest_arena(wanted)
-
-
-def test_many_needs_are_placed_in_time():
+def test_many_needs_are_placed_well_enough():
     rng = np.random.default_rng(0)
-    starts = rng.integers(0, 400, 400)
-    wanted = [
-        Need(f"t{i}", int(rng.integers(1, 5000)), Span(int(a), int(a + rng.integers(1, 40))))
-        for i, a in enumerate(starts)
-    ]
-    offsets = place(wanted)
-    assert arena_bytes(wanted, offsets) <= 1.3 * lower_bound_bytes(wanted)
+    starts = rng.integers(0, 300, 300)
+    needs = needs_of([(int(rng.integers(1, 5000)), int(a), int(a + rng.integers(1, 40))) for a in starts])
+    assert arena_bytes(needs, place(needs)) <= 1.3 * lower_bound_bytes(needs)
 
 
 def test_spans_are_half_open():
@@ -138,7 +107,7 @@ def test_spans_are_half_open():
     assert not Span(2, 3).overlaps(Span(0, 2))
 
 
-# --- lifetimes ------------------------------------------------------------------------------------------------------
+# --- plans ----------------------------------------------------------------------------------------------------------
 
 
 def chain() -> Graph:
@@ -162,7 +131,7 @@ def branches() -> Graph:
     a, b = builder.input(5, 5, 2, name="a"), builder.input(5, 5, 2, name="b")
     stem = builder.add(a, b)
     left, right = builder.conv(stem, 4, SAME), builder.conv(stem, 4, Window.of((1, 1)))
-    middle = builder.max_pool(stem, Window.of((3, 3), None, (1, 1, 1, 1)))
+    middle = builder.max_pool(stem, SAME)
     joined = builder.add(left, right)
     return builder.graph([builder.reshape(joined, 100), middle])
 
@@ -175,33 +144,6 @@ def only_views() -> Graph:
 GRAPHS = {"chain": chain, "residual": residual, "branches": branches, "only views": only_views}
 
 
-def lives(graph: Graph) -> dict[str, tuple[int, int]]:
-    return {need.name: (need.live.first, need.live.last) for need in needs(graph)}
-
-
-def test_a_tensor_lives_from_its_step_to_its_last_reader():
-    assert lives(chain()) == {
-        "input": (0, 1),
-        "conv_0_out": (0, 2),
-        "maxpool_1_out": (1, 3),  # read by the dense layer through the view
-        "dense_3_out": (2, 3),
-    }
-    assert lives(residual())["conv_0_out"] == (0, 4)
-
-
-def test_outputs_live_to_the_end_even_through_a_view():
-    found = lives(branches())
-    assert found["a"] == found["b"] == (0, 1)
-    assert found["add_0_out"] == (0, 4)
-    assert found["maxpool_3_out"] == (3, 5)
-    assert found["add_4_out"] == (4, 5)
-    assert roots(branches())["reshape_5_out"] == "add_4_out"
-    assert lives(only_views()) == {"input": (0, 1)}
-
-
-# --- plans ----------------------------------------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize("name", GRAPHS)
 def test_plan_has_a_step_for_every_node_that_computes_and_a_place_for_every_tensor(name):
     graph = GRAPHS[name]()
@@ -211,9 +153,9 @@ def test_plan_has_a_step_for_every_node_that_computes_and_a_place_for_every_tens
     assert made.lower_bound_bytes <= made.arena_bytes
     assert made.arena_bytes % ALIGNMENT_BYTES == 0
     for tensor, spot in made.places.items():
-        shape = graph.tensors[tensor].shape
-        assert spot.size_bytes == int(np.prod(shape))
+        assert spot.size_bytes == int(np.prod(graph.tensors[tensor].shape))
         assert spot.offset_bytes + spot.size_bytes <= made.arena_bytes
+    assert simulate(made, np.random.default_rng(0)) is None
 
 
 def test_a_view_has_the_bytes_of_its_source_under_its_own_rows():
@@ -228,6 +170,7 @@ def test_padding_is_planned_where_a_window_hangs_over_the_top_or_bottom():
         Window.of((3, 3), None, (1, 1, 1, 1)): True,
         Window.of((3, 3), None, (0, 1, 0, 1)): False,  # left and right only: the kernel does that
         Window.of((3, 3), None, (0, 0, 1, 0)): True,
+        Window.of((3, 3), (2, 2), (0, 0, 1, 0)): False,  # the last window does not reach it
         Window((3, 3), (1, 1), (2, 1), (0, 0, 1, 0)): True,
         Window((2, 2), (2, 2), (1, 1), (0, 0, 0, 0), ceil_mode=True): True,
     }
@@ -236,24 +179,17 @@ def test_padding_is_planned_where_a_window_hangs_over_the_top_or_bottom():
         made = plan(builder.graph([builder.max_pool(builder.input(7, 7, 3), window)]))
         padding = made.steps[0].padding
         assert (padding is not None) == wanted, window
-        if padding is not None:
-            assert padding.size_bytes == 21
-            assert not overlapping([Need("p", 21, padding.live), *needs(made.graph)], {**offsets_of(made), "p": padding.offset_bytes})  # fmt: skip
+        assert padding is None or padding.size_bytes == 21
 
 
-def offsets_of(made: Plan) -> dict[str, int]:
-    return {name: spot.offset_bytes for name, spot in made.places.items()}
-
-
-def test_trained_models_reach_the_lower_bound():
+def test_networks_reach_the_lower_bound_or_nearly():
     images = np.load(EXAMPLES / "mnist_sample/mnist_sample.npz")["calibration_images"][:20, None].astype(np.float32)
-    for name, bytes_wanted in (("lenet5", 5880 + 28), ("perceptron", 784 + 256)):
-        made = plan(quantize(import_model(example(name), name), images))
-        assert made.arena_bytes == made.lower_bound_bytes
-        assert made.lower_bound_bytes <= bytes_wanted + 1000
+    graphs = [quantize(import_model(example(name), name), images) for name in ("lenet5", "perceptron")]
     net, output = residual_network()
-    made = plan(quantize(net.graph(output), net.samples(10)))
-    assert made.arena_bytes == aligned(made.lower_bound_bytes)
+    graphs.append(quantize(net.graph(output), net.samples(10)))
+    for graph in graphs:
+        made = plan(graph)
+        assert aligned(made.lower_bound_bytes) <= made.arena_bytes <= 1.05 * made.lower_bound_bytes
 
 
 def test_a_float_graph_cannot_be_planned():
@@ -265,6 +201,96 @@ def test_a_float_graph_cannot_be_planned():
 # --- the checker ----------------------------------------------------------------------------------------------------
 
 
+def simulate(made: Plan, rng: np.random.Generator) -> str | None:
+    """Run a plan on a byte array with random tensors: what is read wrongly, None when nothing is.
+
+    A row is what it should be, or noise where the plan lets something else lie there.
+    """
+    size = 2 * made.arena_bytes
+    arena = rng.integers(0, 256, size, np.uint8)
+    values: dict[str, Array] = {}
+    for name, spot in made.places.items():
+        values[name] = rng.integers(0, 256, spot.rows * spot.row_bytes, np.uint8)
+    for node in made.graph.nodes:
+        if isinstance(node.op, Reshape):
+            values[node.outputs[0]] = values[node.inputs[0]]
+
+    def row(spot: Place, index: int) -> Array:
+        return arena[spot.row_offset_bytes(index) :][: spot.row_bytes]
+
+    def wanted(spot: Place, index: int) -> Array:
+        return values[spot.name].reshape(spot.rows, spot.row_bytes)[index]
+
+    def write(spot: Place, index: int) -> None:
+        row(spot, index)[:] = wanted(spot, index)
+
+    for name in made.graph.inputs:
+        for index in range(made.places[name].rows):
+            write(made.places[name], index)
+    for step in made.steps:
+        (output,), op = step.node.outputs, step.node.op
+        assert is_int8(op)
+        for extra in (step.padding, step.scratch):
+            if extra is not None and extra.name not in values:
+                values[extra.name] = rng.integers(0, 256, extra.row_bytes, np.uint8)
+                write(extra, 0)
+        for turn in range(step.first_row, step.last_row):
+            done = turn == made.places[step.node.inputs[0]].rows - 1 if sums_rows(op) else True
+            target = 0 if sums_rows(op) else turn
+            if done:
+                row(made.places[output], target)[:] = rng.integers(0, 256, made.places[output].row_bytes, np.uint8)
+            reads = [] if step.scratch is None else [(step.scratch, 0)]
+            for name in made.graph.activations(step.node):
+                for index in op.input_rows(turn, made.graph.tensors[name].shape):
+                    inside = 0 <= index < made.places[name].rows
+                    if not inside and step.padding is not None:
+                        reads.append((step.padding, 0))
+                    elif inside:
+                        reads.append((made.places[name], index))
+            for spot, index in reads:
+                if not np.array_equal(row(spot, index), wanted(spot, index)):
+                    return f"{step.node.name} reads {spot.name}"
+            if done:
+                write(made.places[output], target)
+    for name in made.graph.outputs:
+        for index in range(made.places[name].rows):
+            if not np.array_equal(row(made.places[name], index), wanted(made.places[name], index)):
+                return f"the caller reads {name}"
+    return None
+
+
+def roots(made: Plan) -> dict[str, str]:
+    found = {name: name for name in made.places}
+    for node in made.graph.nodes:
+        if isinstance(node.op, Reshape):
+            found[node.outputs[0]] = found[node.inputs[0]]
+    return found
+
+
+PLANS = {name: plan(make()) for name, make in GRAPHS.items()}
+
+
+@settings(max_examples=120, deadline=None)
+@given(st.sampled_from(["chain", "residual", "branches"]), st.data())
+def test_the_checker_refuses_exactly_what_goes_wrong(name, data):
+    """Move a tensor anywhere: the checker must find what the simulation finds, and nothing else."""
+    made = PLANS[name]
+    root_of = roots(made)
+    tensor = data.draw(st.sampled_from(sorted(set(root_of.values()))))
+    offset = 4 * data.draw(st.integers(0, made.arena_bytes // 4))
+    moved_places = {
+        name: replace(spot, offset_bytes=offset) if root_of[name] == tensor else spot
+        for name, spot in made.places.items()
+    }
+    changed = replace(made, places=moved_places, arena_bytes=2 * made.arena_bytes)
+    wrong = simulate(changed, np.random.default_rng(0))
+    if wrong is None:
+        check(changed)
+    else:
+        with pytest.raises(PlanError):
+            check(changed)
+
+
 def moved(made: Plan, name: str, **changes: object) -> Plan:
     return replace(made, places={**made.places, name: replace(made.places[name], **changes)})
 
@@ -274,40 +300,29 @@ def with_step(made: Plan, index: int, **changes: object) -> Plan:
     return replace(made, steps=tuple(steps))
 
 
-def onto_input(made: Plan) -> Plan:
-    return moved(made, "conv_0_out", offset_bytes=made.places["input"].offset_bytes)
-
-
-def padding_onto_input(made: Plan) -> Plan:
+def with_padding(made: Plan, **changes: object) -> Plan:
     padding = made.steps[0].padding
     assert padding is not None
-    return with_step(made, 0, padding=replace(padding, offset_bytes=made.places["input"].offset_bytes))
-
-
-def padding_resized(made: Plan, row_bytes: int) -> Plan:
-    padding = made.steps[0].padding
-    assert padding is not None
-    return with_step(made, 0, padding=replace(padding, row_bytes=row_bytes))
+    return with_step(made, 0, padding=replace(padding, **changes))
 
 
 BROKEN: dict[str, tuple[Callable[[], Graph], Callable[[Plan], Plan], str]] = {
-    "output on input": (chain, onto_input, "step 'conv_0' reads row 0 of 'input', but those bytes were overwritten"),
     "tensors overlap": (
         residual,
         lambda made: moved(made, "conv_1_out", offset_bytes=made.places["conv_0_out"].offset_bytes),
-        "reads row 0 of 'conv_0_out', but those bytes were overwritten",
+        "of 'conv_0_out', but those bytes were overwritten or never written",
     ),
-    "arena too small": (
-        chain,
-        lambda made: replace(made, arena_bytes=made.arena_bytes - 4),
-        "lies outside the arena of",
-    ),
+    "arena too small": (chain, lambda made: replace(made, arena_bytes=made.arena_bytes - 4), "lies outside the arena"),
     "negative offset": (chain, lambda made: moved(made, "input", offset_bytes=-4), "lies outside the arena"),
     "unaligned": (chain, lambda made: moved(made, "dense_3_out", offset_bytes=2), "'dense_3_out' lies at 2, which is"),
     "missing padding": (residual, lambda made: with_step(made, 0, padding=None), "step 'conv_0' reads padding but has"),
-    "padding on input": (residual, padding_onto_input, "step 'conv_0' reads row 0 of 'input', but those bytes were"),
-    "padding too small": (residual, lambda made: padding_resized(made, 6), "has 6 bytes of 18, or is not aligned"),
-    "padding too large": (residual, lambda made: padding_resized(made, 30), "has 30 bytes of 18, or is not aligned"),
+    "padding on the input": (
+        residual,
+        lambda made: with_padding(made, offset_bytes=made.places["input"].offset_bytes),
+        "step 'conv_0' reads row 0 of 'input', but those bytes were",
+    ),
+    "padding too small": (residual, lambda made: with_padding(made, row_bytes=6), "has only 6 bytes"),
+    "padding unaligned": (residual, lambda made: with_padding(made, offset_bytes=1), "lies at 1, which is not aligned"),
     "view elsewhere": (
         chain,
         lambda made: moved(made, "reshape_2_out", offset_bytes=made.places["reshape_2_out"].offset_bytes + 4),
@@ -321,7 +336,7 @@ BROKEN: dict[str, tuple[Callable[[], Graph], Callable[[Plan], Plan], str]] = {
     "ring too small": (
         residual,
         lambda made: moved(made, "conv_0_out", held_rows=2),
-        "reads row 0 of 'conv_0_out', but those bytes were overwritten or never written",
+        "of 'conv_0_out', but those bytes were overwritten or never written",
     ),
     "ring of nothing": (residual, lambda made: moved(made, "conv_0_out", held_rows=0), "holds 0 of 6 rows of 'conv_0"),
     "wrong rows": (chain, lambda made: moved(made, "input", rows=4, row_bytes=32), "gives 'input' 4 rows of 32 bytes"),
@@ -364,7 +379,12 @@ BROKEN: dict[str, tuple[Callable[[], Graph], Callable[[Plan], Plan], str]] = {
         ),
         "the caller reads row 0 of 'maxpool_3_out', but those bytes were overwritten",
     ),
-}  # fmt: skip
+    "row written where it reads": (
+        residual,
+        lambda made: moved(made, "add_3_out", offset_bytes=made.places["conv_0_out"].offset_bytes),
+        "step 'add_3' reads row 0 of 'conv_0_out', but those bytes were overwritten",
+    ),
+}
 
 
 @pytest.mark.parametrize("case", BROKEN)
@@ -375,27 +395,6 @@ def test_the_checker_refuses_what_is_broken(case):
     with pytest.raises(PlanError) as caught:
         check(damage(made))
     assert sentence in str(caught.value)
-
-
-@settings(max_examples=60, deadline=None)
-@given(st.sampled_from(["chain", "residual", "branches"]), st.data())
-def test_the_checker_agrees_with_lifetimes(name, data):
-    """Move a tensor anywhere: the checker must refuse exactly when it overlaps something that is alive."""
-    made = plan(GRAPHS[name]())
-    wanted = list(needs(made.graph))
-    tensor = data.draw(st.sampled_from([need.name for need in wanted]))
-    offset = 4 * data.draw(st.integers(0, made.arena_bytes // 4))
-    views = [view for view, root in roots(made.graph).items() if root == tensor]
-    spots = {view: replace(made.places[view], offset_bytes=offset) for view in views}
-    larger = replace(made, places={**made.places, **spots}, arena_bytes=2 * made.arena_bytes)
-    paddings = [step.padding for step in made.steps if step.padding is not None]
-    offsets = {**offsets_of(larger), **{padding.name: padding.offset_bytes for padding in paddings}}
-    everything = [*wanted, *(Need(padding.name, padding.size_bytes, padding.live) for padding in paddings)]
-    if overlapping(everything, offsets):
-        with pytest.raises(PlanError):
-            check(larger)
-    else:
-        check(larger)
 
 
 def test_places_of_rings_are_counted_by_the_rows_they_hold():
