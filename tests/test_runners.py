@@ -337,9 +337,7 @@ def test_instructions_are_those_that_the_emulator_logs(cortex_m4: Target, tmp_pa
     """Another way to count: QEMU's own log of all blocks that it executes, of one instruction each."""
     inputs = some_inputs(1)
     image = build_image(TINY, cortex_m4, "none", "-O2", tmp_path)
-    network = [
-        symbol for symbol in read_elf(image).symbols if symbol.name in ("tiny_run", "flip_row", "scale_row")
-    ]
+    network = [symbol for symbol in read_elf(image).symbols if symbol.name in ("tiny_run", "flip_row", "scale_row")]
     ranges = ",".join(f"{symbol.address:#x}+{symbol.size_bytes:#x}" for symbol in network)
     old = toolchain.version("qemu-system-arm").startswith("QEMU emulator version 7.")
     one_by_one = ["-singlestep"] if old else ["-accel", "tcg,one-insn-per-tb=on"]
@@ -362,9 +360,7 @@ def test_instructions_are_those_of_the_first_input(cortex_m4: Target) -> None:
 
 
 def test_a_step_without_instructions_counts_none(cortex_m4: Target) -> None:
-    empty = replace(
-        changed("TINY_STEP(1);", "TINY_STEP(1); TINY_STEP(2);"), steps=("flip", "nothing", "scale")
-    )
+    empty = replace(changed("TINY_STEP(1);", "TINY_STEP(1); TINY_STEP(2);"), steps=("flip", "nothing", "scale"))
     count = count_instructions(empty, some_inputs(1), cortex_m4)
     plain = count_instructions(TINY, some_inputs(1), cortex_m4)
     assert count.per_step == (plain.per_step[0], 0, plain.per_step[1])
@@ -444,9 +440,7 @@ def test_an_image_over_the_budget_does_not_link(
     cortex_m4: Target, flash_bytes: int, ram_bytes: int, region: str
 ) -> None:
     small = replace(cortex_m4, flash_bytes=flash_bytes, ram_bytes=ram_bytes)
-    with pytest.raises(
-        ToolError, match=f"(?s)linking tiny for cortex-m4, which has.*{region}.* overflowed by"
-    ):
+    with pytest.raises(ToolError, match=f"(?s)linking tiny for cortex-m4, which has.*{region}.* overflowed by"):
         run_emulated(TINY, some_inputs(1), small)
 
 
@@ -457,9 +451,7 @@ def test_an_image_just_within_the_budget_runs(cortex_m4: Target) -> None:
 
 
 def test_library_calls_other_than_memcpy_and_memset_do_not_link(cortex_m4: Target) -> None:
-    calls = changed(
-        "    TINY_STEP(0);", '    extern int puts(const char *);\n    puts("");\n    TINY_STEP(0);'
-    )
+    calls = changed("    TINY_STEP(0);", '    extern int puts(const char *);\n    puts("");\n    TINY_STEP(0);')
     with pytest.raises(ToolError, match=r"(?s)linking tiny.*undefined reference to `puts'"):
         run_emulated(calls, some_inputs(1), cortex_m4)
 
@@ -513,9 +505,7 @@ def test_sections_and_symbols_are_told_apart(name: str) -> None:
 
 def test_symbols_that_another_file_of_the_network_defines_are_none_of_the_library() -> None:
     needs("gcc")
-    calls = SOURCE.replace("\nenum {", "\nvoid helper(void);\nenum {").replace(
-        "    TINY_STEP(0);", "    helper();"
-    )
+    calls = SOURCE.replace("\nenum {", "\nvoid helper(void);\nenum {").replace("    TINY_STEP(0);", "    helper();")
     files = {"tiny.h": HEADER, "tiny.c": calls, "helper.c": "void helper(void);\nvoid helper(void)\n{\n}\n"}
     size = measure_code(replace(TINY, files=files), load_target("host"))
     assert size.library_symbols == ()
@@ -565,18 +555,14 @@ def test_a_stack_without_a_known_limit_is_an_error(old: str, new: str, message: 
 # Tools
 
 
-def test_missing_tools_and_the_line_that_installs_them(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_missing_tools_and_the_line_that_installs_them(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.delenv("CC", raising=False)
     monkeypatch.setattr("tinycnn.runners.toolchain.zig_compiler", lambda: None)
     target = load_target("cortex-m4")
     assert missing_tools(target) == ("arm-none-eabi-gcc", "qemu-system-arm", "cc")
     assert install_line(target) == "apt-get install gcc-arm-none-eabi qemu-system-arm gcc"
-    with pytest.raises(
-        ToolError, match="arm-none-eabi-gcc is not installed: apt-get install gcc-arm-none-eabi"
-    ):
+    with pytest.raises(ToolError, match="arm-none-eabi-gcc is not installed: apt-get install gcc-arm-none-eabi"):
         run_emulated(TINY, some_inputs(1), target)
     with pytest.raises(ToolError, match="avr-gcc is not installed: apt-get install gcc-avr gives it"):
         measure_code(TINY, load_target("atmega2560"))

@@ -55,9 +55,7 @@ def test_every_profile_loads_under_its_name(name: str) -> None:
 @pytest.mark.parametrize("name", target_names())
 def test_every_number_of_the_machine_has_a_source(name: str) -> None:
     lines = (targets_folder() / f"{name}.toml").read_text(encoding="utf-8").splitlines()
-    numbers = [
-        line for line in lines if re.match(r"(clock_hz|ram_bytes|flash_bytes|int_bits|cycles\w*) = \d", line)
-    ]
+    numbers = [line for line in lines if re.match(r"(clock_hz|ram_bytes|flash_bytes|int_bits|cycles\w*) = \d", line)]
     assert len(numbers) >= 4
     for line in numbers:
         above = lines[lines.index(line) - 1]
@@ -74,9 +72,7 @@ def test_the_486_with_a_dsp32c_has_one_memory_of_256_kb_and_a_compiler_that_stan
 
 
 def test_only_a_stand_in_is_one() -> None:
-    stand_ins = [
-        name for name in target_names() if (c := load_target(name).compiler) is not None and c.stand_in
-    ]
+    stand_ins = [name for name in target_names() if (c := load_target(name).compiler) is not None and c.stand_in]
     assert stand_ins == ["dsp32c-486"]
 
 

@@ -35,9 +35,9 @@ def load_array(source: str | Path) -> Array:
     text = str(source)
     path, _, member = text.partition(".npz:")
     file = Path(f"{path}.npz" if member else text)
-    if not file.is_file():
-        raise DataError(f"There is no data file {file}.")
     try:
+        if not file.is_file():
+            raise DataError(f"There is no data file {file}.")
         if file.suffix == ".npz":
             return _from_npz(file, member)
         if file.suffix == ".npy":

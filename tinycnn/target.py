@@ -126,9 +126,7 @@ def _read_target(path: Path) -> Target:
         raise TargetError(f"The target file {path} is not valid TOML: {error}.") from error
     memory = cast(Literal["separate", "unified"], top.choice("memory", ("separate", "unified")))
     if memory == "unified" and top.has("flash_bytes"):
-        raise TargetError(
-            f"{path}: flash_bytes has no place in unified memory, where ram_bytes holds everything."
-        )
+        raise TargetError(f"{path}: flash_bytes has no place in unified memory, where ram_bytes holds everything.")
     target = Target(
         name=path.stem,
         title=top.text("title"),
@@ -146,9 +144,7 @@ def _read_target(path: Path) -> Target:
     if target.int_bits not in (16, 32, 64):
         raise TargetError(f"{path}: int_bits must be 16, 32 or 64, but is {target.int_bits}.")
     if target.emulator is not None and (target.compiler is None or target.memory == "unified"):
-        raise TargetError(
-            f'{path}: an [emulator] needs a [compiler] that builds for it, and memory = "separate".'
-        )
+        raise TargetError(f'{path}: an [emulator] needs a [compiler] that builds for it, and memory = "separate".')
     return target
 
 
@@ -243,18 +239,14 @@ class _Table:
         for folder in (self._path.parent, targets_folder()):
             if (folder / name).is_file():
                 return (folder / name).resolve()
-        raise self._wrong(
-            key, f"names the file {name}, which is neither beside the profile nor in {targets_folder()}"
-        )
+        raise self._wrong(key, f"names the file {name}, which is neither beside the profile nor in {targets_folder()}")
 
     def refuse_the_rest(self) -> None:
         for key in self._values:
             if key not in self._known:
                 close = difflib.get_close_matches(key, self._known, n=1)
                 guess = f" (did you mean {close[0]}?)" if close else ""
-                raise self._wrong(
-                    key, f"is not a key of a target file{guess}; the keys are {', '.join(self._known)}"
-                )
+                raise self._wrong(key, f"is not a key of a target file{guess}; the keys are {', '.join(self._known)}")
 
     def _take(self, key: str) -> object:
         self._known.append(key)

@@ -23,9 +23,7 @@ class BatchNormalization:
         x = inputs[0]
         channels = x[-1] if self.channels_last else x[1] if len(x) > 1 else 1
         if any(shape != (channels,) for shape in inputs[1:]):
-            raise ModelError(
-                f"BatchNormalization: statistics do not have the {channels} channels of {list(x)}."
-            )
+            raise ModelError(f"BatchNormalization: statistics do not have the {channels} channels of {list(x)}.")
         return (x,)
 
     def macs(self, *inputs: Shape) -> int:

@@ -61,9 +61,7 @@ class Transpose:
     def output_shapes(self, *inputs: Shape) -> tuple[Shape, ...]:
         (x,) = inputs
         if sorted(self.permutation) != list(range(len(x))):
-            raise ModelError(
-                f"Transpose: {list(self.permutation)} is no permutation of the axes of {list(x)}."
-            )
+            raise ModelError(f"Transpose: {list(self.permutation)} is no permutation of the axes of {list(x)}.")
         return (tuple(x[axis] for axis in self.permutation),)
 
     def macs(self, *inputs: Shape) -> int:

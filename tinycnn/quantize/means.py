@@ -19,8 +19,8 @@ FLOAT32_BITS = 24
 """Significant bits of a float32."""
 LEAST_BITS = 6
 """Scales are not rounded to fewer bits (up to 3 %), which windows of more than 1,024 elements would need."""
-TRIED_SCALES = 1024
-"""Up to 1.2e-4 more than the wanted scale, with all bits of a float32."""
+FARTHEST = 1 / 64
+"""How much larger than wanted a scale may become, relative, so that it is the same everywhere."""
 
 
 def counts_of(graph: Graph, node: Node) -> tuple[int, ...]:
@@ -44,10 +44,12 @@ def scale_bits(graph: Graph) -> dict[str, int]:
 
 
 def scales_from(scale: float, bits: int) -> Iterator[np.float32]:
-    """`scale` and the next larger numbers that have `bits` significant bits."""
+    """`scale` and larger numbers that have `bits` significant bits: the next ones, then farther and farther apart."""
     unit = math.ldexp(1.0, math.frexp(scale)[1] - bits)
-    first = math.ceil(scale / unit)
-    return (np.float32((first + step) * unit) for step in range(TRIED_SCALES))
+    first, step = math.ceil(scale / unit), 0
+    while step <= max(8, first * FARTHEST):
+        yield np.float32((first + step) * unit)
+        step += 1 + step // 16
 
 
 def agrees(x: Quantization, y_scale: np.float32, y_zero_point: int, counts: Sequence[int]) -> bool:

@@ -83,9 +83,7 @@ def _sections(data: bytes, wide: bool, order: str) -> Iterator[_Section]:
         yield _Section(kind, flags, offset, size_bytes, link)
 
 
-def _symbols(
-    data: bytes, wide: bool, order: str, table: _Section, names: int, machine: int
-) -> Iterator[Symbol]:
+def _symbols(data: bytes, wide: bool, order: str, table: _Section, names: int, machine: int) -> Iterator[Symbol]:
     layout = struct.Struct(order + ("IBBHQQ" if wide else "IIIBBH"))
     for entry in range(table.offset + layout.size, table.offset + table.size_bytes, layout.size):
         if wide:

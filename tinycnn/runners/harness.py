@@ -69,9 +69,7 @@ def run_network(generated: Generated, inputs: Sequence[Int8Array], execute: Exec
 def pack_inputs(generated: Generated, inputs: Sequence[Int8Array]) -> tuple[bytes, int]:
     """The content of inputs.bin, and the number of inferences in it."""
     if len(inputs) != len(generated.inputs):
-        raise DataError(
-            f"{generated.name} has {len(generated.inputs)} inputs, but {len(inputs)} arrays were given."
-        )
+        raise DataError(f"{generated.name} has {len(generated.inputs)} inputs, but {len(inputs)} arrays were given.")
     inferences = len(inputs[0])
     if inferences == 0:
         raise DataError(f"There is nothing to run {generated.name} on: the inputs are empty.")
@@ -104,18 +102,12 @@ def unpack_results(
             raise _wrong(generated, "there are more results than inferences")
         if tensor == _OUTPUTS:
             if content.size != outputs.shape[1]:
-                raise _wrong(
-                    generated, f"it has {content.size} bytes of outputs instead of {outputs.shape[1]}"
-                )
+                raise _wrong(generated, f"it has {content.size} bytes of outputs instead of {outputs.shape[1]}")
             outputs[inference] = content
             stack_bytes = max(stack_bytes, row)
             inference += 1
             continue
-        if (
-            tensor >= len(expected)
-            or row >= expected[tensor].rows
-            or content.size != expected[tensor].row_bytes
-        ):
+        if tensor >= len(expected) or row >= expected[tensor].rows or content.size != expected[tensor].row_bytes:
             row_reported = f"tensor {tensor}, row {row}, {content.size} bytes"
             raise _wrong(generated, f"it computed a row that does not exist ({row_reported})")
         tensors[tensor][inference, row] = content
@@ -124,17 +116,12 @@ def unpack_results(
         raise _wrong(generated, f"there are results of {inference} inferences instead of {inferences}")
     for described, counted in zip(expected, times, strict=True):
         for inference, row in np.argwhere(counted != 1)[:1]:
-            what = (
-                f"row {row} of {described.name} was computed {counted[inference, row]} times instead of once"
-            )
+            what = f"row {row} of {described.name} was computed {counted[inference, row]} times instead of once"
             raise _wrong(generated, f"{what} in inference {inference}")
     ends = np.cumsum([buffer.size_bytes for buffer in generated.outputs])
     parts = np.split(outputs, ends[:-1], axis=1)
     return (
-        {
-            described.name: array.reshape(inferences, -1)
-            for described, array in zip(expected, tensors, strict=True)
-        },
+        {described.name: array.reshape(inferences, -1) for described, array in zip(expected, tensors, strict=True)},
         {buffer.name: part for buffer, part in zip(generated.outputs, parts, strict=True)},
         None if stack_bytes == _UNKNOWN else stack_bytes,
     )
@@ -154,9 +141,7 @@ def _records(generated: Generated, data: bytes) -> Iterator[tuple[int, int, Int8
 
 
 def _wrong(generated: Generated, what: str) -> ToolError:
-    return ToolError(
-        f"The generated C of {generated.name} did not run as planned: {what}. Please report this."
-    )
+    return ToolError(f"The generated C of {generated.name} did not run as planned: {what}. Please report this.")
 
 
 def common_folder() -> Path:
@@ -173,9 +158,7 @@ def write_sources(folder: Path, generated: Generated, instrumentation: Instrumen
     for name, text in generated.files.items():
         (folder / name).write_text(text, encoding="utf-8")
     (folder / "harness_network.h").write_text(_network_header(generated), encoding="utf-8")
-    (folder / "instrumentation.h").write_text(
-        _instrumentation_header(generated, instrumentation), encoding="utf-8"
-    )
+    (folder / "instrumentation.h").write_text(_instrumentation_header(generated, instrumentation), encoding="utf-8")
     return network_sources(generated)
 
 

@@ -53,9 +53,7 @@ def _build(
 ) -> None:
     sources: list[str | Path] = list(write_sources(folder, generated, instrumentation))
     sources += [common_folder() / "harness.c", common_folder() / "port_stdio.c"]
-    objects = [
-        compile_object(compiler, source, [*flags, *instrumentation_flags()], folder) for source in sources
-    ]
+    objects = [compile_object(compiler, source, [*flags, *instrumentation_flags()], folder) for source in sources]
     run(
         [compiler, *flags, *(item.name for item in objects), "-o", "program"],
         folder,

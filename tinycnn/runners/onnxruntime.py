@@ -29,18 +29,14 @@ def version() -> str:
     return f"onnxruntime {onnxruntime.__version__}"
 
 
-def session(
-    model: onnx.ModelProto, optimized: Path | None = None, threads: int = 0
-) -> onnxruntime.InferenceSession:
+def session(model: onnx.ModelProto, optimized: Path | None = None, threads: int = 0) -> onnxruntime.InferenceSession:
     """A default CPU session; `optimized` gets the graph that it really runs, `threads` 0 means its own choice."""
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
     options.intra_op_num_threads = threads
     if optimized is not None:
         options.optimized_model_filepath = str(optimized)
-    return onnxruntime.InferenceSession(
-        model.SerializeToString(), options, providers=["CPUExecutionProvider"]
-    )
+    return onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
 
 
 def run_session(model: onnx.ModelProto, inputs: Mapping[str, Array], tensors: Sequence[str]) -> SessionResult:

@@ -96,9 +96,7 @@ def deepest_stack_bytes(graph: str, function: str) -> int:
     calls: dict[str, list[str]] = {}
     for title, size_bytes, kind in _NODE.findall(graph):
         if kind == "dynamic":
-            raise ToolError(
-                f"The stack of {function} cannot be known: the frame of {title} has no fixed size."
-            )
+            raise ToolError(f"The stack of {function} cannot be known: the frame of {title} has no fixed size.")
         if size_bytes:
             frames[title] = int(size_bytes)
     for caller, callee in _EDGE.findall(graph):
@@ -108,15 +106,11 @@ def deepest_stack_bytes(graph: str, function: str) -> int:
     return _deepest(function, frames, calls, ())
 
 
-def _deepest(
-    function: str, frames: Mapping[str, int], calls: Mapping[str, list[str]], callers: tuple[str, ...]
-) -> int:
+def _deepest(function: str, frames: Mapping[str, int], calls: Mapping[str, list[str]], callers: tuple[str, ...]) -> int:
     if function in callers:
         raise ToolError(f"The stack of {callers[0]} has no limit: {function} calls itself.")
     if function == "__indirect_call":
-        raise ToolError(
-            f"The stack of {callers[0]} cannot be known: {callers[-1]} calls a function through a pointer."
-        )
+        raise ToolError(f"The stack of {callers[0]} cannot be known: {callers[-1]} calls a function through a pointer.")
     deepest = max(
         (_deepest(callee, frames, calls, (*callers, function)) for callee in calls.get(function, ())),
         default=0,

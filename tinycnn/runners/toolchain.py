@@ -108,13 +108,9 @@ def run(
             check=False,
         )
     except OSError as error:
-        raise ToolError(
-            f"{command[0]} cannot be started while {doing}: {error.strerror or error}."
-        ) from error
+        raise ToolError(f"{command[0]} cannot be started while {doing}: {error.strerror or error}.") from error
     except subprocess.TimeoutExpired as error:
-        raise ToolError(
-            f"{command[0]} did not end within {TIMEOUT_SECONDS} seconds while {doing}."
-        ) from error
+        raise ToolError(f"{command[0]} did not end within {TIMEOUT_SECONDS} seconds while {doing}.") from error
     if done.returncode == 0:
         return done
     if statuses and done.returncode in statuses:
