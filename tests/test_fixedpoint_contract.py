@@ -12,7 +12,6 @@ from tinycnn.fixedpoint import (
     quantize_bias,
     requantize,
     requantize_by_integers,
-    requantize_in_place,
     rescale,
     rescale_mean,
 )
@@ -89,46 +88,6 @@ def test_extreme_scales_saturate_or_vanish():
         scales = np.array([scale], np.float32)
         np.testing.assert_array_equal(requantize(accumulators, scales, 5), outputs)
         np.testing.assert_array_equal(requantize_by_integers(accumulators, scales, 5), outputs)
-
-
-@given(
-    st.integers(1, 40),
-    st.sampled_from([1, 2, 3, 8, 10, 64, 3000]),
-    st.integers(0, 2**32 - 1),
-    int8,
-    int8,
-    int8,
-)
-def test_in_place_is_the_same(rows, channels, seed, zero_point, low, high):
-    low, high = sorted((low, high))
-    rng = np.random.default_rng(seed)
-    accumulators = rng.integers(-(2**20), 2**20, (2, rows, channels), dtype=np.int32)
-    scale = (rng.random(rng.choice([1, channels])) * 2e-3).astype(np.float32)
-    expected = requantize(accumulators, scale, zero_point, low, high)
-    np.testing.assert_array_equal(
-        requantize_in_place(accumulators.astype(np.float32), scale, zero_point, low, high), expected
-    )
-    out = np.zeros(accumulators.shape, np.int8)
-    result = requantize_in_place(accumulators.astype(np.float32), scale, zero_point, low, high, out=out)
-    assert result is out
-    np.testing.assert_array_equal(out, expected)
-
-
-def test_in_place_over_several_blocks_and_without_rows():
-    rng = np.random.default_rng(1)
-    accumulators = rng.integers(-(2**20), 2**20, (7_001, 41), dtype=np.int32)
-    scale = (rng.random(41) * 1e-3).astype(np.float32)
-    expected = requantize(accumulators, scale, -7)
-    np.testing.assert_array_equal(requantize_in_place(accumulators.astype(np.float32), scale, -7), expected)
-    assert requantize_in_place(np.empty((0, 41), np.float32), scale, -7).shape == (0, 41)
-
-
-def test_in_place_refuses_arrays_that_it_could_not_write_through():
-    scale = np.ones(4, np.float32)
-    with pytest.raises(ValueError, match="C-contiguous"):
-        requantize_in_place(np.zeros((4, 4), np.float32).T, scale, 0)
-    with pytest.raises(ValueError, match="one shape"):
-        requantize_in_place(np.zeros((4, 4), np.float32), scale, 0, out=np.zeros((2, 4), np.int8))
 
 
 @given(positive_float32, positive_float32, positive_float32)

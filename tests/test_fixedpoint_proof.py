@@ -15,7 +15,6 @@ from tinycnn.fixedpoint import (
     Reach,
     accumulator_bounds,
     moved,
-    nudge_mean_scale,
     nudge_scales,
     nudge_weight_scales,
     overflowing_channels,
@@ -26,7 +25,6 @@ from tinycnn.fixedpoint import (
     requantize,
     requantize_integer,
     rescale,
-    rescale_mean,
     steps_of,
 )
 from tinycnn.fixedpoint.integer import half, proved, widest_shift
@@ -319,19 +317,3 @@ def test_moved_goes_to_the_neighbouring_floats():
     np.testing.assert_array_equal(moved(scales, 1), np.nextafter(scales, np.float32(2)))
     np.testing.assert_array_equal(moved(scales[:2], -1), np.nextafter(scales[:2], np.float32(0)))
     assert moved(scales, -9)[2] == np.float32(1e-45)
-
-
-@pytest.mark.parametrize("seed", range(3))
-def test_means_get_an_integer_form(seed):
-    """With equal scales a mean of 4 is full of ties; a few ulps end them, also for several counts at once."""
-    rng = np.random.default_rng(seed)
-    x_scale = np.float32(rng.uniform(0.01, 0.1))
-    x_zero_point, y_zero_point = (int(value) for value in rng.integers(-128, 128, 2))
-    counts = np.array([4, 6, 9])
-    nudged = nudge_mean_scale(x_scale, x_zero_point, x_scale, y_zero_point, counts)
-    assert 0 < abs(nudged.ulps[0]) <= 8
-    assert nudged.proof.is_integer.all()
-    assert "nudged" in nudged.proof.ways
-    np.testing.assert_array_equal(nudged.proof.scale, rescale_mean(x_scale, nudged.scales[0], counts))
-    np.testing.assert_array_equal(nudged.proof.reach, pool_reach(counts, x_zero_point))
-    assert_equal_everywhere(nudged.proof, y_zero_point)

@@ -13,7 +13,6 @@ from tinycnn.fixedpoint.contract import (
     INT8_LOW,
     quantize_bias,
     requantize,
-    requantize_in_place,
     rescale,
     rescale_mean,
 )
@@ -22,7 +21,6 @@ from tinycnn.fixedpoint.nudge import (
     Nudged,
     NudgedWeights,
     moved,
-    nudge_mean_scale,
     nudge_scales,
     nudge_weight_scales,
 )
@@ -51,7 +49,6 @@ __all__ = [
     "differing_pairs",
     "integer_add",
     "moved",
-    "nudge_mean_scale",
     "nudge_scales",
     "nudge_weight_scales",
     "overflowing_channels",
@@ -61,7 +58,6 @@ __all__ = [
     "reachable",
     "requantize",
     "requantize_by_integers",
-    "requantize_in_place",
     "requantize_integer",
     "rescale",
     "rescale_mean",

@@ -17,9 +17,6 @@ from tinycnn.errors import QuantizationError
 INT8_LOW = -128
 INT8_HIGH = 127
 
-_JOINED_ROW_ELEMENTS = 2_048
-_BLOCK_ELEMENTS = 131_072  # 512 KB: five passes over a block that stays in a core's cache
-
 
 def rescale(x_scale: ArrayLike, w_scale: ArrayLike, y_scale: ArrayLike) -> NDArray[np.float32]:
     """Return the factor from accumulator to output, float32(float32(x_scale * w_scale) / y_scale), float32
@@ -59,46 +56,6 @@ def requantize(
     rounded = np.rint(np.clip(scaled, np.float32(low - zero_point), np.float32(high - zero_point)))
     outputs: NDArray[np.int8] = (rounded + np.float32(zero_point)).astype(np.int8)
     return outputs
-
-
-def requantize_in_place(
-    accumulators: NDArray[np.float32],
-    scale: NDArray[np.float32],
-    zero_point: int,
-    low: int = INT8_LOW,
-    high: int = INT8_HIGH,
-    out: NDArray[np.int8] | None = None,
-) -> NDArray[np.int8]:
-    """Return `requantize` of float32 accumulators [..., C] that hold exact integers, and destroy them.
-
-    float32 holds every integer up to 2**24; a larger accumulator must have been rounded to float32 once, half
-    to even, which is the conversion that the contract begins with. `scale` is [C] or [1]. `out`, int8 of the
-    same shape, is filled and returned when given. Both arrays must be C-contiguous (ValueError otherwise).
-    """
-    if out is None:
-        out = np.empty(accumulators.shape, np.int8)
-    if not (accumulators.flags.c_contiguous and out.flags.c_contiguous and accumulators.shape == out.shape):
-        raise ValueError("requantize_in_place needs C-contiguous arrays of one shape.")
-    channels = accumulators.shape[-1]
-    row_scale = np.broadcast_to(scale, (channels,))
-    # NumPy pays for each innermost row, which for few channels costs more than the arithmetic: join rows.
-    rows, joined = accumulators.size // max(channels, 1), 1
-    while rows and rows % (2 * joined) == 0 and 2 * joined * channels <= _JOINED_ROW_ELEMENTS:
-        joined *= 2
-    wide, wide_out = (array.reshape(rows // joined, joined * channels) for array in (accumulators, out))
-    wide_scale = np.tile(row_scale, joined)
-    block_rows = max(1, _BLOCK_ELEMENTS // max(joined * channels, 1))
-    for start in range(0, len(wide), block_rows):
-        block = wide[start : start + block_rows]
-        with np.errstate(over="ignore"):
-            np.multiply(block, wide_scale, out=block)
-        np.rint(block, out=block)
-        if zero_point:
-            np.add(block, np.float32(zero_point), out=block)
-        # Clipping last is the same: the bounds are integers and every step before is monotone.
-        np.clip(block, np.float32(low), np.float32(high), out=block)
-        np.copyto(wide_out[start : start + block_rows], block, casting="unsafe")
-    return out
 
 
 def quantize_bias(bias: NDArray[np.float64], x_scale: ArrayLike, w_scale: ArrayLike) -> NDArray[np.int32]:

@@ -11,9 +11,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from tinycnn.fixedpoint.contract import INT8_HIGH, INT8_LOW, quantize_bias, rescale, rescale_mean
+from tinycnn.fixedpoint.contract import INT8_HIGH, INT8_LOW, quantize_bias, rescale
 from tinycnn.fixedpoint.proof import Proof, prove
-from tinycnn.fixedpoint.reach import Reach, pool_reach, reachable
+from tinycnn.fixedpoint.reach import Reach, reachable
 
 MAXIMUM_ULPS = 256
 
@@ -97,33 +97,6 @@ def nudge_scales(
     proof = prove(factors, zero_point, reach, low, high, shift=shift)
     ways = np.where(ulps != 0, "nudged", proof.ways)
     return Nudged(nudged, ulps, replace(proof, ways=ways))
-
-
-def nudge_mean_scale(
-    x_scale: ArrayLike,
-    x_zero_point: int,
-    y_scale: ArrayLike,
-    y_zero_point: int,
-    counts: NDArray[np.integer],
-    *,
-    maximum_ulps: int = MAXIMUM_ULPS,
-) -> Nudged:
-    """Nudge the output scale of an average pool, one for all `counts` [C] of elements that a window averages.
-
-    Unmoved, a mean of 2, 4, 8 ... elements with equal scales has no integer form: it is full of exact ties.
-    The result holds the scale and the ulps as arrays of one, and the proof of each count.
-    """
-    start = np.atleast_1d(np.asarray(y_scale, np.float32))
-    reach = pool_reach(counts, x_zero_point)
-
-    def attempt(ulps: int) -> Nudged:
-        scale = moved(start, ulps)
-        proof = prove(rescale_mean(x_scale, scale, counts), y_zero_point, reach, any_addend=False)
-        ways = np.where(proof.is_integer & (ulps != 0), "nudged", proof.ways)
-        return Nudged(scale, np.array([ulps]), replace(proof, ways=ways))
-
-    attempts = (attempt(ulps) for ulps in sorted(range(-maximum_ulps, maximum_ulps + 1), key=abs))
-    return next((found for found in attempts if found.proof.is_integer.all()), attempt(0))
 
 
 def moved(scales: NDArray[np.float32], ulps: int | NDArray[np.int64]) -> NDArray[np.float32]:
