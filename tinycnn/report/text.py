@@ -61,12 +61,12 @@ def budget_text(found: Budget, target: Target, *, is_float: bool) -> str:
     if is_float:
         lines.append("          a float model is reported as the int8 model that it would become")
     else:
-        totals = {way: sum(proof.ways[way] for proof in found.proofs) for way in WAYS}
-        lines.append(
-            f"exact     {sum(totals.values()):,} channels rescale like onnxruntime: {totals['plain']:,} proved plain,"
-            f" {totals['fitted']:,} fitted,\n          {totals['nudged']:,} with a nudged scale,"
-            f" {totals['float']:,} by float arithmetic"
-        )
+        lines.append("exact     every channel rescales like onnxruntime; proved in integers: plain, with a fitted")
+        lines.append("          multiplier, with a nudged scale; or computed in float arithmetic")
+        width = max((len(proof.name) for proof in found.proofs), default=0)
+        for proof in found.proofs:
+            ways = ", ".join(f"{proof.ways[way]:,} {way}" for way in WAYS if proof.ways[way])
+            lines.append(f"          {proof.name:<{width}}  {ways}")
     return "\n".join([*lines, "", _conclusion(found, target)])
 
 
