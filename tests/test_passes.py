@@ -1,5 +1,8 @@
 """Passes: no rewrite changes what a graph computes, and each takes away what it should."""
 
+from dataclasses import fields
+from typing import get_args
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -10,11 +13,11 @@ from tinycnn import ir
 from tinycnn.errors import UnsupportedError
 from tinycnn.ir import Graph
 from tinycnn.onnx_io.load import import_model
-from tinycnn.ops import Reshape, Transpose
+from tinycnn.ops import OPERATORS, Reshape, Transpose
 from tinycnn.passes import FLOAT_PASSES, check_int8_form, run_passes
 from tinycnn.passes.fold_affine import fold_affine
 from tinycnn.passes.fold_transposes import fold_transposes, transposes_as_reshapes
-from tinycnn.passes.layout import channels_first, channels_last
+from tinycnn.passes.layout import Spatial, channels_first, channels_last
 
 
 def labels(graph: Graph) -> list[str]:
@@ -94,6 +97,11 @@ def assert_same_but_for_axes_of_constants(left: Graph, right: Graph) -> None:
 @given(networks())
 def test_no_pass_changes_what_a_network_computes(case):
     check_passes(*case)
+
+
+def test_layout_knows_every_operator_that_has_one():
+    with_layout = {op for op in OPERATORS if "channels_last" in {field.name for field in fields(op)}}
+    assert with_layout == set(get_args(Spatial))
 
 
 def test_residual_network_there_and_back():

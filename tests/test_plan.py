@@ -227,7 +227,7 @@ def simulate(made: Plan, rng: np.random.Generator) -> str | None:
     for step in made.steps:
         (output,), op = step.node.outputs, step.node.op
         assert is_int8(op)
-        for extra in (step.padding, step.scratch):
+        for extra in (step.padding, step.scratch):  # filled by the first step that names it
             if extra is not None and extra.name not in values:
                 values[extra.name] = rng.integers(0, 256, extra.row_bytes, np.uint8)
                 write(extra, 0)
@@ -290,6 +290,11 @@ def test_the_checker_refuses_exactly_what_goes_wrong(name, data):
 
 def moved(made: Plan, name: str, **changes: object) -> Plan:
     return replace(made, places={**made.places, name: replace(made.places[name], **changes)})
+
+
+def both_moved(made: Plan, name: str, view: str, onto: Place | None) -> Plan:
+    assert onto is not None
+    return moved(moved(made, name, offset_bytes=onto.offset_bytes), view, offset_bytes=onto.offset_bytes)
 
 
 def with_step(made: Plan, index: int, **changes: object) -> Plan:
@@ -369,12 +374,13 @@ BROKEN: dict[str, tuple[Callable[[], Graph], Callable[[Plan], Plan], str]] = {
     ),
     "output overwritten": (
         branches,
-        lambda made: moved(
-            moved(made, "add_4_out", offset_bytes=made.places["maxpool_3_out"].offset_bytes),
-            "reshape_5_out",
-            offset_bytes=made.places["maxpool_3_out"].offset_bytes,
-        ),
+        lambda made: both_moved(made, "add_4_out", "reshape_5_out", made.places["maxpool_3_out"]),
         "the caller reads row 0 of 'maxpool_3_out', but those bytes were overwritten",
+    ),
+    "output on its own sums": (
+        residual,
+        lambda made: both_moved(made, "globalaveragepool_4_out", "reshape_5_out", made.steps[4].scratch),
+        "step 'globalaveragepool_4' reads row 0 of 'sums of globalaveragepool_4_out', but those bytes were overwritten",
     ),
     "row written where it reads": (
         residual,

@@ -116,11 +116,13 @@ def _run_step(plan: Plan, step: Step, memory: _Memory) -> None:
         raise PlanError(f"{step.padding.name!r} has only {step.padding.row_bytes} bytes.")
     for turn in range(step.first_row, step.last_row):
         written = _written_row(plan, step, turn)
-        if step.scratch is not None:
-            _sum(memory, step.scratch, turn, reader)
+        if step.scratch is not None and turn == 0:
+            memory.fill(step.scratch)
         for name in step.node.outputs:
             if written is not None:
                 memory.spoil(plan.places[name], written)
+        if step.scratch is not None:
+            memory.read(step.scratch, 0, reader)
         for name in inputs:
             place = plan.places[name]
             for source in op.input_rows(turn, plan.graph.tensors[name].shape):
@@ -143,10 +145,3 @@ def _written_row(plan: Plan, step: Step, turn: int) -> int | None:
         raise PlanError(f"Step {step.node.name!r} has no room for an int32 sum per channel.")
     (source,) = step.node.inputs
     return 0 if turn == plan.places[source].rows - 1 else None
-
-
-def _sum(memory: _Memory, scratch: Place, turn: int, reader: str) -> None:
-    """The sums are begun by the first turn, and must be there at every other."""
-    if turn == 0:
-        memory.fill(scratch)
-    memory.read(scratch, 0, reader)
