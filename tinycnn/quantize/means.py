@@ -1,9 +1,10 @@
 """AveragePool's scales: onnxruntime computes it in float32, so they are chosen where that cannot matter.
 
 QLinearAveragePool dequantizes its inputs, adds them up one after the other, divides by their number and by the output's
-scale, adds the zero point and rounds: near a tie that is not what rescaling the integer sum gives (of 11 million
-random outputs 237,178 differed; onnxruntime 1.31.1). When the input's scale has few significant bits, the float32 sum
-is exact in any order, and each sum can be compared. QLinearGlobalAveragePool does rescale the integer sum.
+scale, adds the zero point and rounds: near a tie that is not what rescaling the integer sum gives (237,178 of 11
+million outputs differed, most of them where the scales had simple ratios; onnxruntime 1.31.1). When the input's scale
+has few significant bits, the float32 sum is exact in any order, and each sum can be compared.
+QLinearGlobalAveragePool does rescale the integer sum.
 """
 
 import math

@@ -8,6 +8,7 @@ from tinycnn.target import Target
 
 CHART_WIDTH, CHART_HEIGHT, MARGIN = 860, 420, 80
 """Pixels of the picture of the arena; the margin holds the labels on its left."""
+LABEL_DISTANCE, LABEL_LETTERS = 14, 14
 COLOURS = ("#4e79a7", "#f28e2b", "#59a14f", "#e15759", "#76b7b2", "#edc948", "#b07aa1", "#9c755f")
 
 
@@ -29,13 +30,29 @@ def budget_html(found: Budget, target: Target) -> str:
         height=CHART_HEIGHT,
         margin=MARGIN,
         boxes=[_box(found, occupation) for occupation in found.arena],
-        labels=[(_x(found, pull), name) for pull, name in found.begins],
+        labels=_labels(found),
         right=_x(found, found.pulls),
     )
 
 
 def _x(found: Budget, pull: int) -> float:
     return round(MARGIN + (CHART_WIDTH - MARGIN) * pull / max(found.pulls, 1), 1)
+
+
+def _labels(found: Budget) -> list[tuple[float, str]]:
+    """Where layers begin, those left out that would stand on top of the one before."""
+    labels: list[tuple[float, str]] = []
+    for pull, name in found.begins:
+        x = _x(found, pull)
+        if not labels or x - labels[-1][0] >= LABEL_DISTANCE:
+            labels.append((x, _short(name)))
+    return labels
+
+
+def _short(name: str) -> str:
+    """The end of a path-like name, at most LABEL_LETTERS long."""
+    last = name.rsplit("/", 1)[-1]
+    return last if len(last) <= LABEL_LETTERS else f"{last[:LABEL_LETTERS]}…"
 
 
 def _box(found: Budget, occupation: Occupation) -> dict[str, object]:
@@ -49,5 +66,6 @@ def _box(found: Budget, occupation: Occupation) -> dict[str, object]:
         "width": round(right - left, 1),
         "height": round(occupation.size_bytes * scale, 1),
         "colour": COLOURS[names.index(occupation.name) % len(COLOURS)],
+        "label": _short(occupation.name) if occupation.size_bytes * scale >= 13 and right - left >= 90 else "",
         "occupation": occupation,
     }
