@@ -9,6 +9,7 @@ import tinycnn
 from tinycnn import engine
 from tinycnn.cli.demo import examples_folder
 from tinycnn.errors import TargetError
+from tinycnn.onnx_io.load import import_model
 from tinycnn.runners import onnxruntime as ort
 
 EXAMPLES = examples_folder()
@@ -59,3 +60,25 @@ def test_an_unknown_runner_is_named_with_the_known_ones(int8, images):
 def test_a_target_without_an_emulator_cannot_run(int8, images):
     with pytest.raises(TargetError, match="stm32f446"):
         tinycnn.verify(int8, images, ["stm32f446"])
+
+
+def test_a_model_whose_images_come_channels_last():
+    """The exported file transposes them to ONNX's axes again; those tensors have no counterpart in the engine."""
+    needs("gcc")
+    rng = np.random.default_rng(3)
+    weights = onnx.numpy_helper.from_array(rng.normal(size=(4, 3, 3, 3)).astype(np.float32), "w")
+    nodes = [
+        onnx.helper.make_node("Transpose", ["x"], ["first"], name="transpose", perm=[0, 3, 1, 2]),
+        onnx.helper.make_node("Conv", ["first", "w"], ["y"], name="conv"),
+    ]
+    values = [
+        onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, shape)
+        for name, shape in (("x", ["batch", 6, 7, 3]), ("y", ["batch", 4, 4, 5]))
+    ]
+    graph = onnx.helper.make_graph(nodes, "net", values[:1], values[1:], [weights])
+    model = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 17)], ir_version=8)
+    samples = rng.normal(size=(5, 6, 7, 3)).astype(np.float32)
+    int8 = tinycnn.quantize(import_model(model, "net"), samples)
+    results = tinycnn.verify(int8, samples, ["onnxruntime", "host"])
+    assert [runner.mismatches for runner in results] == [0, 0, 0]
+    assert all(runner.compared_bytes for runner in results)

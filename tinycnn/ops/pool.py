@@ -40,9 +40,11 @@ class MaxPool:
         return 0
 
     def run_float(self, *inputs: Array) -> tuple[Array, ...]:
+        dtype = inputs[0].dtype
+        lowest = -np.inf if dtype.kind == "f" else np.iinfo(dtype).min
         if self.channels_last:
-            return (self._largest(inputs[0], -np.inf),)
-        return (to_first(self._largest(to_last(inputs[0]), -np.inf)),)
+            return (self._largest(inputs[0], lowest),)
+        return (to_first(self._largest(to_last(inputs[0]), lowest)),)
 
     def input_rows(self, output_row: int, input_shape: Shape) -> range:
         return self.window.input_rows(output_row)
