@@ -1,4 +1,4 @@
-"""Where in the arena each need goes: the smallest arena that an exact search finds, and the bound below it."""
+"""Where in the arena each need goes: the smallest arena that a bounded search finds, and what none can go below."""
 
 from collections.abc import Callable, Sequence
 

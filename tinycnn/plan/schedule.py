@@ -222,12 +222,11 @@ def peak_bytes(rows: RowGraph, first: int, last: int) -> int:
             for read in reads[tensor]:
                 changes[read + 1] -= size  # a row that nothing reads any more is dead from the start
     for tensor, times in written.items():
-        crosses = rows.last_reader[tensor] >= last
-        seen = reads.get(tensor, [-1] * len(times))
-        if crosses:
+        if rows.last_reader[tensor] >= last:  # whole, as it crosses to another stage
             for time in times:
                 changes[time] += rows.row_bytes(tensor)
             continue
+        seen = reads.get(tensor, [-1] * len(times))
         size = _ring_height(times, seen) * rows.row_bytes(tensor)
         for span in _alive_rows(times, seen):
             changes[span.first] += size

@@ -48,7 +48,7 @@ def budget_text(found: Budget, target: Target, *, is_float: bool) -> str:
         f"arena     {found.arena_bytes:,} B holds input, output and everything between;"
         f" its lower bound is {found.arena_lower_bound_bytes:,} B",
         *(
-            f"          --ram {choice.arena_bytes} would stream rows in that many bytes"
+            f"          streamed in rings of rows it would be {choice.arena_bytes:,} B: see --ram of generate"
             for choice in found.pareto
             if choice.arena_bytes < found.arena_bytes
         ),
