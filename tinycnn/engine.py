@@ -42,7 +42,10 @@ def prepare(graph: Graph) -> Program:
 
 
 def check_int8(graph: Graph) -> None:
-    """UnsupportedError with every node that cannot run on int8."""
+    """UnsupportedError with every node whose operator the engine cannot run on int8.
+
+    It runs more than can be exported or planned, which `passes.check_int8_form` judges.
+    """
     problems = [f"node {n.name!r} ({n.op.label}) has no int8 form" for n in graph.nodes if not is_int8(n.op)]
     if problems:
         raise UnsupportedError(graph.name, problems)
