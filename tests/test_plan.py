@@ -237,8 +237,10 @@ def simulate(made: Plan, rng: np.random.Generator) -> str | None:
             if done:
                 row(made.places[output], target)[:] = rng.integers(0, 256, made.places[output].row_bytes, np.uint8)
             reads = [] if step.scratch is None else [(step.scratch, 0)]
-            for name in made.graph.activations(step.node):
-                for index in op.input_rows(turn, made.graph.tensors[name].shape):
+            names = made.graph.activations(step.node)
+            shapes = [made.graph.tensors[name].shape for name in names]
+            for position, name in enumerate(names):
+                for index in op.input_rows(turn, position, *shapes):
                     inside = 0 <= index < made.places[name].rows
                     if not inside and step.padding is not None:
                         reads.append((step.padding, 0))

@@ -36,7 +36,7 @@ class Add:
     def run_float(self, *inputs: Array) -> tuple[Array, ...]:
         return (inputs[0] + inputs[1],)
 
-    def input_rows(self, output_row: int, input_shape: Shape) -> range:
+    def input_rows(self, output_row: int, index: int, *inputs: Shape) -> range:
         return range(output_row, output_row + 1)
 
     def int8_kernel(self, call: Call) -> Int8Kernel:

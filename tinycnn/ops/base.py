@@ -87,10 +87,11 @@ class Int8Operator(Operator, Protocol):
     def int8_kernel(self, call: Call) -> Int8Kernel:
         """A function of the computed inputs, int8 [N, ...], that gives the int8 output, exactly."""
 
-    def input_rows(self, output_row: int, input_shape: Shape) -> range:
-        """Which rows of an input the row `output_row` of the output reads; rows outside the input are padding.
+    def input_rows(self, output_row: int, index: int, *inputs: Shape) -> range:
+        """Which rows of its input `index` the row `output_row` of the output reads; rows outside are padding.
 
-        For an operator that sums rows (`turns`) which row the turn `output_row` adds.
+        `inputs` are the shapes of the computed inputs. The range may be empty: a row of a concatenation reads one input
+        only. For an operator that sums rows (`turns`) it is the row that the turn `output_row` adds.
         """
 
 

@@ -78,7 +78,7 @@ class Conv:
         """One input channel per group, for weights [O, kernel..., C/groups]."""
         return self.groups > 1 and weights[-1] == 1
 
-    def input_rows(self, output_row: int, input_shape: Shape) -> range:
+    def input_rows(self, output_row: int, index: int, *inputs: Shape) -> range:
         return self.window.input_rows(output_row)
 
     def accumulation(self, call: Call) -> Accumulation:

@@ -36,7 +36,7 @@ class Dense:
         y = inputs[0] @ inputs[1].T
         return (y + inputs[2] if len(inputs) > 2 else y,)
 
-    def input_rows(self, output_row: int, input_shape: Shape) -> range:
+    def input_rows(self, output_row: int, index: int, *inputs: Shape) -> range:
         return range(output_row, output_row + 1)
 
     def accumulation(self, call: Call) -> Accumulation:

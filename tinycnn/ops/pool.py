@@ -46,7 +46,7 @@ class MaxPool:
             return (self._largest(inputs[0], lowest),)
         return (to_first(self._largest(to_last(inputs[0]), lowest)),)
 
-    def input_rows(self, output_row: int, input_shape: Shape) -> range:
+    def input_rows(self, output_row: int, index: int, *inputs: Shape) -> range:
         return self.window.input_rows(output_row)
 
     def int8_kernel(self, call: Call) -> Int8Kernel:
@@ -92,7 +92,7 @@ class AveragePool:
             counts = counts[..., None] * ((taps >= low) & (taps < high)).sum(axis=1)
         return np.asarray(counts)
 
-    def input_rows(self, output_row: int, input_shape: Shape) -> range:
+    def input_rows(self, output_row: int, index: int, *inputs: Shape) -> range:
         return self.window.input_rows(output_row)
 
     def accumulation(self, call: Call) -> Accumulation:
@@ -148,7 +148,7 @@ class GlobalAveragePool:
     def run_float(self, *inputs: Array) -> tuple[Array, ...]:
         return (inputs[0].mean(axis=self._axes(inputs[0]), keepdims=True, dtype=inputs[0].dtype),)
 
-    def input_rows(self, output_row: int, input_shape: Shape) -> range:
+    def input_rows(self, output_row: int, index: int, *inputs: Shape) -> range:
         return range(output_row, output_row + 1)
 
     def accumulation(self, call: Call) -> Accumulation:

@@ -7,7 +7,7 @@ import numpy as np
 
 from tinycnn.errors import ModelError
 from tinycnn.ir import Array, Shape
-from tinycnn.ops.base import Call, Int8Kernel
+from tinycnn.ops.base import Call, Int8Kernel, row_count
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +40,8 @@ class Reshape:
     def run_float(self, *inputs: Array) -> tuple[Array, ...]:
         return (inputs[0].reshape(*self.output_shapes(inputs[0].shape)),)
 
-    def input_rows(self, output_row: int, input_shape: Shape) -> range:
-        return range(input_shape[1] if len(input_shape) > 2 else 1)
+    def input_rows(self, output_row: int, index: int, *inputs: Shape) -> range:
+        return range(row_count(inputs[index]))
 
     def int8_kernel(self, call: Call) -> Int8Kernel:
         return lambda x: self.run_float(x)[0]

@@ -44,7 +44,7 @@ class Softmax:
         powers = np.exp(inputs[0] - inputs[0].max(axis=self.axis, keepdims=True))
         return (powers / powers.sum(axis=self.axis, keepdims=True),)
 
-    def input_rows(self, output_row: int, input_shape: Shape) -> range:
+    def input_rows(self, output_row: int, index: int, *inputs: Shape) -> range:
         return range(output_row, output_row + 1)
 
     def int8_kernel(self, call: Call) -> Int8Kernel:

@@ -36,7 +36,7 @@ class Clip:
         # maximum before minimum, as ONNX defines it where low > high
         return (np.minimum(np.maximum(inputs[0], np.float32(self.low)), np.float32(self.high)),)
 
-    def input_rows(self, output_row: int, input_shape: Shape) -> range:
+    def input_rows(self, output_row: int, index: int, *inputs: Shape) -> range:
         return range(output_row, output_row + 1)
 
     def table(self, source: Quantization, destination: Quantization) -> Int8Array:

@@ -110,6 +110,7 @@ def _run_step(plan: Plan, step: Step, memory: _Memory) -> None:
     if not is_int8(op) or isinstance(op, Reshape):
         raise PlanError(f"Nothing computes {reader}.")
     inputs = plan.graph.activations(step.node)
+    shapes = [plan.graph.tensors[name].shape for name in inputs]
     if step.padding is not None and step.padding.name not in memory.first:
         memory.fill(step.padding)
     if step.padding is not None and step.padding.row_bytes < plan.places[inputs[0]].row_bytes:
@@ -123,9 +124,9 @@ def _run_step(plan: Plan, step: Step, memory: _Memory) -> None:
                 memory.spoil(plan.places[name], written)
         if step.scratch is not None:
             memory.read(step.scratch, 0, reader)
-        for name in inputs:
+        for index, name in enumerate(inputs):
             place = plan.places[name]
-            for source in op.input_rows(turn, plan.graph.tensors[name].shape):
+            for source in op.input_rows(turn, index, *shapes):
                 if 0 <= source < place.rows:
                     memory.read(place, source, reader)
                 elif step.padding is None:

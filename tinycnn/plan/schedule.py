@@ -101,14 +101,17 @@ class RowGraph:
     def _reads(self, node: Node, row: int) -> tuple[tuple[str, range], ...]:
         assert is_int8(node.op)
         found = []
-        for name in self.graph.activations(node):
+        names = self.graph.activations(node)
+        shapes = [self.graph.tensors[name].shape for name in names]
+        for index, name in enumerate(names):
             root = self.root_of[name]
             if root != name:
                 found.append((root, range(self.rows(root))))
                 continue
-            wanted = node.op.input_rows(row, self.graph.tensors[name].shape)
+            wanted = node.op.input_rows(row, index, *shapes)
             # rows between two taps of a dilated window are kept too: the ring holds neighbours
-            found.append((root, range(max(wanted[0], 0), min(wanted[-1] + 1, self.rows(root)))))
+            first, last = (wanted[0], wanted[-1] + 1) if wanted else (0, 0)
+            found.append((root, range(max(first, 0), min(last, self.rows(root)))))
         return tuple(found)
 
     def padding(self, node: Node) -> tuple[int, int] | None:
