@@ -7,7 +7,7 @@ import numpy as np
 from tinycnn.ir import Shape
 from tinycnn.onnx_io.node import Builder, OnnxNode, RefusalError
 from tinycnn.onnx_io.quantized_rules import QUANTIZED_RULES, Rule
-from tinycnn.onnx_io.windows import pool_window_of, window_of
+from tinycnn.onnx_io.windows import global_window, pool_window_of, window_of
 from tinycnn.ops import (
     Add,
     AveragePool,
@@ -87,6 +87,11 @@ def max_pool(builder: Builder, node: OnnxNode) -> None:
     if len(node.outputs) > 1:
         raise RefusalError("the output of indices is not supported")
     builder.emit(node, MaxPool(pool_window_of(node, builder.spatial_shape(node))), node.inputs)
+
+
+def global_max_pool(builder: Builder, node: OnnxNode) -> None:
+    """A MaxPool whose window is the whole image."""
+    builder.emit(node, MaxPool(global_window(builder.spatial_shape(node))), node.inputs)
 
 
 def average_pool(builder: Builder, node: OnnxNode) -> None:
@@ -202,6 +207,7 @@ RULES: dict[str, Rule] = {
     "Flatten": flatten,
     "Gemm": gemm,
     "GlobalAveragePool": global_average_pool,
+    "GlobalMaxPool": global_max_pool,
     "Identity": identity,
     "MatMul": matmul,
     "MaxPool": max_pool,

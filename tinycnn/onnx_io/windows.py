@@ -47,6 +47,13 @@ def pool_window_of(node: OnnxNode, sizes: Shape) -> Window:
     return window
 
 
+def global_window(sizes: Shape) -> Window:
+    """The window over all of an input of `sizes`."""
+    if max(sizes) >= MAX_WINDOW:
+        raise RefusalError(f"the axes of its image {list(sizes)} must be less than {MAX_WINDOW:,}")
+    return Window.of(sizes)
+
+
 def _same_pads(sizes: Shape, kernel: Shape, strides: Shape, dilations: Shape, *, upper: bool) -> Shape:
     """Pads that give ceil(size / stride) outputs; an odd element goes to the end when `upper`."""
     begins, ends = [], []

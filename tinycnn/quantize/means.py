@@ -13,13 +13,16 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from tinycnn import fixedpoint
+from tinycnn.errors import QuantizationError
 from tinycnn.ir import Graph, Node, Quantization
 from tinycnn.ops import AveragePool, GlobalAveragePool
 
 FLOAT32_BITS = 24
 """Significant bits of a float32."""
-LEAST_BITS = 6
-"""Scales are not rounded to fewer bits (up to 3 %), which windows of more than 1,024 elements would need."""
+LEAST_BITS = 4
+"""Scales are not rounded to fewer bits (at most 12.5 %), which windows of more than 4,096 elements would need."""
+MOST_ELEMENTS = 2 ** (FLOAT32_BITS - 8 - LEAST_BITS)
+"""Elements whose float32 sum is exact in any order with a scale of `LEAST_BITS`."""
 FARTHEST = 1 / 64
 """How much larger than wanted a scale may become, relative, so that it is the same everywhere."""
 
@@ -79,12 +82,23 @@ def provable(x: Quantization, y_scale: np.float32, y_zero_point: int, counts: Se
 def mean_scale(graph: Graph, node: Node, x: Quantization, wanted: Quantization, bits: int) -> np.float32:
     """The first scale from `wanted` on with which a pool gives the same bytes everywhere, and by integers.
 
-    Where there is none by integers the first of the others, and at last `wanted` itself.
+    Where there is none by integers, the first of the others. QuantizationError when there is none at all, or when the
+    sums of an AveragePool are too large to be exact in float32.
     """
     counts, found = counts_of(graph, node), None
+    if isinstance(node.op, AveragePool) and max(counts) > MOST_ELEMENTS:
+        raise QuantizationError(
+            f"It averages {max(counts):,} elements, and float32 sums of more than {MOST_ELEMENTS:,} differ from machine"
+            " to machine; make its window smaller, or the mean over the whole image (GlobalAveragePool)."
+        )
     for scale in scales_from(wanted.scale[0], bits):
         if isinstance(node.op, GlobalAveragePool) or agrees(x, scale, wanted.zero_point, counts):
             if provable(x, scale, wanted.zero_point, counts):
                 return scale
             found = found or scale
-    return found or wanted.scales[0]
+    if found is None:
+        raise QuantizationError(
+            f"No scale near {wanted.scale[0]:g} makes its means the same on every machine;"
+            " try other calibration samples."
+        )
+    return found
