@@ -13,7 +13,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("tinycnn.fixedpoint", "tinycnn.target"),
     ("tinycnn.ir",),
     ("tinycnn.data", "tinycnn.ops"),
-    ("tinycnn.engine", "tinycnn.onnx_io", "tinycnn.passes", "tinycnn.plan", "tinycnn.quantize"),
+    ("tinycnn.engine", "tinycnn.nn", "tinycnn.onnx_io", "tinycnn.passes", "tinycnn.plan", "tinycnn.quantize"),
     ("tinycnn.evaluate", "tinycnn.report"),
     ("tinycnn_codegen",),
     ("tinycnn.runners",),
