@@ -138,10 +138,22 @@ def qgemm(builder: Builder, node: OnnxNode) -> None:
     if not node.has_input(7):
         raise RefusalError("it gives float output; give it an output scale")
     if not node.integer("transB", 0):
-        rows = np.ascontiguousarray(builder.constant_value(node, 3, "weights").T)
-        name = builder.add_constant(f"{node.inputs[3]}_rows", rows)
-        node = replace(node, inputs=(*node.inputs[:3], name, *node.inputs[4:]))
+        node = _with_weight_rows(builder, node)
     _finish(builder, node, Dense(), _linear_inputs(builder, node, 6), 7)
+
+
+def qlinear_matmul(builder: Builder, node: OnnxNode) -> None:
+    """A, scale, zero, B, scale, zero, y scale, y zero; B is constant and [I, O]."""
+    if len(builder.shape(node)) != 2 or len(builder.shape(node, 3)) != 2:
+        raise RefusalError("its factors must be matrices")
+    _finish(builder, node, Dense(), _linear_inputs(builder, _with_weight_rows(builder, node), 8), 6)
+
+
+def _with_weight_rows(builder: Builder, node: OnnxNode) -> OnnxNode:
+    """The node with its weights [I, O] in input 3 as the [O, I] of Dense."""
+    rows = np.ascontiguousarray(builder.constant_value(node, 3, "weights").T)
+    name = builder.add_constant(f"{node.inputs[3]}_rows", rows)
+    return replace(node, inputs=(*node.inputs[:3], name, *node.inputs[4:]))
 
 
 def qlinear_add(builder: Builder, node: OnnxNode) -> None:
@@ -179,6 +191,7 @@ QUANTIZED_RULES: dict[str, Rule] = {
     "QuantizeLinear": quantize_linear,
     "DequantizeLinear": dequantize_linear,
     "QLinearConv": qlinear_conv,
+    "QLinearMatMul": qlinear_matmul,
     "com.microsoft.QGemm": qgemm,
     "com.microsoft.QLinearAdd": qlinear_add,
     "com.microsoft.QLinearAveragePool": qlinear_average_pool,

@@ -13,12 +13,14 @@ import numpy as np
 from tinycnn.errors import UnsupportedError
 from tinycnn.ir import Array, Graph, Node, Quantization, Tensor, rebuild, rename, unused_name
 from tinycnn.ops import (
+    Add,
     Clip,
     Conv,
     Dense,
     DequantizeLinear,
     Int8Operator,
     QuantizeLinear,
+    Reshape,
     Transpose,
     is_int8,
     quantize_array,
@@ -90,7 +92,7 @@ class _Fusion:
             self._left_in_float(node, "it has no int8 form")
         elif source in self.int8:
             self._on_int8(node, op)
-        else:
+        elif not self._moved_input(node, source):
             self._between_quantizers(node, op)
 
     def _input(self, node: Node, source: str, quantization: Quantization) -> None:
@@ -101,6 +103,35 @@ class _Fusion:
             return
         self.int8[node.outputs[0]] = source
         self.tensors[source] = replace(self.graph.tensors[source], dtype="int8", quantization=quantization)
+
+    def _moved_input(self, node: Node, source: str) -> bool:
+        """Reshape and Transpose between an input of the graph and the node that tells its scale, moved to int8.
+
+        Moving values and quantizing each of them commute. Returns whether `node` begins such a chain.
+        """
+        if source not in self.graph.inputs or source in self.tensors:
+            return False
+        chain: list[Node] = []
+        last: Node | None = node
+        while last is not None and isinstance(last.op, Reshape | Transpose):
+            chain.append(last)
+            last = self.graph.sole_consumer(last.outputs[0])
+        if not chain or last is None or not isinstance(last.op, QuantizeLinear | DequantizeLinear):
+            return False
+        outputs = [link.outputs[0] for link in chain]
+        self.absorbed.update(outputs)
+        dtype = self.graph.tensors[source].dtype
+        if isinstance(last.op, QuantizeLinear):
+            dtype, outputs[-1] = last.op.dtype, last.outputs[0]
+            self.absorbed.add(last.outputs[0])
+        else:
+            self.int8[source] = source
+        quantization = _signed(last.op.quantization, dtype)
+        self.tensors[source] = replace(self.graph.tensors[source], dtype="int8", quantization=quantization)
+        for link, output in zip(chain, outputs, strict=True):
+            self._emit(link, (source,), output, quantization, link.origins)
+            source = self.int8[output]
+        return True
 
     def _dequantized(self, node: Node, source: str, quantization: Quantization) -> None:
         dtype = self.graph.tensors[source].dtype
@@ -160,6 +191,11 @@ class _Fusion:
             return
         inputs = tuple(self.real[name] for name in node.inputs)
         origins, last, limits = node.origins, self.graph.sole_consumer(node.outputs[0]), None
+        bias = self._bias_behind(node, last)
+        if last is not None and bias:
+            inputs, origins = (*inputs, bias), origins + last.origins
+            self.absorbed.add(last.outputs[0])
+            last = self.graph.sole_consumer(last.outputs[0])
         if last is not None and isinstance(last.op, Clip) and not isinstance(op, Clip):
             limits, origins = last.op, origins + last.origins
             self.absorbed.add(last.outputs[0])
@@ -180,6 +216,18 @@ class _Fusion:
         if isinstance(op, Conv | Dense):
             self._check_constants(node, *inputs)
         self._emit(node, inputs, last.outputs[0], quantization, origins)
+
+    def _bias_behind(self, node: Node, follower: Node | None) -> str:
+        """The int32 constant that an Add behind a Dense without bias adds to each output, or ""."""
+        if not isinstance(node.op, Dense) or len(node.inputs) != 2 or follower is None:
+            return ""
+        if not isinstance(follower.op, Add) or len(follower.inputs) != 2:
+            return ""
+        (other,) = [name for name in follower.inputs if name != node.outputs[0]] or [""]
+        name = self.real.get(other, "")
+        outputs = self.graph.tensors[node.outputs[0]].shape[-1:]
+        is_bias = name in self.constants and self.tensors[name].dtype == "int32" and self.tensors[name].shape == outputs
+        return name if is_bias else ""
 
     def _check_constants(self, node: Node, x: str, weights: str, bias: str | None = None) -> None:
         """Weights are int8 with a scale per output channel or one, biases int32 in units of the accumulator."""

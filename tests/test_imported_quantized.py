@@ -1,0 +1,131 @@
+"""Files that another tool quantized: the engine gives onnxruntime's bytes of the user's own file at every tensor."""
+
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+from exactness import assert_same_c
+from models import model, node
+from onnx import ModelProto
+
+from tinycnn import engine
+from tinycnn.ir import Array, Graph
+from tinycnn.onnx_io import FORMATS, export, load
+
+PIXELS = {"int8": np.int8(-3), "uint8": np.uint8(125)}
+
+
+def onnxruntime_values(proto: ModelProto, x: Array, names: list[str]) -> list[Array]:
+    """The named tensors for samples [N, ...], with int8 QDQ operators run as integers."""
+    tapped = ModelProto()
+    tapped.CopyFrom(proto)
+    for name in names:
+        tapped.graph.output.append(onnx.helper.make_empty_tensor_value_info(name))
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3
+    options.add_session_config_entry("session.qdqisint8allowed", "1")
+    session = onnxruntime.InferenceSession(tapped.SerializeToString(), options, providers=["CPUExecutionProvider"])
+    runs = [session.run(names, {proto.graph.input[0].name: sample[None]}) for sample in x]
+    return [np.concatenate(values) for values in zip(*runs, strict=True)]
+
+
+def assert_imported_exactly(proto: ModelProto, x: Array, stored: Array, names: list[str], folder: Path) -> Graph:
+    """`names` are the file's tensors in the order of the imported graph's nodes that compute (not move) values."""
+    onnx.save(proto, folder / "user.onnx")
+    graph = load(folder / "user.onnx")
+    found = engine.trace(graph, stored)
+    computed = [n.outputs[0] for n in graph.nodes if n.op.label not in ("Reshape", "Transpose 0,3,1,2")]
+    assert len(computed) == len(names)
+    for name, expected, mine in zip(names, onnxruntime_values(proto, x, names), computed, strict=True):
+        if expected.dtype == np.uint8:
+            expected = (expected.astype(np.int16) - 128).astype(np.int8)
+        if graph.tensors[mine].channels_last:
+            expected = np.moveaxis(expected, 1, -1)
+        np.testing.assert_array_equal(found[mine], expected, err_msg=name)
+        assert len(np.unique(expected)) > 8, f"{name} is nearly constant, which shows nothing"
+    for format in FORMATS:  # an export loads again with the same scales and gives the same bytes
+        onnx.save(export(graph, format), folder / "again.onnx")
+        again = load(folder / "again.onnx")
+        np.testing.assert_array_equal(engine.run(again, stored)[again.outputs[0]], found[graph.outputs[0]])
+        assert again.tensors[again.inputs[0]].quantization == graph.tensors[graph.inputs[0]].quantization
+    assert_same_c(graph, {graph.inputs[0]: stored}, folder)
+    return graph
+
+
+def converted(pixel_type: str, quantized_input: bool) -> ModelProto:
+    """What tf2onnx writes: channels-last input, Conv, Relu, then MatMul and Add of an int32 bias."""
+    random = np.random.default_rng(5)
+    sx, sw, sy, sd = (np.float32(v) for v in (0.031, 0.0123, 0.083, 0.0071))
+    sz = np.float32(0.27)
+    zero = PIXELS[pixel_type]
+    constants = {
+        "sx": sx, "zx": zero, "sw": np.full(3, sw) * np.arange(1, 4, dtype=np.float32), "zw": np.zeros(3, np.int8),
+        "sy": sy, "zy": zero, "sd": sd, "zd": np.int8(0), "sz": sz, "zz": zero, "z32": np.int32(0),
+        "w": random.integers(-127, 128, (3, 2, 3, 3)).astype(np.int8),
+        "d": random.integers(-127, 128, (75, 4)).astype(np.int8),
+        "b": random.integers(-900, 900, 4).astype(np.int32), "sb": np.float32(sy * sd), "shape": np.array([-1, 75]),
+    }  # fmt: skip
+    begin = [node("Transpose", "x", "xt", perm=[0, 3, 1, 2])]
+    if not quantized_input:
+        begin.append(node("QuantizeLinear", "xt sx zx", "xq"))
+    nodes = [
+        *begin,
+        node("DequantizeLinear", f"{'xt' if quantized_input else 'xq'} sx zx", "xr"),
+        node("DequantizeLinear", "w sw zw", "wr", axis=0),
+        node("DequantizeLinear", "d sd zd", "dr"),
+        node("DequantizeLinear", "b sb z32", "br"),
+        node("Conv", "xr wr", "c", pads=[1, 1, 1, 1]),
+        node("QuantizeLinear", "c sy zy", "cq"),
+        node("DequantizeLinear", "cq sy zy", "cr"),
+        node("Reshape", "cr shape", "f"),
+        node("QuantizeLinear", "f sy zy", "fq"),
+        node("DequantizeLinear", "fq sy zy", "fr"),
+        node("MatMul", "fr dr", "m"),
+        node("Add", "m br", "a"),
+        node("QuantizeLinear", "a sz zz", "aq"),
+        node("DequantizeLinear", "aq sz zz", "y"),
+    ]
+    proto = model(nodes, {"x": [1, 5, 5, 2]}, constants, opset=13)
+    if quantized_input:
+        kind = onnx.TensorProto.INT8 if pixel_type == "int8" else onnx.TensorProto.UINT8
+        proto.graph.input[0].type.tensor_type.elem_type = kind
+    return proto
+
+
+@pytest.mark.parametrize("quantized_input", [True, False])
+@pytest.mark.parametrize("pixel_type", list(PIXELS))
+def test_tf2onnx_moves_the_input_and_adds_the_bias_behind_a_matmul(pixel_type, quantized_input, tmp_path):
+    random, zero = np.random.default_rng(1), PIXELS[pixel_type]
+    pixels = random.integers(-128, 128, (6, 5, 5, 2)).astype(np.int8)
+    if quantized_input:
+        x = pixels if pixel_type == "int8" else (pixels.astype(np.int16) + 128).astype(np.uint8)
+    else:
+        signed_zero = int(zero) - (128 if pixel_type == "uint8" else 0)
+        x = ((pixels.astype(np.float32) - signed_zero) * np.float32(0.031)).astype(np.float32)
+    graph = assert_imported_exactly(converted(pixel_type, quantized_input), x, pixels, ["cq", "aq"], tmp_path)
+    assert [n.op.label for n in graph.nodes if n.op.label == "Dense"] == ["Dense"]
+
+
+@pytest.mark.parametrize("per_channel", [True, False])
+@pytest.mark.parametrize("pixel_type", list(PIXELS))
+def test_qlinear_matmul(pixel_type, per_channel, tmp_path):
+    random, zero = np.random.default_rng(2), PIXELS[pixel_type]
+    scales = random.uniform(0.003, 0.02, 7).astype(np.float32)
+    constants = {
+        "sx": np.float32(0.031), "zx": zero, "w": random.integers(-127, 128, (12, 7)).astype(np.int8),
+        "sw": scales if per_channel else scales[0], "zw": np.zeros(7, np.int8) if per_channel else np.int8(0),
+        "sy": np.float32(0.11), "zy": zero,
+    }  # fmt: skip
+    nodes = [
+        node("QuantizeLinear", "x sx zx", "xq"),
+        node("QLinearMatMul", "xq sx zx w sw zw sy zy", "q"),
+        node("DequantizeLinear", "q sy zy", "y"),
+    ]
+    x = random.normal(0, 1.5, (9, 12)).astype(np.float32)
+    proto = model(nodes, {"x": [1, 12]}, constants, opset=21)
+    onnx.save(proto, tmp_path / "first.onnx")
+    loaded = load(tmp_path / "first.onnx")
+    stored = engine.to_stored(loaded.tensors["x"], x)
+    assert_imported_exactly(proto, x, stored, ["q"], tmp_path)
