@@ -150,6 +150,7 @@ CASES: dict[str, tuple[list[onnx.NodeProto], tuple[int, ...], dict[str, Array]]]
     "Reshape -1 first": ([node("Reshape", "x s", "y")], (2, 3, 4), {"s": i(-1, 12)}),
     "Reshape mixes the batch": ([node("Reshape", "x s", "y")], (2, 3, 4), {"s": i(3, 8)}),
     "Reshape allowzero without zeros": ([node("Reshape", "x s", "y", allowzero=1)], (2, 3, 4), {"s": i(2, -1)}),
+    "GlobalMaxPool": ([node("GlobalMaxPool", "x", "y")], (2, 3, 4, 5), {}),
     "Softmax": ([node("Softmax", "x", "y")], (2, 3, 4), {}),
     "Softmax axis 1": ([node("Softmax", "x", "y", axis=1)], (2, 3, 4), {}),
     "Softmax axis -3": ([node("Softmax", "x", "y", axis=-3)], (2, 3, 4), {}),
@@ -222,8 +223,8 @@ def test_operator_gives_what_onnxruntime_gives(case, opset):
 
 def test_every_float_rule_has_a_case():
     tested = {proto.op_type for nodes, _, _ in CASES.values() for proto in nodes}
-    quantized = {"QLinearConv"} | {name for name in RULES if "." in name}
-    assert tested == RULES.keys() - quantized  # those are read back in test_export
+    quantized = {"QLinearConv", "QLinearMatMul"} | {name for name in RULES if "." in name}
+    assert tested == RULES.keys() - quantized  # those are in test_export, test_imported_quantized
 
 
 @st.composite
