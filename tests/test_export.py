@@ -312,7 +312,7 @@ NOT_INT8: dict[str, tuple[Format, Callable[[onnx.GraphProto], object], str]] = {
     "weights with another zero point": (
         "qdq",
         lambda graph: set_initializer(graph, "constant_1_zero_point", np.full(4, 127, np.uint8)),
-        "constant 'constant_1_quantized' has another zero point than 128, which is not supported",
+        "constant 'constant_1_quantized' less its zero point does not fit int8, which is not supported",
     ),
     "another scale behind than before": (
         "qdq",

@@ -11,6 +11,7 @@ from models import model, node
 from onnx import ModelProto
 
 from tinycnn import engine
+from tinycnn.errors import UnsupportedError
 from tinycnn.ir import Array, Graph
 from tinycnn.onnx_io import FORMATS, export, load
 
@@ -129,3 +130,33 @@ def test_qlinear_matmul(pixel_type, per_channel, tmp_path):
     loaded = load(tmp_path / "first.onnx")
     stored = engine.to_stored(loaded.tensors["x"], x)
     assert_imported_exactly(proto, x, stored, ["q"], tmp_path)
+
+
+@pytest.mark.parametrize(("weight_type", "zero", "low"), [("int8", 7, -100), ("int8", -28, -128), ("uint8", 90, 0)])
+def test_weights_around_another_zero_point(weight_type, zero, low, tmp_path):
+    random = np.random.default_rng(3)
+    weights = random.integers(low, low + 190, (3, 2, 3, 3)).astype(weight_type)
+    constants = {
+        "sx": np.float32(0.031), "zx": np.uint8(140), "w": weights, "sw": np.float32(0.0087),
+        "zw": np.array(zero, weight_type), "sy": np.float32(0.19), "zy": np.uint8(120),
+    }  # fmt: skip
+    nodes = [
+        node("QuantizeLinear", "x sx zx", "xq"),
+        node("QLinearConv", "xq sx zx w sw zw sy zy", "q"),
+        node("DequantizeLinear", "q sy zy", "y"),
+    ]
+    proto = model(nodes, {"x": [1, 2, 5, 5]}, constants, opset=21)
+    onnx.save(proto, tmp_path / "first.onnx")
+    x = random.normal(0, 1.5, (5, 2, 5, 5)).astype(np.float32)
+    stored = engine.to_stored(load(tmp_path / "first.onnx").tensors["x"], x)
+    assert_imported_exactly(proto, x, stored, ["q"], tmp_path)
+
+
+def test_weights_too_far_from_their_zero_point_are_named(tmp_path):
+    constants = {
+        "s": np.float32(0.1), "z": np.int8(0), "w": np.array([[-128], [127]], np.int8), "zw": np.int8(9),
+    }  # fmt: skip
+    nodes = [node("QuantizeLinear", "x s z", "xq"), node("QLinearMatMul", "xq s z w s zw s z", "y")]
+    onnx.save(model(nodes, {"x": [1, 2]}, constants, opset=21), tmp_path / "far.onnx")
+    with pytest.raises(UnsupportedError, match="'w_rows' less its zero point does not fit int8"):
+        load(tmp_path / "far.onnx")

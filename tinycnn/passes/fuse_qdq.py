@@ -150,17 +150,25 @@ class _Fusion:
         self.real[node.outputs[0]] = self.int8[source]
 
     def _constant(self, name: str, quantization: Quantization) -> str:
-        """Record a quantized constant as int8 or int32 with its quantization; the name it has in the int8 graph."""
+        """Record a quantized constant as int8 or int32 around zero point 0; the name it has in the int8 graph.
+
+        Only differences from the zero point count, so that taking it off is exact where they fit int8.
+        """
         if (name, quantization) not in self.dequantized:
             value = self.graph.constants[name]
             if value.dtype == np.uint8:
                 value = (value.astype(np.int16) - 128).astype(np.int8)
+            folded = quantization
             if quantization.zero_point != 0:
-                expected = 128 if self.graph.tensors[name].dtype == "uint8" else 0
-                self.problems.append(
-                    f"constant {name!r} has another zero point than {expected}, which is not supported"
-                )
-            self.dequantized[name, quantization] = self._declare_constant(self._int8_name(name), value, quantization)
+                distances = value.astype(np.int64) - quantization.zero_point
+                folded = replace(quantization, zero_point=0)
+                limits = np.iinfo(value.dtype)
+                if distances.min() < limits.min or distances.max() > limits.max:
+                    self.problems.append(
+                        f"constant {name!r} less its zero point does not fit {value.dtype}, which is not supported"
+                    )
+                value = distances.astype(value.dtype)
+            self.dequantized[name, quantization] = self._declare_constant(self._int8_name(name), value, folded)
         return self.dequantized[name, quantization]
 
     def _transposed_constant(self, node: Node, name: str, permutation: tuple[int, ...]) -> None:
