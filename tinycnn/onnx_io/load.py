@@ -25,7 +25,7 @@ from tinycnn.onnx_io.read import read_model
 from tinycnn.onnx_io.rules import ANY_TYPE, RULES
 from tinycnn.onnx_io.softmax_function import integer_softmax_function
 
-OPSETS = range(13, 27)
+OPSETS = range(6, 29)
 """Versions of ONNX's own operator set that the rules were written for."""
 STANDARD_DOMAINS = ("", "ai.onnx")
 INPUT_TYPES = (TensorProto.FLOAT, TensorProto.INT8, TensorProto.UINT8)
@@ -43,12 +43,12 @@ def load_float(path: str | Path, input_shapes: Mapping[str, Shape] | None = None
 def import_model(model: ModelProto, source: str, input_shapes: Mapping[str, Shape] | None = None) -> Graph:
     """`load_float` for a model in memory; `source` names it in messages."""
     opset = next((o.version for o in model.opset_import if o.domain in STANDARD_DOMAINS), None)
-    if opset not in OPSETS:
+    if opset is None or opset not in OPSETS:
         raise ModelError(
             f"{source} uses ONNX operator set {opset}; tinycnn reads {OPSETS.start} to {OPSETS.stop - 1}."
             " Export it again, or convert it with onnx.version_converter."
         )
-    builder = Builder(reserved=_tensor_names(model))
+    builder = Builder(opset, _tensor_names(model), _read_names(model))
     problems = [*_check_functions(model.functions), *_import_initializers(model, builder)]
     inputs = [value for value in model.graph.input if value.name not in builder.tensors]
     given = input_shapes or {}
@@ -72,6 +72,11 @@ def _tensor_names(model: ModelProto) -> frozenset[str]:
     declared = [tensor.name for tensors in (graph.input, graph.output) for tensor in tensors]
     declared += [tensor.name for tensor in graph.initializer]
     return frozenset(declared).union(*(node.output for node in graph.node))
+
+
+def _read_names(model: ModelProto) -> frozenset[str]:
+    """The tensors that something reads or that leave the graph."""
+    return frozenset(value.name for value in model.graph.output).union(*(node.input for node in model.graph.node))
 
 
 def _check_functions(functions: Iterable[FunctionProto]) -> list[str]:
@@ -109,7 +114,7 @@ def _import_nodes(nodes: Iterable[NodeProto], builder: Builder) -> list[str]:
             problems.append(f"node {name!r}: operator {op_type} is not supported")
             continue
         try:
-            node = _read_node(proto, name, op_type)
+            node = _read_node(proto, name, op_type, builder.read)
             tensors = [builder.tensors.get(builder.resolve(source)) for source in node.inputs if source]
             if None in tensors:
                 continue
@@ -127,12 +132,15 @@ def _op_type(domain: str, name: str) -> str:
     return name if domain in STANDARD_DOMAINS else f"{domain}.{name}"
 
 
-def _read_node(proto: NodeProto, name: str, op_type: str) -> OnnxNode:
+def _read_node(proto: NodeProto, name: str, op_type: str, read: frozenset[str]) -> OnnxNode:
+    """A node without the outputs behind the first that nothing reads, such as masks and indices."""
     inputs, outputs = list(proto.input), list(proto.output)
-    for names in (inputs, outputs):
-        while names and names[-1] == "":
-            names.pop()
-    if not outputs:
+    while inputs and inputs[-1] == "":
+        inputs.pop()
+    training = op_type == "BatchNormalization"  # it has further outputs in training only, read or not
+    while outputs and (outputs[-1] == "" or (len(outputs) > 1 and outputs[-1] not in read and not training)):
+        outputs.pop()
+    if not outputs or not outputs[0]:
         raise RefusalError("it has no output")
     attributes = {attribute.name: attribute_value(attribute) for attribute in proto.attribute}
     return OnnxNode(name, op_type, tuple(inputs), tuple(outputs), attributes, node_origins(proto, name))

@@ -106,10 +106,13 @@ def type_name(data_type: int) -> str:
 class Builder:
     """The graph so far. `aliases` maps names of tensors that are the same as another (Identity, Dropout).
 
-    `reserved` are all names of tensors in the file: what a rule adds gets other ones.
+    `opset` is the version of ONNX's own operator set. `reserved` are all names of tensors in the file: what a rule adds
+    gets other ones. `read` are those that something reads or that leave the graph.
     """
 
+    opset: int
     reserved: frozenset[str] = frozenset()
+    read: frozenset[str] = frozenset()
     tensors: dict[str, Tensor] = field(default_factory=dict)
     constants: dict[str, Array] = field(default_factory=dict)
     nodes: dict[str, Node] = field(default_factory=dict)

@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from tinycnn.ir import Shape
-from tinycnn.onnx_io.node import Builder, OnnxNode, RefusalError
+from tinycnn.onnx_io.node import MAX_TENSOR_BYTES, Builder, OnnxNode, RefusalError
 from tinycnn.onnx_io.quantized_rules import QUANTIZED_RULES, Rule
 from tinycnn.onnx_io.windows import global_window, pool_window_of, window_of
 from tinycnn.ops import (
@@ -22,6 +22,9 @@ from tinycnn.ops import (
     Transpose,
 )
 from tinycnn.ops.batchnorm import affine
+
+MAX_RANK = 32
+"""More axes than NumPy holds in any version are refused by name."""
 
 
 def conv(builder: Builder, node: OnnxNode) -> None:
@@ -108,18 +111,44 @@ def relu(builder: Builder, node: OnnxNode) -> None:
 
 
 def clip(builder: Builder, node: OnnxNode) -> None:
-    low = builder.scalar(node, 1, "minimum") if node.has_input(1) else -np.inf
-    high = builder.scalar(node, 2, "maximum") if node.has_input(2) else np.inf
+    low, high = node.number("min", -np.inf), node.number("max", np.inf)  # up to opset 10
+    if builder.opset >= 11:
+        low = builder.scalar(node, 1, "minimum") if node.has_input(1) else -np.inf
+        high = builder.scalar(node, 2, "maximum") if node.has_input(2) else np.inf
     builder.emit(node, Clip(low, high), node.inputs[:1])
 
 
 def add(builder: Builder, node: OnnxNode) -> None:
-    builder.emit(node, Add(), node.inputs)
+    axis = node.integer("axis", -1) if builder.opset < 7 else -1
+    if axis < 0:
+        builder.emit(node, Add(), node.inputs)
+        return
+    addend = builder.constant_value(node, 1, "second summand")
+    rank = len(builder.shape(node))
+    if axis + addend.ndim > rank:
+        raise RefusalError(f"its second summand {list(addend.shape)} does not fit from axis {axis}")
+    shape = (*addend.shape, *(1,) * (rank - axis - addend.ndim))
+    builder.emit(node, Add(), (node.inputs[0], builder.add_constant(f"{node.inputs[1]}_axes", addend.reshape(shape))))
+
+
+def sum_(builder: Builder, node: OnnxNode) -> None:
+    """One Add after the other."""
+    if len(node.inputs) == 1:
+        identity(builder, node)
+        return
+    total = node.inputs[0]
+    for index, name in enumerate(node.inputs[1:], start=2):
+        output = node.outputs[0] if index == len(node.inputs) else builder.unused(f"{node.outputs[0]}_{index}")
+        builder.emit(node, Add(), (total, name), output=output)
+        total = output
 
 
 def batch_normalization(builder: Builder, node: OnnxNode) -> None:
-    if node.integer("training_mode", 0) or len(node.outputs) > 1:
+    training = builder.opset < 7 and not node.integer("is_test", 0)
+    if training or node.integer("training_mode", 0) or len(node.outputs) > 1:
         raise RefusalError("training mode is not supported; export the model for inference")
+    if builder.opset < 9 and not node.integer("spatial", 1):
+        raise RefusalError("spatial=0, a mean for every position, is not supported")
     epsilon = node.number("epsilon", 1e-5)
     gain, bias, mean, variance = (
         builder.constant_value(node, index, what)
@@ -160,10 +189,20 @@ def _reshape(source: Shape, shape: Shape) -> Reshape:
 
 
 def softmax(builder: Builder, node: OnnxNode) -> None:
-    rank, axis = len(builder.shape(node)), node.integer("axis", -1)
-    if not -rank <= axis < rank:
+    """Up to opset 12, over all axes from `axis` on: then between two Reshapes, unless the others have size 1."""
+    shape, old = builder.shape(node), builder.opset < 13
+    axis = node.integer("axis", 1 if old else -1)
+    if not -len(shape) <= axis < len(shape):
         raise RefusalError(f"its input has no axis {axis}")
-    builder.emit(node, Softmax(axis % rank), node.inputs)
+    axis %= len(shape)
+    if not old or math.prod(shape[axis:]) == shape[axis]:
+        builder.emit(node, Softmax(axis), node.inputs)
+        return
+    rows, result = (builder.unused(f"{node.outputs[0]}_{what}") for what in ("rows", "softmax"))
+    matrix = _reshape(shape, (math.prod(shape[:axis]), math.prod(shape[axis:])))
+    builder.emit(node, matrix, node.inputs, output=rows)
+    builder.emit(node, Softmax(1), (rows,), output=result)
+    builder.emit(node, _reshape(builder.tensors[rows].shape, shape), (result,))
 
 
 def transpose(builder: Builder, node: OnnxNode) -> None:
@@ -180,6 +219,8 @@ def dropout(builder: Builder, node: OnnxNode) -> None:
     """Nothing, at inference."""
     if len(node.outputs) > 1:
         raise RefusalError("the output of a mask is not supported")
+    if builder.opset < 7 and not node.integer("is_test", 0):
+        raise RefusalError("training mode is not supported; export the model for inference")
     if node.has_input(2) and builder.constant_value(node, 2, "training_mode").any():
         raise RefusalError("training mode is not supported; export the model for inference")
     identity(builder, node)
@@ -196,12 +237,26 @@ def constant(builder: Builder, node: OnnxNode) -> None:
     builder.declare_constant(node.outputs[0], value)
 
 
+def constant_of_shape(builder: Builder, node: OnnxNode) -> None:
+    """A view of the one value, so that weights which are only described take no memory."""
+    shape = tuple(builder.constant_value(node, 0, "shape").reshape(-1).tolist())
+    value = node.attributes.get("value", np.zeros(1, np.float32))
+    if not isinstance(value, np.ndarray) or value.size != 1:
+        raise RefusalError("its value must be one number")
+    if not all(isinstance(size, int) and size >= 0 for size in shape):
+        raise RefusalError(f"its shape {list(shape)} is no list of sizes")
+    if len(shape) > MAX_RANK or value.itemsize * math.prod(shape) > MAX_TENSOR_BYTES:
+        raise RefusalError(f"its output {list(shape)} is too large")
+    builder.declare_constant(node.outputs[0], np.broadcast_to(value.reshape(()), shape))
+
+
 RULES: dict[str, Rule] = {
     "Add": add,
     "AveragePool": average_pool,
     "BatchNormalization": batch_normalization,
     "Clip": clip,
     "Constant": constant,
+    "ConstantOfShape": constant_of_shape,
     "Conv": conv,
     "Dropout": dropout,
     "Flatten": flatten,
@@ -214,9 +269,20 @@ RULES: dict[str, Rule] = {
     "Relu": relu,
     "Reshape": reshape,
     "Softmax": softmax,
+    "Sum": sum_,
     "Transpose": transpose,
     **QUANTIZED_RULES,
 }
 """Operator type (with its domain before a dot where it is not ONNX's own) to the function that imports it."""
-ANY_TYPE = {"Constant", "Dropout", "Flatten", "Identity", "MaxPool", "Reshape", "Transpose", *QUANTIZED_RULES}
+ANY_TYPE = {
+    "Constant",
+    "ConstantOfShape",
+    "Dropout",
+    "Flatten",
+    "Identity",
+    "MaxPool",
+    "Reshape",
+    "Transpose",
+    *QUANTIZED_RULES,
+}
 """Those that take other inputs than float32."""
