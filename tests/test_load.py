@@ -121,7 +121,6 @@ CASES: dict[str, tuple[list[onnx.NodeProto], tuple[int, ...], dict[str, Array]]]
         {},
     ),
     "GlobalAveragePool": ([node("GlobalAveragePool", "x", "y")], (2, 3, 5, 4), {}),
-    "GlobalMaxPool": ([node("GlobalMaxPool", "x", "y")], (2, 3, 5, 4), {}),
     "GlobalAveragePool 1-D": ([node("GlobalAveragePool", "x", "y")], (2, 3, 5), {}),
     "Relu": ([node("Relu", "x", "y")], (2, 3, 4), {}),
     "Clip": ([node("Clip", "x low high", "y")], (2, 9), {"low": n(-0.5), "high": n(0.75)}),
