@@ -1,0 +1,79 @@
+"""A plan run in Python on one array of bytes: only what the plan placed there is in it, all else is garbage."""
+
+import numpy as np
+
+from tinycnn import fixedpoint
+from tinycnn.ir import Array
+from tinycnn.ops import call_of, is_accumulating, is_int8, row_count, sums_rows
+from tinycnn.plan import Place, Plan, Step
+
+
+def simulate(plan: Plan, inputs: dict[str, Array], rng: np.random.Generator) -> dict[str, Array]:
+    """Every row that the plan computes from one sample, int8 [rows, row bytes] by tensor; then the outputs.
+
+    An operator sees garbage in all rows of its input but those that it says it reads, and these come from the arena.
+    """
+    arena = rng.integers(-128, 128, plan.arena_bytes, np.int8)
+    found: dict[str, Array] = {}
+    for name in plan.graph.inputs:
+        for row, values in enumerate(inputs[name].reshape(plan.places[name].rows, -1)):
+            _row(arena, plan.places[name], row)[:] = values
+    for step in plan.steps:
+        (output,) = step.node.outputs
+        place = plan.places[output]
+        computed = found.setdefault(output, np.zeros((place.rows, place.row_bytes), np.int8))
+        for turn in range(step.first_row, step.last_row):
+            values = (
+                _sum_turn(plan, step, turn, arena)
+                if sums_rows(step.node.op)
+                else _row_turn(plan, step, turn, arena, rng)
+            )
+            if values is not None:
+                row = 0 if sums_rows(step.node.op) else turn
+                _row(arena, place, row)[:] = rng.integers(-128, 128, place.row_bytes, np.int8)
+                _row(arena, place, row)[:] = computed[row] = values
+    for name in plan.graph.outputs:
+        place = plan.places[name]
+        outputs = np.stack([_row(arena, place, row) for row in range(place.rows)])
+        assert name not in found or np.array_equal(found[name], outputs), f"output {name} was overwritten"
+        found[name] = outputs
+    return found
+
+
+def _row(arena: Array, place: Place, row: int) -> Array:
+    begin = place.row_offset_bytes(row)
+    assert 0 <= begin <= begin + place.row_bytes <= len(arena), f"row {row} of {place.name} lies outside the arena"
+    return arena[begin : begin + place.row_bytes]
+
+
+def _row_turn(plan: Plan, step: Step, turn: int, arena: Array, rng: np.random.Generator) -> Array:
+    """Row `turn` of the output, by the engine's kernel on inputs of which only the rows that are read are true."""
+    op, graph = step.node.op, plan.graph
+    assert is_int8(op)
+    names = graph.activations(step.node)
+    shapes = [graph.tensors[name].shape for name in names]
+    tensors = []
+    for index, (name, shape) in enumerate(zip(names, shapes, strict=True)):
+        tensor = rng.integers(-128, 128, (row_count(shape), int(np.prod(shape)) // row_count(shape)), np.int8)
+        for row in op.input_rows(turn, index, *shapes):
+            if 0 <= row < len(tensor):
+                tensor[row] = _row(arena, plan.places[name], row)
+        tensors.append(tensor.reshape(shape))
+    output = op.int8_kernel(call_of(graph, step.node))(*tensors)
+    return output.reshape(plan.places[step.node.outputs[0]].rows, -1)[turn]
+
+
+def _sum_turn(plan: Plan, step: Step, turn: int, arena: Array) -> Array | None:
+    """Add one input row to the int32 sums in the step's scratch; what the last turn makes of them."""
+    graph, node = plan.graph, step.node
+    assert is_accumulating(node.op)
+    assert step.scratch is not None
+    (source,) = node.inputs
+    place, call = plan.places[source], call_of(graph, node)
+    sums = _row(arena, step.scratch, 0).view(np.int32)
+    row = _row(arena, place, turn).reshape(-1, len(sums)).astype(np.int32) - call.quantization(0).zero_point
+    sums[:] = row.sum(axis=0) + (sums if turn else 0)
+    if turn < place.rows - 1:
+        return None
+    accumulation = node.op.accumulation(call)
+    return fixedpoint.requantize(sums, np.broadcast_to(accumulation.scale, sums.shape), accumulation.zero_point)

@@ -1,0 +1,66 @@
+"""Plans of random graphs are run on garbage in Python, and as C whose arena is poisoned where nobody owns it."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from needs import needs
+from poisoned_arena import run_poisoned
+from simulator import simulate
+from test_row_plan import random_cuts, random_graph
+
+from tinycnn import engine
+from tinycnn.ir import Array, Graph
+from tinycnn.plan import Plan, candidates, in_stages
+from tinycnn.plan.schedule import RowGraph
+
+
+def some_plans(seed: int) -> tuple[Graph, list[Plan], dict[str, Array]]:
+    """A random graph, plans of it and one sample."""
+    builder, graph = random_graph(seed)
+    plans = [*candidates(graph), in_stages(graph, random_cuts(builder.rng, len(RowGraph(graph).nodes)))]
+    return graph, plans, builder.samples(1)
+
+
+@pytest.mark.parametrize("seed", range(100, 116))
+def test_a_plan_on_garbage_gives_the_engine_s_bytes(seed: int) -> None:
+    graph, plans, sample = some_plans(seed)
+    expected = engine.trace(graph, sample)
+    for number, plan in enumerate(plans):
+        for name, rows in simulate(plan, sample, np.random.default_rng(seed)).items():
+            np.testing.assert_array_equal(rows.reshape(-1), expected[name].reshape(-1), f"{seed} {number} {name}")
+
+
+@pytest.mark.parametrize("seed", range(100, 105))
+def test_the_c_touches_only_what_is_alive(seed: int, tmp_path: Path) -> None:
+    needs("gcc")
+    graph, plans, sample = some_plans(seed)
+    expected = b"".join(engine.run(graph, sample)[name].tobytes() for name in graph.outputs)
+    for number, plan in enumerate(plans[-2:]):
+        done = run_poisoned(plan, sample, tmp_path / str(number))
+        assert done.returncode == 0, done.stderr.decode()
+        assert done.stdout == expected
+
+
+def test_the_poison_is_felt(tmp_path: Path) -> None:
+    """Without a tensor in the table of owners the C dies when it touches it."""
+    needs("gcc")
+    _, plans, sample = some_plans(100)
+    plan = plans[-2]
+    name = plan.steps[0].node.outputs[0]
+    robbed = replace(plan, occupants=tuple(occupant for occupant in plan.occupants if occupant.name != name))
+    done = run_poisoned(robbed, sample, tmp_path)
+    assert done.returncode != 0
+    assert b"use-after-poison" in done.stderr
+
+
+def test_the_garbage_is_felt() -> None:
+    """A ring with a row less gives other bytes."""
+    graph, _, sample = some_plans(101)
+    expected = engine.trace(graph, sample)
+    plan = in_stages(graph, [0])
+    name, ring = next(item for item in plan.places.items() if 1 < item[1].held_rows < item[1].rows)
+    broken = replace(plan, places={**plan.places, name: replace(ring, held_rows=ring.held_rows - 1)})
+    found = simulate(broken, sample, np.random.default_rng(0))
+    assert any(not np.array_equal(rows.reshape(-1), expected[key].reshape(-1)) for key, rows in found.items())
