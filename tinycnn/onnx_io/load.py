@@ -10,6 +10,7 @@ from onnx import FunctionProto, ModelProto, NodeProto, TensorProto, TensorShapeP
 from tinycnn import ir
 from tinycnn.errors import ModelError, UnsupportedError
 from tinycnn.ir import Graph, Shape, Tensor
+from tinycnn.onnx_io.folding import fold
 from tinycnn.onnx_io.metadata import PRODUCER, graph_metadata, node_origins
 from tinycnn.onnx_io.node import (
     DTYPES,
@@ -110,12 +111,15 @@ def _import_nodes(nodes: Iterable[NodeProto], builder: Builder) -> list[str]:
     for index, proto in enumerate(nodes):
         name, op_type = proto.name or f"{proto.op_type}_{index}", _op_type(proto.domain, proto.op_type)
         rule = RULES.get(op_type)
-        if rule is None:
-            problems.append(f"node {name!r}: operator {op_type} is not supported")
-            continue
         try:
             node = _read_node(proto, name, op_type, builder.read)
             tensors = [builder.tensors.get(builder.resolve(source)) for source in node.inputs if source]
+            with np.errstate(all="ignore"):
+                if None not in tensors and fold(builder, node):
+                    continue
+            if rule is None:
+                problems.append(f"node {name!r}: operator {op_type} is not supported")
+                continue
             if None in tensors:
                 continue
             for tensor in tensors:

@@ -108,6 +108,7 @@ class Builder:
 
     `opset` is the version of ONNX's own operator set. `reserved` are all names of tensors in the file: what a rule adds
     gets other ones. `read` are those that something reads or that leave the graph.
+    `folded_bytes` counts the constants that were computed here.
     """
 
     opset: int
@@ -118,6 +119,7 @@ class Builder:
     nodes: dict[str, Node] = field(default_factory=dict)
     producers: dict[str, Node] = field(default_factory=dict)
     aliases: dict[str, str] = field(default_factory=dict)
+    folded_bytes: int = 0
 
     def resolve(self, name: str) -> str:
         return self.aliases.get(name, name)
