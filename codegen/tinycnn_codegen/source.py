@@ -148,14 +148,14 @@ def _tensor_definition(base: str, place: Place) -> str:
 def _plan_comment(plan: Plan, tapped: Sequence[str]) -> str:
     """Every place in the order of the arena: where, how long, when, and the number that taps give the tensor."""
     numbers: Mapping[str, int] = {name: number for number, name in enumerate(tapped)}
-    paddings = {step.padding.name: step.padding for step in plan.steps if step.padding is not None}
+    beside = {place.name: place for step in plan.steps for place in (step.padding, step.scratch) if place is not None}
     views = {node.outputs[0]: node.inputs[0] for node in plan.graph.nodes if node.outputs[0] not in numbers}
     lines = [
         "The plan of the arena: offsets and sizes in bytes; what lives in the steps [first, last) has the bytes then.",
         "",
         f"{'offset':>9} {'bytes':>9} {'rows':>6}  {'live':<12} {'tap':>4}  what",
     ]
-    for place in sorted((*plan.places.values(), *paddings.values()), key=_by_offset):
+    for place in sorted((*plan.places.values(), *beside.values()), key=_by_offset):
         live = f"[{place.live.first}, {place.live.last})"
         tap = numbers.get(place.name, "")
         what = plain(place.name)

@@ -126,6 +126,11 @@ def sums_rows(op: Operator) -> bool:
     return bool(getattr(op, "sums_rows", False))
 
 
+def padding_value(op: Operator, zero_point: int) -> int:
+    """The byte of rows outside the input: the operator's `padding_value` where it has one, else the zero point, a 0."""
+    return int(getattr(op, "padding_value", zero_point))
+
+
 def turns(op: Operator, input_shape: Shape, output_shape: Shape) -> int:
     """How often an operator runs on one sample: once per row of its output, or of its input where it sums them."""
     return row_count(input_shape if sums_rows(op) else output_shape)

@@ -28,6 +28,7 @@ class MaxPool:
     window: Window
     channels_last: bool = False
     output_scale: ClassVar[Literal["input"]] = "input"
+    padding_value: ClassVar[int] = -128
 
     @property
     def label(self) -> str:

@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from tinycnn.errors import ModelError
 from tinycnn.ops import Reshape, is_int8, row_bytes, row_count, sums_rows
-from tinycnn.plan.model import ALIGNMENT_BYTES, Place, Plan, Step
+from tinycnn.plan.model import ALIGNMENT_BYTES, Alternative, Place, Plan, Step
 
 _NOBODY = -1
 
@@ -113,11 +113,10 @@ def _run_step(plan: Plan, step: Step, memory: _Memory) -> None:
     shapes = [plan.graph.tensors[name].shape for name in inputs]
     if step.padding is not None and step.padding.name not in memory.first:
         memory.fill(step.padding)
-    if step.padding is not None and step.padding.row_bytes < plan.places[inputs[0]].row_bytes:
-        raise PlanError(f"{step.padding.name!r} has only {step.padding.row_bytes} bytes.")
+    keeps_scratch = _keeps_scratch(plan, step)
     for turn in range(step.first_row, step.last_row):
         written = _written_row(plan, step, turn)
-        if step.scratch is not None and turn == 0:
+        if step.scratch is not None and (turn == 0 or not keeps_scratch):
             memory.fill(step.scratch)
         for name in step.node.outputs:
             if written is not None:
@@ -131,6 +130,8 @@ def _run_step(plan: Plan, step: Step, memory: _Memory) -> None:
                     memory.read(place, source, reader)
                 elif step.padding is None:
                     raise PlanError(f"{reader} reads padding but has none.")
+                elif step.padding.row_bytes < place.row_bytes:
+                    raise PlanError(f"{step.padding.name!r} has only {step.padding.row_bytes} bytes.")
                 else:
                     memory.read(step.padding, 0, reader)
         for name in step.node.outputs:
@@ -138,11 +139,19 @@ def _run_step(plan: Plan, step: Step, memory: _Memory) -> None:
                 memory.write(plan.places[name], written)
 
 
+def _keeps_scratch(plan: Plan, step: Step) -> bool:
+    """Whether the step's scratch must survive from row to row; PlanError unless it has all that its kernel needs."""
+    (output,) = step.node.outputs
+    way = plan.chosen.get(output, Alternative(""))
+    sums_bytes = 4 * plan.places[output].row_bytes if sums_rows(step.node.op) else 0
+    if sums_bytes + way.scratch_bytes > (step.scratch.row_bytes if step.scratch else 0):
+        raise PlanError(f"Step {step.node.name!r} has no room for {sums_bytes + way.scratch_bytes} bytes of scratch.")
+    return sums_bytes > 0 or way.keeps_scratch
+
+
 def _written_row(plan: Plan, step: Step, turn: int) -> int | None:
     """The row of the output that a turn completes: its own, or for sums of rows the only one, with the last turn."""
     if not sums_rows(step.node.op):
         return turn
-    if step.scratch is None or step.scratch.row_bytes != 4 * plan.places[step.node.outputs[0]].row_bytes:
-        raise PlanError(f"Step {step.node.name!r} has no room for an int32 sum per channel.")
     (source,) = step.node.inputs
     return 0 if turn == plan.places[source].rows - 1 else None

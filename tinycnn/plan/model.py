@@ -1,12 +1,33 @@
 """What a plan is: the order of work and the place of every tensor in one arena. No algorithm lives here."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from tinycnn.ir import Graph, Node
 
 ALIGNMENT_BYTES = 4
 """Every place begins at a multiple of this, so that kernels may load words."""
+
+
+STEP_INSTRUCTIONS = 20
+"""What it takes to find the next step of a plan that follows a table, about."""
+
+
+@dataclass(frozen=True, slots=True)
+class Alternative:
+    """One way to compute a node: which kernel, its estimated instructions for all rows, and its scratch in bytes.
+
+    Scratch is the kernel's while it computes a row; with `keeps_scratch` from its first row to its last.
+    """
+
+    kernel: str
+    instructions: int = 0
+    scratch_bytes: int = 0
+    keeps_scratch: bool = False
+
+
+Alternatives = Mapping[str, Sequence[Alternative]]
+"""By the name of a node's output the ways to compute it; nodes that are not named need no scratch."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +68,11 @@ class Place:
 class Step:
     """Compute the rows [first_row, last_row) of the output of `node`, one after the other.
 
-    For a node that sums rows (`ops.turns`) these are turns, one per row of its input; its int32 sums, one per channel,
-    lie in `scratch`.
+    For a node that sums rows (`ops.turns`) these are turns, one per row of its input.
 
-    `padding` is the place of one row of zero points (-128 for MaxPool) that stands above and below the input, or None.
-    Nodes that want the same value may share one; it is filled by the first step that names it.
+    `padding` is the place of one row of `ops.padding_value` that stands above and below the input, or None. Nodes that
+    want the same value may share one; it is filled by the first step that names it. `scratch` begins with the int32
+    sums of a node that sums rows, one per channel, which are kept between turns; what the kernel asks for follows.
     """
 
     node: Node
@@ -80,7 +101,7 @@ class Plan:
 
     `places` has every activation; a view (Reshape) has the place of its source under its own rows and no step.
     `lower_bound_bytes` is the most bytes alive at once in this order of work: no placement can need less.
-    `occupants` tells at which pull what has which bytes.
+    `occupants` tells at which pull what has which bytes; `chosen` which alternative computes a node, by its output.
     """
 
     graph: Graph
@@ -89,3 +110,9 @@ class Plan:
     arena_bytes: int
     lower_bound_bytes: int
     occupants: tuple[Occupant, ...] = ()
+    chosen: Mapping[str, Alternative] = field(default_factory=dict)
+
+    @property
+    def compared_instructions(self) -> int:
+        """What tells plans of one graph apart: instructions of the chosen alternatives and of finding the steps."""
+        return sum(way.instructions for way in self.chosen.values()) + STEP_INSTRUCTIONS * len(self.steps)

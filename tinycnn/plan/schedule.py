@@ -6,14 +6,14 @@ a ring of rows, one that crosses to another stage is whole. No row is computed t
 fewest bytes alive at once.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 
 from tinycnn.ir import Graph, Node
-from tinycnn.ops import MaxPool, Window, is_int8, row_bytes, row_count, sums_rows, turns
+from tinycnn.ops import is_int8, padding_value, row_bytes, row_count, sums_rows, turns
 from tinycnn.plan.lifetimes import is_view, merged, roots
-from tinycnn.plan.model import Span
+from tinycnn.plan.model import Alternative, Span
 
 MAX_STAGE_NODES = 24
 """Longer stages are not tried: the search takes their number squared, and rings add up."""
@@ -29,9 +29,13 @@ class Pull:
 
 @dataclass(frozen=True, eq=False)
 class RowGraph:
-    """An int8 graph as rows: which nodes compute, which rows of which tensors each of their rows reads."""
+    """An int8 graph as rows: which nodes compute, which rows of which tensors each of their rows reads.
+
+    `chosen` has the alternatives that nodes are computed with, by output, as far as there are some.
+    """
 
     graph: Graph
+    chosen: Mapping[str, Alternative] = field(default_factory=dict)
 
     @cached_property
     def nodes(self) -> tuple[Node, ...]:
@@ -80,6 +84,15 @@ class RowGraph:
             4 * self.graph.tensors[node.outputs[0]].shape[-1] if sums_rows(node.op) else 0 for node in self.nodes
         )
 
+    @cached_property
+    def scratch(self) -> tuple[tuple[int, bool], ...]:
+        """For each node the bytes of its sums and its kernel's scratch, and whether they are kept between its rows."""
+        found = []
+        for node, sums_bytes in zip(self.nodes, self.sums_bytes, strict=True):
+            way = self.chosen.get(node.outputs[0], Alternative(""))
+            found.append((sums_bytes + way.scratch_bytes, sums_bytes > 0 or way.keeps_scratch))
+        return tuple(found)
+
     def written_row(self, pull: Pull) -> int | None:
         """The row of the output that is there after a pull; None for a turn of a sum before the last."""
         if self.sums_bytes[pull.node]:
@@ -114,17 +127,24 @@ class RowGraph:
             found.append((root, range(max(first, 0), min(last, self.rows(root)))))
         return tuple(found)
 
-    def padding(self, node: Node) -> tuple[int, int] | None:
-        """The value and bytes of the row above and below the input of a window that hangs over; None for others."""
-        window = getattr(node.op, "window", None)
-        if not isinstance(window, Window):
+    @cached_property
+    def paddings(self) -> tuple[tuple[int, int] | None, ...]:
+        """For each node the value and bytes of the row that stands for those outside its inputs, if it reads any."""
+        return tuple(self._padding(node, count) for node, count in zip(self.nodes, self.turns, strict=True))
+
+    def _padding(self, node: Node, count: int) -> tuple[int, int] | None:
+        assert is_int8(node.op)
+        sources = [self.graph.tensors[name] for name in self.graph.activations(node)]
+        shapes = [source.shape for source in sources]
+        size_bytes = 0
+        for index, shape in enumerate(shapes):
+            wanted = [node.op.input_rows(row, index, *shapes) for row in range(count)]
+            if any(rows and (rows[0] < 0 or rows[-1] >= row_count(shape)) for rows in wanted):
+                size_bytes = max(size_bytes, row_bytes(shape))
+        quantization = sources[0].quantization
+        if not size_bytes or quantization is None:
             return None
-        source, rows = self.graph.tensors[node.inputs[0]], self.rows(node.inputs[0])
-        last = window.input_rows(self.rows(node.outputs[0]) - 1)[-1]
-        if (window.input_rows(0)[0] >= 0 and last < rows) or source.quantization is None:
-            return None
-        value = -128 if isinstance(node.op, MaxPool) else source.quantization.zero_point
-        return value, row_bytes(source.shape)
+        return padding_value(node.op, quantization.zero_point), size_bytes
 
 
 def pulls(rows: RowGraph, first: int, last: int) -> list[Pull]:
@@ -215,8 +235,9 @@ def peak_bytes(rows: RowGraph, first: int, last: int) -> int:
                 times[row] = time
         if rows.written_row(pull) is not None:
             written.setdefault(rows.nodes[pull.node].outputs[0], []).append(time)
-        changes[time] += rows.sums_bytes[pull.node] if pull.row == 0 else 0
-        changes[time + 1] -= rows.sums_bytes[pull.node] if pull.row == rows.turns[pull.node] - 1 else 0
+        scratch_bytes, is_kept = rows.scratch[pull.node]
+        changes[time] += scratch_bytes if pull.row == 0 or not is_kept else 0
+        changes[time + 1] -= scratch_bytes if pull.row == rows.turns[pull.node] - 1 or not is_kept else 0
     constant = 0
     for tensor in before:
         size = rows.row_bytes(tensor)
@@ -235,8 +256,8 @@ def peak_bytes(rows: RowGraph, first: int, last: int) -> int:
             changes[span.first] += size
             changes[span.last] -= size
     paddings: dict[int, int] = {}
-    for node in rows.nodes[first:last]:
-        value, size = rows.padding(node) or (0, 0)
+    for padding in rows.paddings[first:last]:
+        value, size = padding or (0, 0)
         paddings[value] = max(size, paddings.get(value, 0))
     best, alive = 0, constant + sum(paddings.values())
     for change in changes[:-1]:

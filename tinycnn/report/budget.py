@@ -9,6 +9,7 @@ from tinycnn import fixedpoint
 from tinycnn.ir import Graph
 from tinycnn.ops import Conv, Dense, call_of, is_accumulating, row_bytes, row_count
 from tinycnn.plan import Plan
+from tinycnn.plan.model import STEP_INSTRUCTIONS
 from tinycnn.quantize import moved_scales
 from tinycnn.target import Target
 
@@ -178,15 +179,14 @@ def _begins(plan: Plan) -> tuple[tuple[int, str], ...]:
     return tuple((first, name) for name, first in found.items())
 
 
-STEP_INSTRUCTIONS = 20
-"""What it takes to find the next step of a plan that follows a table, about."""
-
-
 def estimated_instructions(plan: Plan, target: Target) -> int:
     """Instructions of one inference by the target's table of costs: an estimate, nothing is run."""
     graph, costs = plan.graph, target.estimate
     total = float(STEP_INSTRUCTIONS * len(plan.steps))
     for node in graph.nodes:
+        if node.outputs[0] in plan.chosen:
+            total += plan.chosen[node.outputs[0]].instructions
+            continue
         tensor = graph.tensors[node.outputs[0]]
         per_mac = costs.dense_instructions_per_mac
         if isinstance(node.op, Conv):

@@ -1,0 +1,120 @@
+"""Scratch of kernels in plans, and alternatives of kernels that differ in it."""
+
+from dataclasses import replace
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from int8_graphs import GraphBuilder
+from test_row_plan import SAME, random_graph
+
+from tinycnn.errors import BudgetError
+from tinycnn.ir import Graph
+from tinycnn.ops import Window
+from tinycnn.plan import Alternative, Plan, PlanError, candidates, check, in_stages, plan
+from tinycnn.plan.schedule import RowGraph, peak_bytes
+
+
+def outputs(graph: Graph) -> list[str]:
+    return [node.outputs[0] for node in RowGraph(graph).nodes]
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_random_alternatives_give_a_front_of_checked_plans(seed: int) -> None:
+    _, graph = random_graph(seed)
+    rng = np.random.default_rng(seed)
+    alternatives = {
+        output: [
+            Alternative("lean", 1_000),
+            Alternative("fast", 500, int(rng.integers(1, 300)), bool(rng.integers(2))),
+            Alternative("fastest", 250, int(rng.integers(300, 600)), bool(rng.integers(2))),
+        ]
+        for output in outputs(graph)
+        if rng.random() < 0.8
+    }
+    front = candidates(graph, alternatives)
+    assert all(way.kernel == "fastest" for way in plan(graph, None, alternatives).chosen.values())
+    assert front[-1].arena_bytes <= candidates(graph)[-1].arena_bytes
+    for made, after in pairwise(front):
+        assert made.compared_instructions < after.compared_instructions
+        assert made.arena_bytes > after.arena_bytes
+    for made in front:
+        check(made)
+        assert made.lower_bound_bytes <= made.arena_bytes
+        assert plan(graph, made.arena_bytes, alternatives).chosen == made.chosen
+    with pytest.raises(BudgetError):
+        plan(graph, front[-1].arena_bytes - 1, alternatives)
+
+
+def three_layers() -> tuple[Graph, list[str]]:
+    builder = GraphBuilder(5)
+    x = builder.input(8, 6, 4)
+    for _ in range(3):
+        x = builder.conv(x, 4, SAME)
+    graph = builder.graph([x])
+    return graph, outputs(graph)
+
+
+def test_between_all_lean_and_all_fast_there_are_plans() -> None:
+    graph, names = three_layers()
+    ways = {name: [Alternative("lean", 900), Alternative("fast", 300, 200 + 100 * i)] for i, name in enumerate(names)}
+    mixed = [made for made in candidates(graph, ways) if len({way.kernel for way in made.chosen.values()}) == 2]
+    assert mixed
+
+
+@pytest.mark.parametrize("keeps", [False, True])
+@pytest.mark.parametrize("cuts", [[0], [0, 1, 2], [0, 2]])
+def test_scratch_is_a_place_beside_what_the_row_reads_and_writes(keeps: bool, cuts: list[int]) -> None:
+    graph, names = three_layers()
+    chosen = {names[1]: Alternative("wide", 0, 100, keeps)}
+    made = in_stages(graph, cuts, chosen)
+    steps = [step for step in made.steps if step.node.outputs[0] == names[1]]
+    assert {step.scratch.row_bytes for step in steps if step.scratch} == {100}
+    assert all(step.scratch for step in steps)
+    assert any(occupant.name == f"scratch of {names[1]}" for occupant in made.occupants)
+    ends = [*cuts, 3][1:]
+    rows = RowGraph(graph, chosen)
+    peak = max(peak_bytes(rows, first, last) for first, last in zip(cuts, ends, strict=True))
+    assert made.lower_bound_bytes <= peak + 64  # alignment of shared padding aside
+    for name in (names[0], names[1]):
+        moved = [
+            replace(step, scratch=replace(step.scratch, offset_bytes=made.places[name].offset_bytes))
+            if step.scratch
+            else step
+            for step in made.steps
+        ]
+        with pytest.raises(PlanError):
+            check(replace(made, steps=tuple(moved)))
+    smaller = tuple(
+        replace(step, scratch=replace(step.scratch, row_bytes=99)) if step.scratch else step for step in made.steps
+    )
+    for steps_ in (smaller, tuple(replace(step, scratch=None) for step in made.steps)):
+        with pytest.raises(PlanError, match="no room for 100 bytes of scratch"):
+            check(replace(made, steps=steps_))
+
+
+def test_only_scratch_that_is_kept_must_survive_between_rows() -> None:
+    """Two layers that take turns and have the same scratch are wrong only where it is kept."""
+    graph, names = three_layers()
+
+    def shared(keeps: bool) -> Plan:
+        made = in_stages(graph, [0], {name: Alternative("wide", 0, 16, keeps) for name in names[:2]})
+        behind = [
+            replace(step, scratch=replace(step.scratch, offset_bytes=made.arena_bytes)) if step.scratch else step
+            for step in made.steps
+        ]
+        return replace(made, steps=tuple(behind), arena_bytes=made.arena_bytes + 16)
+
+    check(shared(False))
+    with pytest.raises(PlanError, match="scratch"):
+        check(shared(True))
+
+
+def test_the_operator_says_what_padding_is() -> None:
+    builder = GraphBuilder(2)
+    x = builder.input(6, 4, 3)
+    over = Window((3, 3), (1, 1), (1, 1), (1, 1, 1, 1))
+    graph = builder.graph([builder.max_pool(x, over), builder.conv(x, 3, over), builder.clip(x, 0.0, 1.0)])
+    quantization = graph.tensors[x].quantization
+    assert quantization is not None
+    assert RowGraph(graph).paddings == ((-128, 12), (quantization.zero_point, 12), None)
