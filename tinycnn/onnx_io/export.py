@@ -24,8 +24,8 @@ from tinycnn.passes import EXPORT_PASSES, run_passes
 
 Format = Literal["qoperator", "qdq"]
 FORMATS: tuple[Format, ...] = ("qoperator", "qdq")
-OPSET = 18
-"""The lowest operator set whose ReduceMax takes its axes as an input, which the Softmax function needs."""
+OPSET = 20
+"""The lowest operator set with Gelu; ReduceMax, which the Softmax function needs, takes its axes as an input since 18."""
 IR_VERSION = 10
 """The lowest version of the file format in which nodes carry metadata."""
 

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from tinycnn.ir import Node
+from tinycnn.onnx_io.elementwise_exports import ELEMENTWISE_EXPORTS
 from tinycnn.onnx_io.softmax_function import DOMAIN
 from tinycnn.onnx_io.writer import MICROSOFT, Writer
 from tinycnn.ops import (
@@ -139,5 +140,6 @@ EXPORTS: dict[type, Callable[[Writer, Node, Any], None]] = {
     Reshape: reshape,
     Softmax: softmax,
     Transpose: transpose,
+    **ELEMENTWISE_EXPORTS,
 }
 """Operator class to the function that writes it."""

@@ -5,6 +5,7 @@ import math
 import numpy as np
 
 from tinycnn.ir import Shape
+from tinycnn.onnx_io.elementwise_rules import ELEMENTWISE_RULES
 from tinycnn.onnx_io.node import MAX_TENSOR_BYTES, Builder, OnnxNode, RefusalError
 from tinycnn.onnx_io.quantized_rules import QUANTIZED_RULES, Rule
 from tinycnn.onnx_io.windows import global_window, pool_window_of, window_of
@@ -271,6 +272,7 @@ RULES: dict[str, Rule] = {
     "Softmax": softmax,
     "Sum": sum_,
     "Transpose": transpose,
+    **ELEMENTWISE_RULES,
     **QUANTIZED_RULES,
 }
 """Operator type (with its domain before a dot where it is not ONNX's own) to the function that imports it."""

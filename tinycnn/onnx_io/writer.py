@@ -1,5 +1,6 @@
 """The ONNX file under construction that the export rules add to."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -107,12 +108,21 @@ class Writer:
         node_name = self._node_name(f"{name}_quantize")
         self.nodes.append(helper.make_node("QuantizeLinear", inputs, [self.quantized(name)], name=node_name))
 
-    def between_quantizers(self, node: Node, op_type: str, *extra: str, **attributes: Any) -> None:
+    def between_quantizers(
+        self, node: Node, op_type: str, *extra: str, before: Sequence[str] = (), **attributes: Any
+    ) -> None:
         """`node` as a float operator between DequantizeLinear and QuantizeLinear; `extra` follows its inputs."""
         inputs = [self.real(name) for name in node.inputs]
         result = self._name(node.outputs[0], "float")
-        self.add(node, op_type, [*inputs, *extra], [result], **attributes)
+        self.add(node, op_type, [*before, *inputs, *extra], [result], **attributes)
         self.quantize(result, node.outputs[0])
+
+    def intermediate(self, node: Node, op_type: str, inputs: Sequence[str], what: str, **attributes: Any) -> str:
+        """A further node that computes the float tensor `what` for `node`; returns the tensor's name."""
+        output = self._name(node.outputs[0], what)
+        name = self._node_name(f"{node.name}_{what}")
+        self.nodes.append(helper.make_node(op_type, list(inputs), [output], name=name, **attributes))
+        return output
 
     def on_bytes(self, node: Node, op_type: str, *extra: str, **attributes: Any) -> None:
         """`node` as an operator on the int8 tensors themselves."""

@@ -26,7 +26,7 @@ from tinycnn.ops.pool import AveragePool, GlobalAveragePool, MaxPool
 from tinycnn.ops.quantization import DequantizeLinear, QuantizeLinear
 from tinycnn.ops.shape import Reshape, Transpose
 from tinycnn.ops.softmax import Softmax
-from tinycnn.ops.unary import Clip
+from tinycnn.ops.unary import Clip, Unary
 from tinycnn.ops.window import Window
 
 OPERATORS = (
@@ -43,6 +43,7 @@ OPERATORS = (
     Reshape,
     Softmax,
     Transpose,
+    Unary,
 )
 """Every operator class."""
 
@@ -66,6 +67,7 @@ __all__ = [
     "Reshape",
     "Softmax",
     "Transpose",
+    "Unary",
     "Window",
     "call_of",
     "dequantize_array",

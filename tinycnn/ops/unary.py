@@ -7,6 +7,7 @@ import numpy as np
 
 from tinycnn.ir import Array, Quantization, Shape
 from tinycnn.ops.base import Call, FloatArray, Int8Array, Int8Kernel, dequantize_array, quantize_array
+from tinycnn.ops.functions import FUNCTIONS
 
 
 def all_inputs(source: Quantization) -> FloatArray:
@@ -45,6 +46,59 @@ class Clip:
 
     def int8_kernel(self, call: Call) -> Int8Kernel:
         return table_kernel(self.table(call.quantization(0), call.output_quantization))
+
+
+@dataclass(frozen=True, slots=True)
+class Unary:
+    """A function of each element from `tinycnn.ops.functions`; on int8 a table of 256 bytes.
+
+    The table is the function in float64, rounded to float32 and quantized. The quantizer takes an output scale with
+    which no entry is so near a tie that the float error of another implementation shows. In a model that comes
+    quantized an entry that near may differ from onnxruntime's by 1. What is no number, such as a root of -1, becomes
+    -128.
+    """
+
+    function: str
+    parameters: tuple[float, ...] = ()
+    output_scale: ClassVar[Literal["free"]] = "free"
+
+    @property
+    def label(self) -> str:
+        name, numbers = self.function, [f"{number:g}" for number in self.parameters]
+        if " c" in f" {name}" and len(numbers) == 1:
+            return name.replace("c", numbers[0])
+        defaults = tuple(FUNCTIONS[name].parameters.values())
+        return name if self.parameters == defaults else f"{name} {', '.join(numbers)}"
+
+    def output_shapes(self, *inputs: Shape) -> tuple[Shape, ...]:
+        return (inputs[0],)
+
+    def macs(self, *inputs: Shape) -> int:
+        return 0
+
+    def run_float(self, *inputs: Array) -> tuple[Array, ...]:
+        with np.errstate(all="ignore"):
+            return (np.asarray(self._compute(inputs[0])).astype(np.float32),)
+
+    def input_rows(self, output_row: int, index: int, *inputs: Shape) -> range:
+        return range(output_row, output_row + 1)
+
+    def real_table(self, source: Quantization) -> FloatArray:
+        """The function of what each input -128..127 stands for, float32 [256]."""
+        values: Array = all_inputs(source)
+        if not FUNCTIONS[self.function].is_exact:
+            values = values.astype(np.float64)
+        return self.run_float(values)[0]
+
+    def table(self, source: Quantization, destination: Quantization) -> Int8Array:
+        values = self.real_table(source)
+        return quantize_array(np.where(np.isnan(values), -np.inf, values), destination)
+
+    def int8_kernel(self, call: Call) -> Int8Kernel:
+        return table_kernel(self.table(call.quantization(0), call.output_quantization))
+
+    def _compute(self, x: Array) -> Array:
+        return np.asarray(FUNCTIONS[self.function].compute(x, *(x.dtype.type(np.float32(p)) for p in self.parameters)))
 
 
 def table_kernel(table: Int8Array) -> Int8Kernel:

@@ -13,12 +13,12 @@ from tinycnn.ops import (
     Add,
     AveragePool,
     BatchNormalization,
-    Clip,
     Conv,
     GlobalAveragePool,
     MaxPool,
     Softmax,
     Transpose,
+    is_elementwise,
 )
 from tinycnn.ops.window import to_first, to_last
 
@@ -84,7 +84,7 @@ class _Conversion:
         """Whether the operator treats all axes alike: its computed inputs have as many as its output."""
         rank = len(self.graph.tensors[node.outputs[0]].shape)
         ranks = {len(self._shape(name)) for name in self.graph.activations(node)}
-        return isinstance(node.op, Clip | Add) and ranks == {rank}
+        return (isinstance(node.op, Add) or is_elementwise(node.op)) and ranks == {rank}
 
     def _follows_layout(self, node: Node) -> bool:
         if self.last:

@@ -13,10 +13,22 @@ import numpy as np
 from tinycnn import engine, fixedpoint, ir
 from tinycnn.errors import DataError, QuantizationError
 from tinycnn.ir import Array, Graph, Node, Quantization, Tensor
-from tinycnn.ops import Add, AveragePool, Clip, Conv, Dense, GlobalAveragePool, Int8Operator, is_elementwise, is_int8
+from tinycnn.ops import (
+    Add,
+    AveragePool,
+    Clip,
+    Conv,
+    Dense,
+    GlobalAveragePool,
+    Int8Operator,
+    Unary,
+    is_elementwise,
+    is_int8,
+)
 from tinycnn.passes import FLOAT_PASSES, check_int8_form, run_passes
 from tinycnn.quantize.calibrate import METHODS, Method, Progress, Range, calibrate
 from tinycnn.quantize.means import FLOAT32_BITS, counts_of, mean_scale, scale_bits, scales_from
+from tinycnn.quantize.ties import clear_of_ties
 from tinycnn.quantize.weights import activation_quantization, quantize_weights, weight_scales
 
 MOVED_SCALES_KEY = "tinycnn.moved_scales"
@@ -102,6 +114,9 @@ class _Quantizer:
             quantization = self._agreeing(node, quantization)
         elif isinstance(op, AveragePool | GlobalAveragePool):
             quantization = self._same_mean(node, quantization)
+        elif isinstance(op, Unary):
+            bits = self.bits.get(node.outputs[0], FLOAT32_BITS)
+            quantization = clear_of_ties(op, self._quantization(node.inputs[0]), quantization, bits)
         self._declare(node.outputs[0], quantization)
         if isinstance(op, Conv | Dense):
             node = self._linear(node, quantization)

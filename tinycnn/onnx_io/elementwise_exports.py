@@ -1,0 +1,44 @@
+"""Export of operators that look at each element alone: ONNX's float operator between quantizers."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from tinycnn.ir import Node
+from tinycnn.onnx_io.writer import Writer
+from tinycnn.ops import Unary
+from tinycnn.ops.functions import FUNCTIONS
+
+ARITHMETIC: Mapping[str, str] = {"+": "Add", "-": "Sub", "*": "Mul", "/": "Div", "**": "Pow"}
+
+
+def unary(writer: Writer, node: Node, op: Unary) -> None:
+    parameters: dict[str, Any] = dict(zip(FUNCTIONS[op.function].parameters, op.parameters, strict=True))
+    match op.function.split():
+        case ["x", symbol, "c"]:
+            writer.between_quantizers(node, ARITHMETIC[symbol], _number(writer, node, op))
+        case ["c", symbol, "x"]:
+            writer.between_quantizers(node, ARITHMETIC[symbol], before=[_number(writer, node, op)])
+        case ["Gelu", "tanh"]:
+            writer.between_quantizers(node, "Gelu", approximate="tanh")
+        case ["Swish"]:
+            _swish(writer, node, op)
+        case [name]:
+            writer.between_quantizers(node, name, **parameters)
+
+
+def _number(writer: Writer, node: Node, op: Unary) -> str:
+    return writer.initializer(node.outputs[0], "number", np.array(op.parameters[0], np.float32))
+
+
+def _swish(writer: Writer, node: Node, op: Unary) -> None:
+    """x * Sigmoid(alpha * x): Swish itself is newer than the files that we write."""
+    factor = writer.real(node.inputs[0])
+    if op.parameters != (1.0,):
+        factor = writer.intermediate(node, "Mul", [factor, _number(writer, node, op)], "scaled")
+    gate = writer.intermediate(node, "Sigmoid", [factor], "gate")
+    writer.between_quantizers(node, "Mul", gate)
+
+
+ELEMENTWISE_EXPORTS: dict[type, Callable[[Writer, Node, Any], None]] = {Unary: unary}
