@@ -25,7 +25,7 @@ from tinycnn.passes import EXPORT_PASSES, run_passes
 Format = Literal["qoperator", "qdq"]
 FORMATS: tuple[Format, ...] = ("qoperator", "qdq")
 OPSET = 20
-"""The lowest operator set with Gelu; since 18, ReduceMax takes its axes as an input, as the Softmax function gives them."""
+"""The lowest operator set with Gelu; since 18, ReduceMax takes its axes as an input, as in the Softmax function."""
 IR_VERSION = 10
 """The lowest version of the file format in which nodes carry metadata."""
 
