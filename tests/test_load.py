@@ -505,7 +505,7 @@ def test_external_data_that_is_too_short_is_refused(tmp_path):
 def test_all_unsupported_operators_are_listed_at_once():
     nodes = [
         node("Conv", "x w", "a", name="conv", group=3),
-        node("Erf", "a", "b", name="erf"),
+        node("Det", "a", "b", name="erf"),
         node("LSTM", "b w w", "c"),
         node("Magic", "c", "d", name="m", domain="acme"),
         node("Add", "d d", "e", name="follower"),
@@ -516,7 +516,7 @@ def test_all_unsupported_operators_are_listed_at_once():
     assert refusal(proto) == (
         "net.onnx has 6 things that tinycnn cannot take:\n"
         "  - node 'conv' (Conv): Conv: 2 input channels, 3 groups and weights [3, 2, 3, 3] do not fit together\n"
-        "  - node 'erf': operator Erf is not supported\n"
+        "  - node 'erf': operator Det is not supported\n"
         "  - node 'LSTM_2': operator LSTM is not supported\n"
         "  - node 'm': operator acme.Magic is not supported\n"
         "  - node 'bn' (BatchNormalization): training mode is not supported; export the model for inference\n"
