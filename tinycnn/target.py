@@ -15,6 +15,9 @@ from typing import Literal, cast
 
 from tinycnn.errors import TargetError
 
+EXTENSIONS = ("dsp", "fpu", "mve")
+"""What a processor may have beside its instruction set: Arm's DSP extension, a floating-point unit, Helium."""
+
 
 @dataclass(frozen=True, slots=True)
 class Compiler:
@@ -32,10 +35,11 @@ class Compiler:
 
 @dataclass(frozen=True, slots=True)
 class Emulator:
-    """A QEMU system emulator that runs images for a target.
+    """An emulator of QEMU that runs images for a target.
 
-    `arguments` select the machine. `sources` (start-up code and port) and `linker_script` make an image for
-    it.
+    `arguments` select the machine; the name of the image follows them. `sources` (start-up code and port) and
+    `linker_script` make an image for it, whose memory begins at `ram_origin` and, unless it is one for all, at
+    `flash_origin`.
     """
 
     command: str
@@ -43,6 +47,8 @@ class Emulator:
     package: str
     sources: tuple[Path, ...]
     linker_script: Path
+    ram_origin: int
+    flash_origin: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,13 +71,16 @@ class Target:
     """One machine.
 
     In "separate" memory, code and constants lie in flash, arena and stack in RAM. In "unified" memory all
-    four share `ram_bytes`, and `flash_bytes` is None. `int_bits` is the width of C's int. `compiler` is None
+    four share `ram_bytes`, and `flash_bytes` is None. `instruction_set` is what the processor executes, `extensions`
+    which of EXTENSIONS it has on top. `int_bits` is the width of C's int. `compiler` is None
     where no compiler can measure code, `emulator` where nothing can run it.
     """
 
     name: str
     title: str
     core: str
+    instruction_set: str
+    extensions: tuple[str, ...]
     clock_hz: int
     memory: Literal["separate", "unified"]
     ram_bytes: int
@@ -131,20 +140,25 @@ def _read_target(path: Path) -> Target:
         name=path.stem,
         title=top.text("title"),
         core=top.text("core"),
+        instruction_set=top.text("instruction_set"),
+        extensions=top.texts("extensions") if top.has("extensions") else (),
         clock_hz=top.count("clock_hz"),
         memory=memory,
         ram_bytes=top.count("ram_bytes"),
         flash_bytes=top.count("flash_bytes") if memory == "separate" else None,
         int_bits=top.count("int_bits"),
         compiler=_read_compiler(top.table("compiler")) if top.has("compiler") else None,
-        emulator=_read_emulator(top.table("emulator")) if top.has("emulator") else None,
+        emulator=_read_emulator(top.table("emulator"), memory) if top.has("emulator") else None,
         estimate=_read_estimate(top.table("estimate")),
     )
     top.refuse_the_rest()
     if target.int_bits not in (16, 32, 64):
         raise TargetError(f"{path}: int_bits must be 16, 32 or 64, but is {target.int_bits}.")
-    if target.emulator is not None and (target.compiler is None or target.memory == "unified"):
-        raise TargetError(f'{path}: an [emulator] needs a [compiler] that builds for it, and memory = "separate".')
+    for extension in target.extensions:
+        if extension not in EXTENSIONS:
+            raise TargetError(f"{path}: {extension!r} is no extension; there are {', '.join(EXTENSIONS)}.")
+    if target.emulator is not None and target.compiler is None:
+        raise TargetError(f"{path}: an [emulator] needs a [compiler] that builds for it.")
     return target
 
 
@@ -159,13 +173,15 @@ def _read_compiler(table: "_Table") -> Compiler:
     return compiler
 
 
-def _read_emulator(table: "_Table") -> Emulator:
+def _read_emulator(table: "_Table", memory: str) -> Emulator:
     emulator = Emulator(
         command=table.text("command"),
         arguments=table.texts("arguments"),
         package=table.text("package"),
         sources=tuple(table.file("sources", name) for name in table.texts("sources")),
         linker_script=table.file("linker_script", table.text("linker_script")),
+        ram_origin=table.address("ram_origin"),
+        flash_origin=table.address("flash_origin") if memory == "separate" else None,
     )
     table.refuse_the_rest()
     return emulator
@@ -224,6 +240,12 @@ class _Table:
         value = self._take(key)
         if isinstance(value, bool) or not isinstance(value, int) or value <= 0:
             raise self._wrong(key, "must be a whole number above 0")
+        return value
+
+    def address(self, key: str) -> int:
+        value = self._take(key)
+        if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < 2**32:
+            raise self._wrong(key, "must be an address of 32 bits")
         return value
 
     def number(self, key: str) -> float:

@@ -119,6 +119,8 @@ def _as_int8(value: Array) -> Array:
 def _compare_c(
     graph: Graph, stored: Array, expected: Mapping[str, Array], runner: str, ram_bytes: int | None
 ) -> RunnerComparison:
+    if ram_bytes is None and runner != "host":
+        ram_bytes = load_target(runner).ram_bytes
     generated = generate(plan(graph, ram_bytes), "network", target_name=runner)
     if runner == "host":
         ran_by = version(host_compiler())

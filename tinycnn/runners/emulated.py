@@ -1,5 +1,6 @@
 """Running generated C under QEMU, on the board that a target names."""
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -64,18 +65,39 @@ def build_image(
     fixed_flags = [*flags, "-O2", "-fno-tree-loop-distribute-patterns"]
     for source in (common_folder() / "harness.c", common_folder() / "memory.c", *emulator.sources):
         objects.append(compile_object(compiler.command, source, fixed_flags, folder, f"board_{source.stem}"))
-    sizes = {"FLASH_BYTES": target.flash_bytes, "RAM_BYTES": target.ram_bytes}
-    run(
-        [
-            *(compiler.command, *compiler.flags, "-nostdlib"),
-            *(f"-Wl,--defsym={symbol}={size}" for symbol, size in sizes.items()),
-            *("-T", str(emulator.linker_script), *(item.name for item in objects), "-lgcc", "-o", IMAGE),
-        ],
-        folder,
-        f"linking {generated.name} for {target.name}, which has {target.flash_bytes:,} bytes of flash and "
-        f"{target.ram_bytes:,} bytes of RAM",
-    )
+    memory = {
+        "RAM_ORIGIN": emulator.ram_origin,
+        "RAM_BYTES": target.ram_bytes,
+        "FLASH_ORIGIN": emulator.flash_origin,
+        "FLASH_BYTES": target.flash_bytes,
+    }
+    command = [
+        *(compiler.command, *compiler.flags, "-nostdlib", "-static"),
+        *(f"-Wl,--defsym={symbol}={value}" for symbol, value in memory.items() if value is not None),
+        *("-T", str(emulator.linker_script), *(item.name for item in objects), "-lgcc", "-o", IMAGE),
+    ]
+    try:
+        run(command, folder, f"linking {generated.name} for {target.name}")
+    except ToolError as error:
+        raise _over_budget(generated, target, str(error)) or error from None
     return folder / IMAGE
+
+
+def _over_budget(generated: Generated, target: Target, message: str) -> ToolError | None:
+    """What the linker says about full memory, as a sentence; None if that is not what it complains about."""
+    over = {region: int(count) for region, count in re.findall(r"region [`'](\w+)' overflowed by (\d+)", message)}
+    sizes = {"FLASH": ("flash", target.flash_bytes), "RAM": ("RAM", target.ram_bytes)}
+    parts = [
+        f"{over[region]:,} bytes over its {size:,} bytes of {what}"
+        for region, (what, size) in sizes.items()
+        if region in over
+    ]
+    if not parts:
+        return None
+    return ToolError(
+        f"{generated.name} does not fit {target.name}: with the program that runs it, it is {' and '.join(parts)}. "
+        "A smaller model, or a plan with --ram, may."
+    )
 
 
 def run_image(
@@ -89,9 +111,7 @@ def run_image(
     (folder / "inputs.bin").write_bytes(packed)
     run(
         [
-            *(emulator.command, *emulator.arguments),
-            *("-display", "none", "-monitor", "none", "-serial", "none"),
-            *("-semihosting-config", "enable=on,target=native", *arguments, "-kernel", IMAGE),
+            *(emulator.command, *arguments, *emulator.arguments, IMAGE),
         ],
         folder,
         f"running {generated.name} on the emulated {target.name}",

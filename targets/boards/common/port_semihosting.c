@@ -1,9 +1,10 @@
-/* port_semihosting_arm.c - port.h on a Cortex-M, with the files of the machine that runs the emulator or
- * debugger.
+/* port_semihosting.c - port.h on a Cortex-M or RISC-V, with the files of the machine that runs the emulator
+ * or debugger.
  *
  * Operation numbers, parameter blocks and results: "Semihosting for AArch32 and AArch64", Arm, section
  * "Semihosting operations". On M-profile processors the call is BKPT 0xAB with the operation in r0 and its
- * block's address in r1.
+ * block's address in r1. RISC-V has the same operations with registers a0 and a1 ("RISC-V Semihosting",
+ * RISC-V International); its call is EBREAK between two instructions that do nothing, all uncompressed.
  */
 #include "port.h"
 
@@ -25,6 +26,25 @@ extern uint32_t board_stack_limit[];
 static uint32_t inputs;
 static uint32_t results;
 
+#if defined(__riscv)
+
+static __attribute__((noinline)) uint32_t call_debugger(uint32_t operation, const uint32_t *block)
+{
+    register uint32_t a0 __asm__("a0") = operation;
+    register const uint32_t *a1 __asm__("a1") = block;
+
+    /* Aligned, since the three may not lie on two pages. */
+    __asm__ volatile (
+        ".option push\n\t.option norvc\n\t.balign 16\n\t"
+        "slli x0, x0, 0x1f\n\tebreak\n\tsrai x0, x0, 7\n\t.option pop"
+        : "+r" (a0) : "r" (a1) : "memory");
+    return a0;
+}
+
+#define READ_STACK_POINTER "mv %0, sp"
+
+#else
+
 static uint32_t call_debugger(uint32_t operation, const uint32_t *block)
 {
     register uint32_t r0 __asm__("r0") = operation;
@@ -33,6 +53,10 @@ static uint32_t call_debugger(uint32_t operation, const uint32_t *block)
     __asm__ volatile ("bkpt 0xAB" : "+r" (r0) : "r" (r1) : "memory");
     return r0;
 }
+
+#define READ_STACK_POINTER "mov %0, sp"
+
+#endif
 
 static uint32_t open_file(const char *name, uint32_t mode)
 {
@@ -98,7 +122,7 @@ uint32_t port_run(harness_network_arena_t *arena)
     volatile uint32_t *word;
     uint32_t stack_pointer;
 
-    __asm__ volatile ("mov %0, sp" : "=r" (stack_pointer));
+    __asm__ volatile (READ_STACK_POINTER : "=r" (stack_pointer));
     for (word = limit; (uint32_t)word < stack_pointer; word++) {
         *word = PAINT;
     }

@@ -1,4 +1,4 @@
-/* startup.c - from reset to main() on the Cortex-M processor of an Arm MPS2 board. */
+/* startup.c - from reset to main() on the Cortex-M processor. */
 #include <stdint.h>
 
 #include "port.h"
@@ -35,7 +35,7 @@ void board_reset(void)
     volatile uint32_t *to;
     const volatile uint32_t *from = board_data_load;
 
-#ifdef __ARM_FP
+#if defined(__ARM_FP) || defined(__ARM_FEATURE_MVE)
     COPROCESSOR_ACCESS_CONTROL |= FULL_ACCESS_TO_FPU;
     __asm__ volatile ("dsb\n\tisb" : : : "memory");
 #endif
