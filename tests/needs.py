@@ -7,7 +7,12 @@ import pytest
 
 _PACKAGES = {
     "arm-none-eabi-gcc": "gcc-arm-none-eabi",
+    "powerpc-linux-gnu-gcc": "gcc-powerpc-linux-gnu",
+    "qemu-i386": "qemu-user",
+    "qemu-ppc": "qemu-user",
+    "qemu-system-riscv32": "qemu-system-misc",
     "qemu-x86_64": "qemu-user",
+    "riscv64-unknown-elf-gcc": "gcc-riscv64-unknown-elf",
 }
 
 

@@ -11,6 +11,7 @@ from tinycnn.target import load_target, target_names, targets_folder
 PROFILE = """
 title = "A chip"
 core = "Core"
+instruction_set = "avr5"
 clock_hz = 1_000_000
 memory = "separate"
 ram_bytes = 1024
@@ -42,14 +43,21 @@ def test_the_targets_that_issue_and_readme_promise_are_there() -> None:
         "atmega2560",
         "cortex-m0",
         "cortex-m3",
+        "cortex-m33",
+        "cortex-m33-soft",
         "cortex-m4",
         "cortex-m4-soft",
+        "cortex-m55",
         "cortex-m7",
         "dsp32c-486",
         "esp32-c3",
         "host",
+        "i486",
+        "microbit",
         "nrf52840",
+        "powerpc",
         "rp2040",
+        "rv32imc",
         "stm32f446",
     )
 
@@ -173,7 +181,9 @@ command = "qemu-system-arm"
 arguments = []
 package = "qemu-system-arm"
 sources = ["start.c"]
-linker_script = "boards/mps2-an386/link.ld"
+linker_script = "boards/common/link.ld"
+ram_origin = 0x2000
+flash_origin = 0
 """
 
 
@@ -182,7 +192,7 @@ def test_board_files_lie_beside_the_profile_or_come_with_tinycnn(tmp_path: Path)
     emulator = load_target(write(tmp_path, PROFILE + EMULATOR)).emulator
     assert emulator is not None
     assert emulator.sources == ((tmp_path / "start.c").resolve(),)
-    assert emulator.linker_script.parent.name == "mps2-an386"
+    assert emulator.linker_script.parent.name == "common"
 
 
 def test_a_missing_board_file_is_named(tmp_path: Path) -> None:
