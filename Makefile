@@ -30,7 +30,9 @@ bench: $(VENV)/.installed-test ## the engine against onnxruntime, and instructio
 
 toolchains: ## install the Debian packages that build for and emulate other machines (needs root)
 	apt-get update
-	apt-get install -y --no-install-recommends clang g++ gcc gcc-12-multilib gcc-arm-none-eabi gcc-powerpc-linux-gnu gcc-riscv64-unknown-elf libclang-rt-14-dev libnewlib-arm-none-eabi qemu-system-arm qemu-system-misc qemu-user
+	apt-get install -y --no-install-recommends clang avr-libc g++ gcc gcc-12-multilib gcc-arm-none-eabi gcc-avr gcc-powerpc-linux-gnu gcc-riscv64-unknown-elf \
+		gcc-xtensa-lx106 libclang-rt-14-dev libelf-dev libnewlib-arm-none-eabi libsimavr-dev \
+		qemu-system-arm qemu-system-misc qemu-user simavr
 
 $(VENV)/.installed: pyproject.toml
 	$(PYTHON) -m venv $(VENV)

@@ -39,7 +39,7 @@ def test_the_wheel_holds_what_runs_and_nothing_else(wheel):
         "tinycnn/py.typed",
         "tinycnn_codegen/py.typed",
         "tinycnn/_targets/dsp32c-486.toml",
-        "tinycnn/_targets/boards/mps2-an386/startup.c",
+        "tinycnn/_targets/boards/cortex-m/startup.c",
         "tinycnn/_examples/lenet5/lenet5.onnx",
         "tinycnn/_examples/mnist_sample/mnist_sample.npz",
         "tinycnn/report/templates/budget.html.jinja",

@@ -11,7 +11,7 @@ from tinycnn.target import load_target, target_names, targets_folder
 PROFILE = """
 title = "A chip"
 core = "Core"
-instruction_set = "avr5"
+architecture = "avr5"
 clock_hz = 1_000_000
 memory = "separate"
 ram_bytes = 1024
@@ -51,6 +51,7 @@ def test_the_targets_that_issue_and_readme_promise_are_there() -> None:
         "cortex-m7",
         "dsp32c-486",
         "esp32-c3",
+        "esp8266",
         "host",
         "i486",
         "microbit",
@@ -111,7 +112,7 @@ def test_a_users_own_file_is_a_target(tmp_path: Path) -> None:
 
 
 def test_an_unknown_name_gets_a_guess_and_the_list() -> None:
-    with pytest.raises(TargetError, match=r"'nrf5284' \(did you mean nrf52840\?\).*atmega2560, cortex-m4"):
+    with pytest.raises(TargetError, match=r"'nrf5284' \(did you mean nrf52840\?\).*atmega2560, cortex-m0"):
         load_target("nrf5284")
     with pytest.raises(TargetError, match=r"called 'zzz'; the targets are"):
         load_target("zzz")

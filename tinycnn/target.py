@@ -71,7 +71,7 @@ class Target:
     """One machine.
 
     In "separate" memory, code and constants lie in flash, arena and stack in RAM. In "unified" memory all
-    four share `ram_bytes`, and `flash_bytes` is None. `instruction_set` is what the processor executes, `extensions`
+    four share `ram_bytes`, and `flash_bytes` is None. `architecture` is what the processor executes, `extensions`
     which of EXTENSIONS it has on top. `int_bits` is the width of C's int. `compiler` is None
     where no compiler can measure code, `emulator` where nothing can run it.
     """
@@ -79,7 +79,7 @@ class Target:
     name: str
     title: str
     core: str
-    instruction_set: str
+    architecture: str
     extensions: tuple[str, ...]
     clock_hz: int
     memory: Literal["separate", "unified"]
@@ -140,7 +140,7 @@ def _read_target(path: Path) -> Target:
         name=path.stem,
         title=top.text("title"),
         core=top.text("core"),
-        instruction_set=top.text("instruction_set"),
+        architecture=top.text("architecture"),
         extensions=top.texts("extensions") if top.has("extensions") else (),
         clock_hz=top.count("clock_hz"),
         memory=memory,
