@@ -63,7 +63,8 @@ def test_generated_c_needs_no_library(name: str, lenet5: tuple[Graph, Array]) ->
     graph, _ = lenet5
     size = measure_code(generate(plan(graph), "net", target_name=name), target, optimize="-O2")
     assert [symbol for symbol in size.library_symbols if not re.fullmatch(r"memcpy|memset|_\w+", symbol)] == []
-    assert size.data_bytes == 0
+    # Where code may be loaded anywhere, constants that hold addresses are relocated, hence writable.
+    assert size.data_bytes == 0 or name == "host"
 
 
 def test_an_image_over_256_kb_does_not_link(lenet5: tuple[Graph, Array]) -> None:
