@@ -19,19 +19,19 @@ from tinycnn_codegen import Selftest, generate, write
 SANITIZED = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-g", "-O1"]
 
 
-def assert_exact(proto: ModelProto, samples: Array, folder: Path, *, compared: int = 8) -> Graph:
-    """A float model on samples [N, ...] of its one input: returns its int8 graph, after all of this was seen.
+def assert_exact(proto: ModelProto, samples: engine.Samples, folder: Path, *, compared: int = 8) -> Graph:
+    """A float model on samples [N, ...], by name for several inputs: returns its int8 graph, after all of this.
 
     The float graph gives onnxruntime's floats; the int8 graph gives the same bytes in the engine, onnxruntime (both
     formats) and C, in every tensor of the first `compared` samples.
     """
-    (name,) = (port.name for port in proto.graph.input)
-    graph = tinycnn.quantize(assert_like_onnxruntime(proto, {name: samples[:3]}), samples)
-    for runner in tinycnn.verify(graph, samples[:compared], ["onnxruntime"]):
+    named = samples if isinstance(samples, Mapping) else {proto.graph.input[0].name: samples}
+    graph = tinycnn.quantize(assert_like_onnxruntime(proto, engine.first_samples(named, 3)), named)
+    few = engine.first_samples(named, compared)
+    for runner in tinycnn.verify(graph, few, ["onnxruntime"]):
         wrong = {tensor.name: tensor.mismatches for tensor in runner.tensors if tensor.mismatches}
         assert not wrong, f"{runner.name}: {wrong}"
-    stored = engine.to_stored(graph.tensors[graph.inputs[0]], samples[:compared])
-    assert_same_c(graph, {graph.inputs[0]: stored}, folder)
+    assert_same_c(graph, engine.stored_samples(graph, few), folder)
     return graph
 
 

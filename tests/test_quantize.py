@@ -86,7 +86,7 @@ def test_ranges_next_to_nothing_keep_scales_whose_product_is_a_number():
 
 def calibrated(proto_nodes: list, samples: Array, **options: object) -> dict[str, Range]:
     graph = import_model(model(proto_nodes, {"x": ("batch", *samples.shape[1:])}), "net")
-    return calibrate(graph, samples, **{"method": "minmax", "percentile": 99.0, **options})
+    return calibrate(graph, {"x": samples}, **{"method": "minmax", "percentile": 99.0, **options})
 
 
 def test_minmax_is_over_all_chunks():
@@ -309,7 +309,7 @@ def small() -> tuple[Network, Graph]:
 def test_samples_of_another_shape_are_refused(shape):
     with pytest.raises(DataError) as caught:
         quantize(small()[1], np.zeros(shape, np.float32))
-    assert str(caught.value) == f"Calibration needs samples of [2, 6, 6]: [N, ...], not {list(shape)}."
+    assert str(caught.value) == f"Input 'x' of small takes samples of [2, 6, 6]: [N, ...], not {list(shape)}."
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
@@ -361,12 +361,6 @@ def test_unknown_methods_and_percentiles_are_refused():
     for options in ({"method": "entropy"}, {"percentile": 101.0}, {"percentile": 0.0}, {"percentile": np.nan}):
         with pytest.raises(QuantizationError, match="The method is one of minmax, percentile"):
             quantize(graph, net.samples(3), **options)
-
-
-def test_models_with_several_inputs_are_refused():
-    graph = import_model(model([node("Add", "a b", "y")], {"a": (1, 3), "b": (1, 3)}), "net")
-    with pytest.raises(QuantizationError, match="net has 2 inputs; only one can be calibrated yet"):
-        quantize(graph, np.zeros((3, 3), np.float32))
 
 
 def test_operators_without_an_int8_form_are_refused():

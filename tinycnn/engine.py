@@ -10,6 +10,8 @@ from tinycnn.errors import DataError, UnsupportedError
 from tinycnn.ir import Array, Graph, Shape, Tensor
 from tinycnn.ops import call_of, dequantize_array, is_int8, quantize_array
 
+Samples = Array | Mapping[str, Array]
+"""Samples [N, ...] of the one input of a graph, or of each input by its name."""
 CHUNK_BYTES = 8 * 2**20
 """Activations of a chunk of samples take about this much in the widest layer; convolutions take smaller parts."""
 
@@ -103,11 +105,8 @@ def _chunks(program: Program, values: dict[str, Array]) -> Iterator[dict[str, Ar
 
 def _named(graph: Graph, inputs: Array | Mapping[str, Array]) -> dict[str, Array]:
     named = dict(inputs) if isinstance(inputs, Mapping) else {graph.inputs[0]: inputs}
-    if set(named) != set(graph.inputs):
-        raise DataError(f"The model's inputs are {', '.join(graph.inputs)}; data was given for {', '.join(named)}.")
-    counts = {len(array) for array in named.values()}
-    if len(counts) != 1 or counts == {0}:
-        raise DataError("Every input needs the same number of samples, at least one.")
+    _check_names(graph, named)
+    _check_counts(named)
     for name, array in named.items():
         tensor = graph.tensors[name]
         if array.shape[1:] != tensor.shape[1:] or array.dtype != tensor.dtype:
@@ -116,6 +115,17 @@ def _named(graph: Graph, inputs: Array | Mapping[str, Array]) -> dict[str, Array
                 f" {list(array.shape[1:])}."
             )
     return named
+
+
+def _check_names(graph: Graph, named: Mapping[str, Array]) -> None:
+    if set(named) != set(graph.inputs):
+        raise DataError(f"The model's inputs are {', '.join(graph.inputs)}; data was given for {', '.join(named)}.")
+
+
+def _check_counts(named: Mapping[str, Array]) -> None:
+    counts = {len(array) if array.ndim else 0 for array in named.values()}
+    if len(counts) != 1 or counts == {0}:
+        raise DataError("Every input needs the same number of samples, at least one.")
 
 
 def onnx_shape(tensor: Tensor) -> Shape:
@@ -136,6 +146,38 @@ def to_stored(tensor: Tensor, values: Array) -> Array:
     for channel in range(stored.shape[1]):  # images have few: for three, 120 us where one transposition takes 440
         result[..., channel] = stored[:, channel]
     return result
+
+
+def named_samples(graph: Graph, samples: Samples) -> dict[str, Array]:
+    """float32 samples [N, ...] with ONNX's axes by the name of the input; one array serves a graph with one input.
+
+    DataError unless every input has its samples, as many as the others.
+    """
+    named = dict(samples) if isinstance(samples, Mapping) else {graph.inputs[0]: samples}
+    _check_names(graph, named)
+    for name, array in named.items():
+        shape = onnx_shape(graph.tensors[name])
+        if array.shape[1:] != shape[1:] or array.ndim == 0 or len(array) == 0:
+            raise DataError(
+                f"Input {name!r} of {graph.name} takes samples of {list(shape[1:])}: [N, ...], not {list(array.shape)}."
+            )
+    _check_counts(named)
+    return named
+
+
+def stored_samples(graph: Graph, samples: Samples) -> dict[str, Array]:
+    """`named_samples` as the graph stores them (`to_stored`), in the order of its inputs."""
+    named = named_samples(graph, samples)
+    return {name: to_stored(graph.tensors[name], named[name]) for name in graph.inputs}
+
+
+def sample_count(samples: Mapping[str, Array]) -> int:
+    return len(next(iter(samples.values())))
+
+
+def first_samples(samples: Mapping[str, Array], count: int | None) -> dict[str, Array]:
+    """At most `count` samples of every input."""
+    return {name: array[:count] for name, array in samples.items()}
 
 
 def to_real(tensor: Tensor, values: Array) -> Array:

@@ -1,5 +1,6 @@
 """Accuracy of a model on labelled samples, and how far each int8 tensor is from its float original."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -33,31 +34,33 @@ class Evaluation:
     tensors: tuple[TensorError, ...] = ()
 
 
-def evaluate(graph: Graph, samples: Array, labels: Array, against: Graph | None = None) -> Evaluation:
+def evaluate(graph: Graph, samples: engine.Samples, labels: Array, against: Graph | None = None) -> Evaluation:
     """Classify `samples` (float32 [N, ...], ONNX's axes) with `graph`, float or int8, and compare with `labels` [N].
 
     With `against`, the float graph that an int8 `graph` was quantized from, also its accuracy and the error of every
     tensor that both have.
     """
-    accuracy = _accuracy(graph, samples, labels)
+    named = engine.named_samples(graph, samples)
+    count = engine.sample_count(named)
+    accuracy = _accuracy(graph, named, labels)
     if against is None:
-        return Evaluation(graph.name, len(samples), accuracy)
+        return Evaluation(graph.name, count, accuracy)
     floats = run_passes(against, FLOAT_PASSES)
-    errors = _errors(graph, floats, samples[:ERROR_SAMPLES])
-    return Evaluation(graph.name, len(samples), accuracy, _accuracy(floats, samples, labels), errors)
+    errors = _errors(graph, floats, engine.first_samples(named, ERROR_SAMPLES))
+    return Evaluation(graph.name, count, accuracy, _accuracy(floats, named, labels), errors)
 
 
-def _accuracy(graph: Graph, samples: Array, labels: Array) -> float:
-    outputs = engine.run(graph, engine.to_stored(graph.tensors[graph.inputs[0]], samples))
-    scores = outputs[graph.outputs[0]].reshape(len(samples), -1)
+def _accuracy(graph: Graph, samples: Mapping[str, Array], labels: Array) -> float:
+    outputs = engine.run(graph, engine.stored_samples(graph, samples))
+    scores = outputs[graph.outputs[0]].reshape(len(labels), -1)
     if labels.min() < 0 or labels.max() >= scores.shape[1]:
         raise DataError(f"Labels go from {labels.min()} to {labels.max()}; the model has {scores.shape[1]} classes.")
     return float(np.mean(scores.argmax(axis=1) == labels))
 
 
-def _errors(graph: Graph, floats: Graph, samples: Array) -> tuple[TensorError, ...]:
-    exact = engine.trace(floats, engine.to_stored(floats.tensors[floats.inputs[0]], samples))
-    traced = engine.trace(graph, engine.to_stored(graph.tensors[graph.inputs[0]], samples))
+def _errors(graph: Graph, floats: Graph, samples: Mapping[str, Array]) -> tuple[TensorError, ...]:
+    exact = engine.trace(floats, engine.stored_samples(floats, samples))
+    traced = engine.trace(graph, engine.stored_samples(graph, samples))
     found = []
     for name, values in traced.items():
         tensor = graph.tensors[name]

@@ -6,7 +6,7 @@ import numpy as np
 
 from tinycnn import engine
 from tinycnn.errors import ToolError
-from tinycnn.ir import Array, Graph
+from tinycnn.ir import Graph
 from tinycnn.plan import candidates, plan
 from tinycnn.quantize import quantize
 from tinycnn.report.budget import Budget, Code, budget
@@ -62,7 +62,7 @@ def report(graph: Graph, target: Target) -> Budget:
     return found
 
 
-def bench(graph: Graph, samples: Array, target: Target, ram_bytes: int | None = None) -> Benchmark:
+def bench(graph: Graph, samples: engine.Samples, target: Target, ram_bytes: int | None = None) -> Benchmark:
     """Count the instructions of one inference of an int8 graph on the emulator of `target`.
 
     The plan is the one that fits `ram_bytes`, by default the target's. `samples` float32 [N, ...] with ONNX's axes;
@@ -70,8 +70,8 @@ def bench(graph: Graph, samples: Array, target: Target, ram_bytes: int | None = 
     """
     planned = plan(graph, ram_bytes or target.ram_bytes)
     generated = generate(planned, "network", target_name=target.name)
-    stored = engine.to_stored(graph.tensors[graph.inputs[0]], samples[:1])
-    count = count_instructions(generated, [stored], target, optimize=OPTIMIZE)
+    stored = engine.stored_samples(graph, engine.first_samples(engine.named_samples(graph, samples), 1))
+    count = count_instructions(generated, list(stored.values()), target, optimize=OPTIMIZE)
     size = measure_code(generated, target, optimize=OPTIMIZE)
     macs = {node.name: graph.macs(node) for node in graph.nodes}
     cycles = int(np.rint(count.total * target.estimate.cycles_per_instruction))
@@ -96,8 +96,11 @@ def bench(graph: Graph, samples: Array, target: Target, ram_bytes: int | None = 
 
 def synthetic_int8(graph: Graph) -> Graph:
     """A float graph quantized on random samples: right in every size, meaningless in its scales."""
-    shape = engine.onnx_shape(graph.tensors[graph.inputs[0]])
-    samples = np.random.default_rng(0).uniform(0, 255, (SYNTHETIC_SAMPLES, *shape[1:])).astype(np.float32)
+    rng = np.random.default_rng(0)
+    shapes = {name: engine.onnx_shape(graph.tensors[name]) for name in graph.inputs}
+    samples = {
+        name: rng.uniform(0, 255, (SYNTHETIC_SAMPLES, *shape[1:])).astype(np.float32) for name, shape in shapes.items()
+    }
     return quantize(graph, samples)
 
 

@@ -59,11 +59,12 @@ def runner_names() -> tuple[str, ...]:
 
 def verify(
     graph: Graph,
-    samples: Array,
+    samples: engine.Samples,
     runners: Sequence[str] = ("onnxruntime", "host"),
     ram_bytes: int | None = None,
 ) -> tuple[RunnerComparison, ...]:
-    """Run an int8 graph on float32 `samples` [N, ...] (ONNX's axes) everywhere and compare all tensors.
+    """Run an int8 graph on float32 `samples` [N, ...] (ONNX's axes) everywhere and compare all tensors;
+    a graph with several inputs takes samples by name.
 
     The C is that of the plan that fits `ram_bytes`. Each runner gives one comparison, onnxruntime one per export
     format. Raises TargetError for an unknown runner and ToolError where a compiler or emulator is missing or fails.
@@ -72,22 +73,23 @@ def verify(
     for name in runners:
         if name not in known:
             raise TargetError(f"Nothing is called {name!r} to run on; there are {', '.join(known)}.")
-    stored = engine.to_stored(graph.tensors[graph.inputs[0]], samples)
+    named = engine.named_samples(graph, samples)
+    stored = engine.stored_samples(graph, named)
     expected = engine.trace(graph, stored)
     results: list[RunnerComparison] = []
     for name in runners:
         if name == "onnxruntime":
-            results += [_compare_onnxruntime(graph, samples, expected, format) for format in FORMATS]
+            results += [_compare_onnxruntime(graph, named, expected, format) for format in FORMATS]
         else:
             results.append(_compare_c(graph, stored, expected, name, ram_bytes))
     return tuple(results)
 
 
 def _compare_onnxruntime(
-    graph: Graph, samples: Array, expected: Mapping[str, Array], format: Format
+    graph: Graph, samples: Mapping[str, Array], expected: Mapping[str, Array], format: Format
 ) -> RunnerComparison:
     wanted = _with_onnx_axes(graph, expected)
-    result = ort.run_session(export(graph, format), {graph.inputs[0]: samples}, [name + SUFFIX for name in wanted])
+    result = ort.run_session(export(graph, format), samples, [name + SUFFIX for name in wanted])
     notes = tuple(f"left in float: {operator}" for operator in result.left_in_float)
     tensors = [_compare(name, wanted[name], _as_int8(result.tensors[name + SUFFIX])) for name in wanted]
     return RunnerComparison(f"onnxruntime {format}", ort.version(), tuple(tensors), notes)
@@ -117,17 +119,18 @@ def _as_int8(value: Array) -> Array:
 
 
 def _compare_c(
-    graph: Graph, stored: Array, expected: Mapping[str, Array], runner: str, ram_bytes: int | None
+    graph: Graph, stored: Mapping[str, Array], expected: Mapping[str, Array], runner: str, ram_bytes: int | None
 ) -> RunnerComparison:
     if ram_bytes is None and runner != "host":
         ram_bytes = load_target(runner).ram_bytes
     generated = generate(plan(graph, ram_bytes), "network", target_name=runner)
+    inputs, count = list(stored.values()), engine.sample_count(stored)
     if runner == "host":
         ran_by = version(host_compiler())
-        result = run_on_host(generated, [stored])
+        result = run_on_host(generated, inputs)
     else:
         target = load_target(runner)
-        result = run_emulated(generated, [stored], target)
+        result = run_emulated(generated, inputs, target)
         ran_by = (
             f"{version(target.compiler.command)}, {target.emulator.command}"
             if target.compiler and target.emulator
@@ -138,7 +141,7 @@ def _compare_c(
         *((f"{name} (in the arena)", value) for name, value in result.outputs.items()),
     ]
     tensors = [
-        _compare(name, expected[name.removesuffix(" (in the arena)")].reshape(len(stored), -1), value)
+        _compare(name, expected[name.removesuffix(" (in the arena)")].reshape(count, -1), value)
         for name, value in found
     ]
     return RunnerComparison(runner, ran_by, tuple(tensors), stack_bytes=result.stack_bytes)

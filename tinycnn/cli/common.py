@@ -33,7 +33,12 @@ SLOW_SECONDS = 2.0
 console = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else 120)
 
 model_argument = click.argument("model", metavar="MODEL")
-inputs_option = click.option("--inputs", required=True, metavar="DATA", help="Samples: .npy, .npz[:name] or idx.")
+inputs_option = click.option(
+    "--inputs",
+    required=True,
+    metavar="DATA",
+    help="Samples: .npy, .npz[:name] or idx; for several inputs a .npz with an array of each name.",
+)
 json_option = click.option(
     "--json", "json_path", metavar="FILE", help="Write the same facts as JSON; - for standard output."
 )
@@ -83,13 +88,25 @@ def load_quantized(path: str, shapes: Sequence[str] = ()) -> Graph:
     return graph
 
 
-def load_samples(graph: Graph, source: str, limit: int | None = None) -> Array:
-    """float32 samples for the model's one input, at most `limit` of them."""
-    if len(graph.inputs) != 1:
-        raise DataError(f"{graph.name} has {len(graph.inputs)} inputs; data for several inputs is not supported yet.")
-    array = load_array(source)
-    samples = as_samples(array, engine.onnx_shape(graph.tensors[graph.inputs[0]]), source)
-    return samples[:limit]
+def load_samples(graph: Graph, source: str, limit: int | None = None) -> dict[str, Array]:
+    """float32 samples by input, at most `limit` of each; several inputs are read from a .npz by their names."""
+    if len(graph.inputs) == 1:
+        sources = {graph.inputs[0]: source}
+    elif source.endswith(".npz"):
+        sources = {name: f"{source}:{name}" for name in graph.inputs}
+    else:
+        raise DataError(
+            f"{graph.name} has the inputs {', '.join(graph.inputs)}; give a .npz with an array of each name,"
+            f" not {source}."
+        )
+    samples = {
+        name: as_samples(load_array(place), engine.onnx_shape(graph.tensors[name]), place)[:limit]
+        for name, place in sources.items()
+    }
+    counts = {name: len(array) for name, array in samples.items()}
+    if len(set(counts.values())) > 1:
+        raise DataError(f"{source} has a different number of samples for each input: {counts}.")
+    return samples
 
 
 def progress_bar(label: str) -> Callable[[Iterable[Array], int], Iterable[Array]]:

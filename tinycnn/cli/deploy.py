@@ -138,12 +138,16 @@ def generate(
     cases = None
     if selftest is not None and inputs is not None:
         samples = load_samples(graph, inputs, selftest)
-        if len(samples) < selftest:
-            raise DataError(f"{inputs} holds {len(samples)} samples; --selftest asks for {selftest}.")
-        stored = engine.to_stored(graph.tensors[graph.inputs[0]], samples)
+        count = engine.sample_count(samples)
+        if count < selftest:
+            raise DataError(f"{inputs} holds {count} samples; --selftest asks for {selftest}.")
+        stored = engine.stored_samples(graph, samples)
         expected = tuple(engine.run(graph, stored)[name] for name in graph.outputs)
-        given = (stored.astype(np.int16) + 128).astype(np.uint8) if input_type == "uint8" else stored
-        cases = tinycnn_codegen.Selftest((given,), expected)
+        given = tuple(
+            (array.astype(np.int16) + 128).astype(np.uint8) if input_type == "uint8" else array
+            for array in stored.values()
+        )
+        cases = tinycnn_codegen.Selftest(given, expected)
     generated = tinycnn_codegen.generate(
         planned,
         name or tinycnn_codegen.name_from(Path(model).stem),
@@ -205,12 +209,12 @@ def verify(
     samples = load_samples(graph, inputs, limit)
     with working("Comparing"):
         results = verify_graph(graph, samples, tuple(runners.split(",")), ram)
-    show_comparisons(f"{graph.name}: mismatches against the engine on {len(samples)} samples", results)
+    show_comparisons(f"{graph.name}: mismatches against the engine on {engine.sample_count(samples)} samples", results)
     mismatches = sum(result.mismatches for result in results)
     write_json(
         json_path,
         {
-            "samples": len(samples),
+            "samples": engine.sample_count(samples),
             "mismatches": mismatches,
             "runners": [{**asdict(r), "mismatches": r.mismatches, "compared_bytes": r.compared_bytes} for r in results],
         },

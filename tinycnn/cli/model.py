@@ -1,6 +1,10 @@
 """Commands about a model itself: inspect, quantize, evaluate, run."""
 
+import re
+import zipfile
+from collections.abc import Mapping
 from pathlib import Path
+from typing import IO
 
 import click
 import numpy as np
@@ -21,9 +25,10 @@ from tinycnn.cli.common import (
     write_json,
 )
 from tinycnn.data import as_labels, load_array
-from tinycnn.errors import DataError, OutputError
+from tinycnn.errors import OutputError
 from tinycnn.evaluate import evaluate as evaluate_model
 from tinycnn.fixedpoint import WAYS
+from tinycnn.ir import Array, unused_name
 from tinycnn.onnx_io import FORMATS, Format, save
 from tinycnn.quantize import METHODS, Method
 from tinycnn.quantize import quantize as quantize_graph
@@ -58,7 +63,7 @@ def inspect(model: str, input_shapes: tuple[str, ...], json_path: str | None) ->
     "--calibration",
     required=True,
     metavar="DATA",
-    help="Real samples, a few hundred: .npy, .npz[:name] or idx.",
+    help="Real samples, a few hundred: .npy, .npz[:name] or idx; for several inputs a .npz with an array of each name.",
 )
 @click.option("-o", "--output", required=True, metavar="OUT.onnx", help="The quantized model to write.")
 @click.option(
@@ -109,12 +114,15 @@ def quantize(
     save(quantized, output, format_name)
     found = proofs(quantized)
     show_table(
-        f"{output}: {graph.name} as int8 ({format_name}), calibrated on {len(samples)} samples",
+        f"{output}: {graph.name} as int8 ({format_name}), calibrated on {engine.sample_count(samples)} samples",
         ("layer", "channels", *WAYS),
         [(p.name, sum(p.ways.values()), *(p.ways[way] for way in WAYS)) for p in found],
     )
     console.print("How the integer rescaling of each channel is proved equal to onnxruntime's; float needs no proof.")
-    write_json(json_path, {"output": output, "format": format_name, "samples": len(samples), "proofs": list(found)})
+    write_json(
+        json_path,
+        {"output": output, "format": format_name, "samples": engine.sample_count(samples), "proofs": list(found)},
+    )
 
 
 @click.command()
@@ -138,7 +146,7 @@ def evaluate(
     quiet_if_stdout(json_path)
     graph = load_model(model, input_shapes)
     samples = load_samples(graph, inputs)
-    wanted = as_labels(load_array(labels), len(samples), labels)
+    wanted = as_labels(load_array(labels), engine.sample_count(samples), labels)
     floats = load_model(against, input_shapes) if against else None
     with working("Evaluating"):
         result = evaluate_model(graph, samples, wanted, floats)
@@ -157,7 +165,9 @@ def evaluate(
 @click.command()
 @model_argument
 @inputs_option
-@click.option("-o", "--output", required=True, metavar="Y.npy", help="Where the outputs go, float32 [N, ...].")
+@click.option(
+    "-o", "--output", required=True, metavar="Y.npy", help="Where the output goes, float32 [N, ...]; several in a .npz."
+)
 @shape_option
 @json_option
 def run(model: str, inputs: str, output: str, input_shapes: tuple[str, ...], json_path: str | None) -> None:
@@ -165,18 +175,30 @@ def run(model: str, inputs: str, output: str, input_shapes: tuple[str, ...], jso
     quiet_if_stdout(json_path)
     graph = load_model(model, input_shapes)
     samples = load_samples(graph, inputs)
-    if len(graph.outputs) != 1:
-        raise DataError(f"{model} has {len(graph.outputs)} outputs; only one can be written.")
-    name = graph.outputs[0]
     with working("Running"):
-        values = engine.run(graph, engine.to_stored(graph.tensors[graph.inputs[0]], samples))[name]
-    real = engine.to_real(graph.tensors[name], values)
+        values = engine.run(graph, engine.stored_samples(graph, samples))
+    real = {name: engine.to_real(graph.tensors[name], value) for name, value in values.items()}
     try:
         with Path(output).open("xb") as file:
-            np.save(file, real)
+            if len(real) == 1:
+                np.save(file, real[graph.outputs[0]])
+            else:
+                _save_all(file, real)
     except FileExistsError:
         raise OutputError(f"{output} exists; choose another name.") from None
     except OSError as error:
         raise OutputError(f"Cannot write {output}: {error.strerror}.") from None
-    console.print(f"{output}: {name}, float32 {list(real.shape)}")
-    write_json(json_path, {"output": output, "tensor": name, "shape": list(real.shape)})
+    for name, value in real.items():
+        console.print(f"{output}: {name}, float32 {list(value.shape)}", markup=False)
+    tensors = [{"tensor": name, "shape": list(value.shape)} for name, value in real.items()]
+    write_json(json_path, {"output": output, **(tensors[0] if len(tensors) == 1 else {"tensors": tensors})})
+
+
+def _save_all(file: IO[bytes], arrays: Mapping[str, Array]) -> None:
+    """A .npz with an array per name; what is not a letter, digit, dot or dash of a name becomes an underscore."""
+    taken: list[str] = []
+    with zipfile.ZipFile(file, "w") as archive:
+        for name, array in arrays.items():
+            taken.append(unused_name(re.sub(r"[^\w.:-]|^\.+", "_", name), taken))
+            with archive.open(f"{taken[-1]}.npy", "w") as member:
+                np.lib.format.write_array(member, array)

@@ -11,7 +11,7 @@ from dataclasses import replace
 import numpy as np
 
 from tinycnn import engine, fixedpoint, ir
-from tinycnn.errors import DataError, QuantizationError
+from tinycnn.errors import QuantizationError
 from tinycnn.ir import Array, Graph, Node, Quantization, Tensor
 from tinycnn.ops import (
     Add,
@@ -39,13 +39,14 @@ __all__ = ["METHODS", "Method", "moved_scales", "quantize"]
 
 def quantize(
     graph: Graph,
-    samples: Array,
+    samples: engine.Samples,
     *,
     method: Method = "minmax",
     percentile: float = 99.99,
     progress: Progress | None = None,
 ) -> Graph:
-    """The int8 graph of a float graph (as `load` gives it), calibrated on float32 samples [N, ...] with ONNX's axes.
+    """The int8 graph of a float graph (as `load` gives it), calibrated on float32 samples [N, ...] with ONNX's axes,
+    by input where it has several.
 
     Raises UnsupportedError with every operator that has no int8 form, DataError for samples that do not fit, and
     QuantizationError when an accumulator could overflow or the graph is quantized already.
@@ -59,13 +60,7 @@ def quantize(
         )
     floats = run_passes(graph, FLOAT_PASSES)
     check_int8_form(floats)
-    if len(floats.inputs) != 1:
-        raise QuantizationError(f"{graph.name} has {len(floats.inputs)} inputs; only one can be calibrated yet.")
-    source = floats.tensors[floats.inputs[0]]
-    shape = engine.onnx_shape(source)
-    if samples.shape[1:] != shape[1:] or len(samples) == 0:
-        raise DataError(f"Calibration needs samples of {list(shape[1:])}: [N, ...], not {list(samples.shape)}.")
-    ranges = calibrate(floats, engine.to_stored(source, samples), method, percentile, progress)
+    ranges = calibrate(floats, engine.stored_samples(floats, samples), method, percentile, progress)
     quantized = _Quantizer(floats, ranges).run()
     ir.verify(quantized)
     return quantized

@@ -1,8 +1,8 @@
 """Which range of real values each activation takes over the calibration samples."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -13,7 +13,7 @@ from tinycnn.ir import Array, Graph
 Method = Literal["minmax", "percentile"]
 METHODS: tuple[Method, ...] = ("minmax", "percentile")
 HISTOGRAM_BINS = 8192
-Progress = Callable[[Iterable[Array], int], Iterable[Array]]
+Progress = Callable[[Iterable[Any], int], Iterable[Any]]
 """Wraps an iterable of chunks, with its length, to show how far it is."""
 
 
@@ -26,14 +26,14 @@ class Range:
 
 
 def calibrate(
-    graph: Graph, samples: Array, method: Method, percentile: float, progress: Progress | None = None
+    graph: Graph, samples: Mapping[str, Array], method: Method, percentile: float, progress: Progress | None = None
 ) -> dict[str, Range]:
-    """The range of every activation of a float graph over `samples` (as `engine.to_stored` gives them).
+    """The range of every activation of a float graph over `samples` (as `engine.stored_samples` gives them).
 
     "minmax" is the whole range seen; "percentile" leaves out (100 - percentile) / 2 per cent of the values at each
     end, by a histogram of 8192 bins between the smallest and the largest, but never narrows the graph's inputs.
     """
-    if not np.isfinite(samples).all():
+    if not all(np.isfinite(array).all() for array in samples.values()):
         raise DataError("The calibration data has values that are not finite (NaN or infinity).")
     program = engine.prepare(graph)
     ranges: dict[str, Range] = {}
@@ -50,10 +50,14 @@ def calibrate(
     return ranges
 
 
-def _traces(program: engine.Program, samples: Array, progress: Progress | None) -> Iterable[dict[str, Array]]:
-    step = program.chunk_samples
-    chunks: Iterable[Array] = [samples[start : start + step] for start in range(0, len(samples), step)]
-    for chunk in progress(chunks, -(-len(samples) // step)) if progress else chunks:
+def _traces(
+    program: engine.Program, samples: Mapping[str, Array], progress: Progress | None
+) -> Iterable[dict[str, Array]]:
+    step, count = program.chunk_samples, engine.sample_count(samples)
+    chunks: Iterable[dict[str, Array]] = [
+        {name: array[start : start + step] for name, array in samples.items()} for start in range(0, count, step)
+    ]
+    for chunk in progress(chunks, -(-count // step)) if progress else chunks:
         with np.errstate(all="ignore"):  # what is not finite is reported by name
             values = engine.trace(program, chunk)
         yield values
@@ -61,7 +65,7 @@ def _traces(program: engine.Program, samples: Array, progress: Progress | None) 
 
 def _percentiles(
     program: engine.Program,
-    samples: Array,
+    samples: Mapping[str, Array],
     ranges: dict[str, Range],
     percentile: float,
     progress: Progress | None,
