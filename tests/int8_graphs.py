@@ -10,6 +10,7 @@ from tinycnn.ops import (
     AveragePool,
     Clip,
     Conv,
+    ConvTranspose,
     Dense,
     GlobalAveragePool,
     MaxPool,
@@ -54,6 +55,10 @@ class GraphBuilder:
         taps = (*window.kernel, self.shape(x)[-1] // groups)
         return self._linear(Conv(window, groups, channels_last=True), x, (outputs, *taps), bias, spread)
 
+    def conv_transpose(self, x: str, outputs: int, taps: Window, strides: tuple[int, ...], groups: int = 1) -> str:
+        shape = (outputs, *taps.kernel, self.shape(x)[-1] // groups)
+        return self._linear(ConvTranspose(taps, strides, groups, channels_last=True), x, shape, True, 1.0)
+
     def dense(self, x: str, outputs: int, *, bias: bool = True, spread: float = 1.0) -> str:
         return self._linear(Dense(), x, (outputs, self.shape(x)[-1]), bias, spread)
 
@@ -93,7 +98,9 @@ class GraphBuilder:
             samples[name][1:2] = 127
         return samples
 
-    def _linear(self, op: Conv | Dense, x: str, shape: tuple[int, ...], bias: bool, spread: float) -> str:
+    def _linear(
+        self, op: Conv | ConvTranspose | Dense, x: str, shape: tuple[int, ...], bias: bool, spread: float
+    ) -> str:
         """Random weights; scales with which a typical sum is about a third of the range, times `spread`."""
         number = len(self.nodes)
         weights = self.rng.integers(-127, 128, shape).astype(np.int8)

@@ -149,6 +149,32 @@ CASES: dict[str, tuple[list[onnx.NodeProto], tuple[int, ...], dict[str, Array]]]
     "Reshape -1 first": ([node("Reshape", "x s", "y")], (2, 3, 4), {"s": i(-1, 12)}),
     "Reshape mixes the batch": ([node("Reshape", "x s", "y")], (2, 3, 4), {"s": i(3, 8)}),
     "Reshape allowzero without zeros": ([node("Reshape", "x s", "y", allowzero=1)], (2, 3, 4), {"s": i(2, -1)}),
+    "ConvTranspose": (
+        [node("ConvTranspose", "x w b", "y", group=2, strides=[2, 3], pads=[0, 1, 1, 0], output_padding=[1, 0])],
+        (2, 4, 5, 4),
+        {"w": f(4, 3, 3, 2), "b": f(6)},
+    ),
+    "ConvTranspose dilations": ([node("ConvTranspose", "x w", "y", dilations=[2])], (2, 3, 5), {"w": f(3, 4, 3)}),
+    "ConvTranspose same, upper": (
+        [node("ConvTranspose", "x w", "y", auto_pad="SAME_UPPER", strides=[2, 2])],
+        (1, 3, 5, 4),
+        {"w": f(3, 4, 3, 4)},
+    ),
+    "ConvTranspose same, lower": (
+        [node("ConvTranspose", "x w", "y", auto_pad="SAME_LOWER", strides=[2, 2])],
+        (1, 3, 5, 4),
+        {"w": f(3, 4, 3, 4)},
+    ),
+    "ConvTranspose output shape": (
+        [node("ConvTranspose", "x w", "y", output_shape=[10, 8], strides=[3, 2])],
+        (1, 3, 3, 3),
+        {"w": f(3, 4, 3, 3)},
+    ),
+    "ConvTranspose of three axes": (
+        [node("ConvTranspose", "x w", "y", strides=[2, 1, 2])],
+        (1, 2, 3, 2, 3),
+        {"w": f(2, 3, 2, 2, 3)},
+    ),
     "GlobalMaxPool": ([node("GlobalMaxPool", "x", "y")], (2, 3, 4, 5), {}),
     "Softmax": ([node("Softmax", "x", "y")], (2, 3, 4), {}),
     "Softmax axis 1": ([node("Softmax", "x", "y", axis=1)], (2, 3, 4), {}),

@@ -14,7 +14,7 @@ from tinycnn_codegen.lower import LOWERINGS
 
 VIEWS = (ops.Reshape,)
 TESTS = Path(__file__).parent
-FOLDED = (ops.BatchNormalization, ops.QuantizeLinear, ops.DequantizeLinear, ops.Transpose)
+FOLDED = (ops.BatchNormalization, ops.QuantizeLinear, ops.DequantizeLinear, ops.InsertZeros, ops.Transpose)
 """Operators that passes remove before anything is int8."""
 
 

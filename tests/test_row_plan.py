@@ -35,7 +35,7 @@ def random_graph(seed: int) -> tuple[GraphBuilder, Graph]:
     for _ in range(int(rng.integers(3, 8))):
         x = images[-1] if rng.random() < 0.8 else str(rng.choice(images))
         peers = [name for name in images if builder.shape(name) == builder.shape(x) and name != x]
-        kind = rng.choice(["same", "strided", "dilated", "depthwise", "pool", "mean", "add", "clip"])
+        kind = rng.choice(["same", "strided", "dilated", "depthwise", "pool", "mean", "add", "clip", "transposed"])
         height = builder.shape(x)[1]
         if kind == "add" and peers:
             images.append(builder.add(x, str(rng.choice(peers))))
@@ -43,6 +43,8 @@ def random_graph(seed: int) -> tuple[GraphBuilder, Graph]:
             images.append(builder.clip(x, 0.0, 3.0))
         elif kind == "depthwise":
             images.append(builder.conv(x, builder.shape(x)[3], SAME, builder.shape(x)[3]))
+        elif kind == "transposed" and height < 12:
+            images.append(builder.conv_transpose(x, channels, Window((3, 3), (1, 1), (2, 1), (3, 1, 2, 1)), (2, 1)))
         elif kind == "strided" and height > 5:
             images.append(builder.conv(x, channels, Window((3, 3), (2, 2), (1, 1), (0, 1, 1, 1))))
         elif kind == "dilated" and height > 5:

@@ -49,6 +49,11 @@ class Layer:
         return self.lowered.window.taps if self.lowered.window else 0
 
     @property
+    def window_kind(self) -> str:
+        """The kernel that finds the rows under the window."""
+        return self.lowered.window.kind if self.lowered.window else ""
+
+    @property
     def arguments(self) -> str:
         """What the kernel is given between its struct and the output row."""
         match self.lowered.reads:
@@ -104,9 +109,10 @@ def _definitions(lowered: Lowered, base: str, step: Step) -> Iterator[str]:
             "stride": lowered.window.stride,
             "pad": lowered.window.pad,
             "dilation": lowered.window.dilation,
-            "padding": step.padding.offset_bytes if step.padding else 0,
         }
-        yield struct_definition("tcn_window_t", f"{base}_window", (window, {}))
+        if lowered.window.kind == "window":
+            window = {**window, "padding": step.padding.offset_bytes if step.padding else 0}
+        yield struct_definition(f"tcn_{lowered.window.kind}_t", f"{base}_window", (window, {}))
     structs = []
     for part, fields in enumerate(lowered.layers):
         ending = "" if len(lowered.layers) == 1 else f"_{part}"

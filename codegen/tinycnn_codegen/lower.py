@@ -13,6 +13,7 @@ from tinycnn.ops import (
     AveragePool,
     Call,
     Conv,
+    ConvTranspose,
     Dense,
     ElementwiseOperator,
     GlobalAveragePool,
@@ -22,6 +23,7 @@ from tinycnn.ops import (
     is_elementwise,
     row_bytes,
 )
+from tinycnn.ops.linear import bias_of
 from tinycnn.ops.softmax import exponentials
 from tinycnn_codegen.ctext import ConstantArray
 from tinycnn_codegen.lowered import Fields, Lowered, RowWindow
@@ -92,6 +94,40 @@ def _lower_depthwise_conv(op: Conv, call: Call, window: "_Planar") -> Lowered:
         for _, fields in linear
     )
     return Lowered("depthwise_conv2d", layers, "window", window.rows, call.quantization(0).zero_point)
+
+
+def lower_conv_transpose(op: ConvTranspose, call: Call) -> Lowered:
+    """Per group, and per array of weights, a struct. Inserted zeros are not read, so no zero point is in the bias."""
+    weights, bias = call.constant(1), bias_of(call)
+    window = _Planar.of(call, op.taps)
+    strides = (*op.strides, 1)
+    inputs = weights.shape[-1]
+    linear = linear_layers(call, op.groups, unit=LANES, lanes=LANES, line=LANES * inputs * window.kernel[1])
+    layers = []
+    for group, fields in linear:
+        (first, outputs) = (fields["first_output"], fields["outputs"])
+        assert isinstance(first, int)
+        assert isinstance(outputs, int)
+        layers.append(
+            {
+                "input_width": window.input_width,
+                "input_channels": window.channels,
+                "output_width": window.output_width,
+                "output_channels": weights.shape[0],
+                "kernel_height": window.kernel[0],
+                "kernel_width": window.kernel[1],
+                "stride": strides[1],
+                "pad": window.pads[1],
+                "dilation": window.dilations[1],
+                "input_zero_point": call.quantization(0).zero_point,
+                "first_input": group * inputs,
+                "inputs": inputs,
+                **fields,
+                "bias": ConstantArray("int32_t", bias[first : first + outputs], outputs),
+            }
+        )
+    rows = RowWindow(window.kernel[0], strides[0], window.pads[0], window.dilations[0], "spread_window")
+    return Lowered("conv_transpose2d", tuple(layers), "window", rows)
 
 
 def lower_dense(op: Dense, call: Call) -> Lowered:
@@ -202,6 +238,7 @@ LOWERINGS: Mapping[type, Callable[[Any, Call], Lowered]] = {
     Add: lower_add,
     AveragePool: lower_average_pool,
     Conv: lower_conv,
+    ConvTranspose: lower_conv_transpose,
     Dense: lower_dense,
     GlobalAveragePool: lower_global_average_pool,
     MaxPool: lower_max_pool,

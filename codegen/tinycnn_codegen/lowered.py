@@ -23,12 +23,16 @@ FLOAT_SHIFT = 0
 
 @dataclass(frozen=True, slots=True)
 class RowWindow:
-    """The rows of a window: tap t of output row r is input row r * stride - pad + t * dilation."""
+    """The rows of a window: tap t of output row r is input row r * stride - pad + t * dilation.
+
+    In a "spread_window" the input rows stand `stride` apart instead: it is place r - pad + t * dilation.
+    """
 
     taps: int
     stride: int
     pad: int
     dilation: int
+    kind: Literal["window", "spread_window"] = "window"
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -125,8 +125,7 @@ def _kernels(plan: Plan, layers: Sequence[Layer], uint8_input: bool) -> str:
     files = {f"tcn_{layer.kernel}.h" for layer in layers}
     if layers:
         files.add("tcn_tensor.h")
-    if any(layer.window_taps for layer in layers):
-        files.add("tcn_window.h")
+    files.update(f"tcn_{layer.window_kind}.h" for layer in layers if layer.window_taps)
     if any(step.padding for step in plan.steps):
         files.add("tcn_fill.h")
     if uint8_input:

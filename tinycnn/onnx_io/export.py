@@ -16,10 +16,9 @@ from onnx import ModelProto, TensorProto, helper
 from tinycnn.errors import OutputError, QuantizationError, UnsupportedError
 from tinycnn.ir import Graph, Shape
 from tinycnn.onnx_io.export_rules import EXPORTS
+from tinycnn.onnx_io.functions import DOMAIN, FUNCTIONS
 from tinycnn.onnx_io.metadata import PRODUCER, set_graph_metadata
-from tinycnn.onnx_io.softmax_function import DOMAIN, integer_softmax_function
 from tinycnn.onnx_io.writer import MICROSOFT, Writer
-from tinycnn.ops import Softmax
 from tinycnn.passes import EXPORT_PASSES, run_passes
 
 Format = Literal["qoperator", "qdq"]
@@ -60,9 +59,10 @@ def export(graph: Graph, format: Format = "qdq") -> ModelProto:
     functions = []
     if any(node.domain == MICROSOFT for node in writer.nodes):
         opsets.append(helper.make_opsetid(MICROSOFT, 1))
-    if any(isinstance(node.op, Softmax) for node in graph.nodes):
+    called = {f"{DOMAIN}.{node.op_type}" for node in writer.nodes if node.domain == DOMAIN}
+    if called:
         opsets.append(helper.make_opsetid(DOMAIN, 1))
-        functions.append(integer_softmax_function(OPSET))
+        functions = [FUNCTIONS[name](OPSET) for name in sorted(called)]
     model = helper.make_model(
         proto, opset_imports=opsets, functions=functions, ir_version=IR_VERSION, producer_name=PRODUCER
     )

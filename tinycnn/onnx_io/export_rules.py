@@ -7,6 +7,8 @@ import numpy as np
 
 from tinycnn.ir import Node
 from tinycnn.onnx_io.elementwise_exports import ELEMENTWISE_EXPORTS
+from tinycnn.onnx_io.insert_zeros_function import NAME as INSERT_ZEROS
+from tinycnn.onnx_io.insert_zeros_function import insert_zeros_parameters
 from tinycnn.onnx_io.softmax_function import DOMAIN
 from tinycnn.onnx_io.writer import MICROSOFT, Writer
 from tinycnn.ops import (
@@ -14,6 +16,7 @@ from tinycnn.ops import (
     AveragePool,
     Clip,
     Conv,
+    ConvTranspose,
     Dense,
     GlobalAveragePool,
     MaxPool,
@@ -35,10 +38,12 @@ def _window(window: Window) -> dict[str, Any]:
     }
 
 
-def _linear(writer: Writer, node: Node, op_type: str, domain: str, **attributes: Any) -> None:
-    """QLinearConv and QGemm: the bias stands before or behind the output's scale."""
+def _linear(
+    writer: Writer, node: Node, op_type: str, domain: str, *, first: str | None = None, **attributes: Any
+) -> None:
+    """QLinearConv and QGemm: the bias stands before or behind the output's scale. `first` stands in for x."""
     x, w, *bias = node.inputs
-    inputs = [*writer.with_parameters(x), *writer.with_parameters(w)]
+    inputs = [first or writer.quantized(x), *writer.parameters(x), *writer.with_parameters(w)]
     output = list(writer.parameters(node.outputs[0]))
     biases = [writer.quantized(name) for name in bias]
     inputs += [*(biases or [""]), *output] if op_type == "QGemm" else [*output, *biases]
@@ -51,6 +56,23 @@ def conv(writer: Writer, node: Node, op: Conv) -> None:
         writer.between_quantizers(node, "Conv", **attributes)
     else:
         _linear(writer, node, "QLinearConv", "", **attributes)
+
+
+def conv_transpose(writer: Writer, node: Node, op: ConvTranspose) -> None:
+    """A Conv behind the model-local function of onnx_io.insert_zeros_function: onnxruntime has no transposed one."""
+    x, output = node.inputs[0], node.outputs[0]
+    values = insert_zeros_parameters(writer.graph.tensors[x].shape, op.strides)
+    parameters = [writer.initializer(output, name, value) for name, value in values.items()]
+    scale, zero_point = writer.parameters(x)
+    spread = writer.intermediate(
+        node, INSERT_ZEROS, [writer.quantized(x), zero_point, *parameters], "spread", domain=DOMAIN
+    )
+    attributes = {**_window(op.taps), "group": op.groups}
+    if writer.unsigned:
+        real = writer.intermediate(node, "DequantizeLinear", [spread, scale, zero_point], "spread_real")
+        writer.between_quantizers(node, "Conv", first=real, **attributes)
+    else:
+        _linear(writer, node, "QLinearConv", "", first=spread, **attributes)
 
 
 def dense(writer: Writer, node: Node, op: Dense) -> None:
@@ -134,6 +156,7 @@ EXPORTS: dict[type, Callable[[Writer, Node, Any], None]] = {
     AveragePool: average_pool,
     Clip: clip,
     Conv: conv,
+    ConvTranspose: conv_transpose,
     Dense: dense,
     GlobalAveragePool: global_average_pool,
     MaxPool: max_pool,

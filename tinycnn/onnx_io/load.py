@@ -11,6 +11,7 @@ from tinycnn import ir
 from tinycnn.errors import ModelError, UnsupportedError
 from tinycnn.ir import Graph, Shape, Tensor
 from tinycnn.onnx_io.folding import fold
+from tinycnn.onnx_io.functions import FUNCTIONS
 from tinycnn.onnx_io.metadata import PRODUCER, graph_metadata, node_origins
 from tinycnn.onnx_io.node import (
     DTYPES,
@@ -24,7 +25,6 @@ from tinycnn.onnx_io.node import (
 )
 from tinycnn.onnx_io.read import read_model
 from tinycnn.onnx_io.rules import ANY_TYPE, RULES
-from tinycnn.onnx_io.softmax_function import integer_softmax_function
 
 OPSETS = range(6, 29)
 """Versions of ONNX's own operator set that the rules were written for."""
@@ -86,7 +86,8 @@ def _check_functions(functions: Iterable[FunctionProto]) -> list[str]:
     for function in functions:
         op_type = _op_type(function.domain, function.name)
         opset = max((entry.version for entry in function.opset_import), default=0)
-        if op_type in RULES and function != integer_softmax_function(opset):
+        ours = FUNCTIONS.get(op_type)
+        if op_type in RULES and (ours is None or function != ours(opset)):
             problems.append(f"function {op_type}: it redefines an operator, which is not supported")
     return problems
 

@@ -11,15 +11,18 @@ import numpy as np
 from onnx import TensorProto
 
 from tinycnn.ir import DType, Operator, Quantization, Tensor
-from tinycnn.onnx_io.node import Builder, OnnxNode, RefusalError
+from tinycnn.onnx_io.insert_zeros_function import PARAMETERS, insert_zeros_parameters
+from tinycnn.onnx_io.node import MAX_TENSOR_BYTES, Builder, OnnxNode, RefusalError
 from tinycnn.onnx_io.windows import pool_window_of, window_of
 from tinycnn.ops import (
     Add,
     AveragePool,
     Conv,
+    ConvTranspose,
     Dense,
     DequantizeLinear,
     GlobalAveragePool,
+    InsertZeros,
     QuantizeLinear,
     Softmax,
 )
@@ -125,9 +128,44 @@ def _finish(builder: Builder, node: OnnxNode, op: Operator, inputs: tuple[str, .
     builder.emit(part, QuantizeLinear(quantization, dtype), (real,), dtype)
 
 
+def insert_zeros(builder: Builder, node: OnnxNode) -> None:
+    """The model-local function that `export` writes before a transposed convolution."""
+    x = _expect(builder.tensor(node, 0), "int8", "uint8")
+    sizes = builder.spatial_shape(node)
+    given = {
+        name: builder.constant_value(node, index, name).astype(np.int64) for index, name in enumerate(PARAMETERS, 2)
+    }
+    together = given["together"].reshape(-1)[2:].tolist()
+    if len(together) != len(sizes) or not all(0 < size <= MAX_TENSOR_BYTES for size in together):
+        raise RefusalError("its sizes do not fit its input")
+    strides = tuple(spread // size for spread, size in zip(together, sizes, strict=True))
+    expected = insert_zeros_parameters(x.shape, strides)
+    if not all(np.array_equal(given[name], value) for name, value in expected.items()):
+        raise RefusalError("its parameters are not those that tinycnn writes")
+    builder.emit(node, InsertZeros(strides, int(builder.scalar(node, 1, "zero"))), node.inputs[:1])
+
+
+def conv_of(builder: Builder, node: OnnxNode, weights: int) -> tuple[OnnxNode, Conv | ConvTranspose]:
+    """The convolution that a node is, transposed where `insert_zeros` is its input; then it reads what that reads."""
+    window = window_of(node, builder.spatial_shape(node), builder.shape(node, weights)[2:])
+    groups = node.integer("group", 1)
+    real = builder.producers.get(builder.tensor(node, 0).name)
+    zeros = builder.producers.get(real.inputs[0]) if real and isinstance(real.op, DequantizeLinear) else real
+    if real is None or zeros is None or not isinstance(zeros.op, InsertZeros) or set(window.strides) != {1}:
+        return node, Conv(window, groups)
+    source = zeros.inputs[0]
+    if isinstance(real.op, DequantizeLinear):
+        zero_point = real.op.quantization.zero_point
+        source = _real(builder, replace(node, inputs=(source,)), 0, real.op.quantization)
+    else:
+        zero_point = quantization_from(builder, node, 1).zero_point
+    if zero_point != zeros.op.value:
+        raise RefusalError("what is inserted between its inputs is not their zero point")
+    return replace(node, inputs=(source, *node.inputs[1:])), ConvTranspose(window, zeros.op.strides, groups)
+
+
 def qlinear_conv(builder: Builder, node: OnnxNode) -> None:
-    window = window_of(node, builder.spatial_shape(node), builder.shape(node, 3)[2:])
-    op = Conv(window, node.integer("group", 1))
+    node, op = conv_of(builder, node, 3)
     _finish(builder, node, op, _linear_inputs(builder, node, 8), 6)
 
 
@@ -196,5 +234,6 @@ QUANTIZED_RULES: dict[str, Rule] = {
     "com.microsoft.QLinearAdd": qlinear_add,
     "com.microsoft.QLinearAveragePool": qlinear_average_pool,
     "com.microsoft.QLinearGlobalAveragePool": qlinear_global_average_pool,
+    "tinycnn.InsertZeros": insert_zeros,
     "tinycnn.IntegerSoftmax": integer_softmax,
 }

@@ -7,14 +7,15 @@ import numpy as np
 from tinycnn.ir import Shape
 from tinycnn.onnx_io.elementwise_rules import ELEMENTWISE_RULES
 from tinycnn.onnx_io.node import MAX_TENSOR_BYTES, Builder, OnnxNode, RefusalError
-from tinycnn.onnx_io.quantized_rules import QUANTIZED_RULES, Rule
-from tinycnn.onnx_io.windows import global_window, pool_window_of, window_of
+from tinycnn.onnx_io.quantized_rules import QUANTIZED_RULES, Rule, conv_of
+from tinycnn.onnx_io.windows import global_window, pool_window_of, transposed_window_of
 from tinycnn.ops import (
     Add,
     AveragePool,
     BatchNormalization,
     Clip,
     Conv,
+    ConvTranspose,
     Dense,
     GlobalAveragePool,
     MaxPool,
@@ -32,8 +33,25 @@ def conv(builder: Builder, node: OnnxNode) -> None:
     for index, what in enumerate(("weights", "bias")[: len(node.inputs) - 1], start=1):
         if not builder.is_dequantized_constant(node, index):
             builder.constant_value(node, index, what)
-    window = window_of(node, builder.spatial_shape(node), builder.shape(node, 1)[2:])
-    builder.emit(node, Conv(window, node.integer("group", 1)), node.inputs)
+    node, op = conv_of(builder, node, 1)
+    builder.emit(node, op, node.inputs)
+
+
+def conv_transpose(builder: Builder, node: OnnxNode) -> None:
+    """With strides of 1 it is a Conv: the taps are reversed, and what it pads is what a Conv would not."""
+    sizes, shape = builder.spatial_shape(node), builder.shape(node, 1)
+    for index, what in enumerate(("weights", "bias")[: len(node.inputs) - 1], start=1):
+        builder.constant_value(node, index, what)
+    taps, strides = transposed_window_of(node, sizes, shape[2:])
+    groups, channels = node.integer("group", 1), builder.shape(node)[1]
+    if len(shape) != len(sizes) + 2 or shape[0] != channels or groups < 1 or channels % groups:
+        raise RefusalError(f"{channels} input channels, {groups} groups and weights {list(shape)} do not fit together")
+    value = builder.constant_value(node, 1, "weights")
+    by_group = value.reshape(groups, channels // groups, *shape[1:]).swapaxes(1, 2)
+    weights = np.flip(by_group.reshape(-1, channels // groups, *shape[2:]), tuple(range(2, len(shape))))
+    name = builder.add_constant(f"{node.inputs[1]}_reversed", np.ascontiguousarray(weights))
+    op = Conv(taps, groups) if set(strides) == {1} else ConvTranspose(taps, strides, groups)
+    builder.emit(node, op, (node.inputs[0], name, *node.inputs[2:]))
 
 
 def gemm(builder: Builder, node: OnnxNode) -> None:
@@ -259,6 +277,7 @@ RULES: dict[str, Rule] = {
     "Constant": constant,
     "ConstantOfShape": constant_of_shape,
     "Conv": conv,
+    "ConvTranspose": conv_transpose,
     "Dropout": dropout,
     "Flatten": flatten,
     "Gemm": gemm,

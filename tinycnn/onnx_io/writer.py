@@ -109,16 +109,25 @@ class Writer:
         self.nodes.append(helper.make_node("QuantizeLinear", inputs, [self.quantized(name)], name=node_name))
 
     def between_quantizers(
-        self, node: Node, op_type: str, *extra: str, before: Sequence[str] = (), **attributes: Any
+        self,
+        node: Node,
+        op_type: str,
+        *extra: str,
+        before: Sequence[str] = (),
+        first: str | None = None,
+        **attributes: Any,
     ) -> None:
-        """`node` as a float operator between DequantizeLinear and QuantizeLinear; `extra` follows its inputs."""
-        inputs = [self.real(name) for name in node.inputs]
+        """`node` as a float operator between DequantizeLinear and QuantizeLinear; `extra` follows its inputs.
+
+        `first` stands in for the first input.
+        """
+        inputs = [first or self.real(node.inputs[0]), *map(self.real, node.inputs[1:])]
         result = self._name(node.outputs[0], "float")
         self.add(node, op_type, [*before, *inputs, *extra], [result], **attributes)
         self.quantize(result, node.outputs[0])
 
     def intermediate(self, node: Node, op_type: str, inputs: Sequence[str], what: str, **attributes: Any) -> str:
-        """A further node that computes the float tensor `what` for `node`; returns the tensor's name."""
+        """A further node that computes the tensor `what` for `node`; returns the tensor's name."""
         output = self._name(node.outputs[0], what)
         name = self._node_name(f"{node.name}_{what}")
         self.nodes.append(helper.make_node(op_type, list(inputs), [output], name=name, **attributes))

@@ -21,6 +21,7 @@ from tinycnn.ops.base import (
 )
 from tinycnn.ops.batchnorm import BatchNormalization
 from tinycnn.ops.conv import Conv
+from tinycnn.ops.conv_transpose import ConvTranspose, InsertZeros
 from tinycnn.ops.dense import Dense
 from tinycnn.ops.pool import AveragePool, GlobalAveragePool, MaxPool
 from tinycnn.ops.quantization import DequantizeLinear, QuantizeLinear
@@ -35,9 +36,11 @@ OPERATORS = (
     BatchNormalization,
     Clip,
     Conv,
+    ConvTranspose,
     Dense,
     DequantizeLinear,
     GlobalAveragePool,
+    InsertZeros,
     MaxPool,
     QuantizeLinear,
     Reshape,
@@ -57,10 +60,12 @@ __all__ = [
     "Call",
     "Clip",
     "Conv",
+    "ConvTranspose",
     "Dense",
     "DequantizeLinear",
     "ElementwiseOperator",
     "GlobalAveragePool",
+    "InsertZeros",
     "Int8Operator",
     "MaxPool",
     "QuantizeLinear",

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from tinycnn.ir import Array, Graph, Node, Tensor, rebuild, unused_name
-from tinycnn.ops import Add, BatchNormalization, Conv, Dense
+from tinycnn.ops import Add, BatchNormalization, Conv, ConvTranspose, Dense
 from tinycnn.ops.batchnorm import affine
 
 
@@ -43,7 +43,7 @@ def fold_affine(graph: Graph) -> Graph:
 def _factor_and_offset(graph: Graph, producer: Node, node: Node) -> tuple[Array, Array] | None:
     """What `node` does to each output channel of `producer`, float64 [O] both; None where it cannot be folded."""
     shape = graph.tensors[producer.outputs[0]].shape
-    if isinstance(producer.op, Conv):
+    if isinstance(producer.op, Conv | ConvTranspose):
         axis = 1
     elif isinstance(producer.op, Dense):
         axis = len(shape) - 1

@@ -16,6 +16,7 @@ from tinycnn.ops import (
     Add,
     Clip,
     Conv,
+    ConvTranspose,
     Dense,
     DequantizeLinear,
     Int8Operator,
@@ -221,7 +222,7 @@ class _Fusion:
             self.problems.append(f"node {node.name!r} ({op.label}) has another scale at its output than at its input")
         if op.output_scale == "fixed":
             self._left_in_float(node, "it has no int8 form between quantizers")
-        if isinstance(op, Conv | Dense):
+        if isinstance(op, Conv | ConvTranspose | Dense):
             self._check_constants(node, *inputs)
         self._emit(node, inputs, last.outputs[0], quantization, origins)
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from tinycnn.errors import UnsupportedError
 from tinycnn.ir import Graph, Node
-from tinycnn.ops import Add, AveragePool, Conv, Dense, MaxPool, Softmax, Transpose, is_int8
+from tinycnn.ops import Add, AveragePool, Conv, ConvTranspose, Dense, MaxPool, Softmax, Transpose, is_int8
 from tinycnn.ops.softmax import MAX_CLASSES
 
 
@@ -35,7 +35,7 @@ def _why_not(graph: Graph, node: Node) -> str:
             return "adds a constant, which has an int8 form only for one number a channel right behind a Conv or Dense"
         case Add() if inputs[0] != inputs[1]:
             return f"has an int8 form only for two tensors of one shape, not {_show(inputs)}"
-        case AveragePool(window) | Conv(window) | MaxPool(window) if window.rank > 2:
+        case AveragePool(window) | Conv(window) | ConvTranspose(window) | MaxPool(window) if window.rank > 2:
             return f"has an int8 form only over one or two axes, not {window.rank}"
         case AveragePool(window, with_padding) if set(window.dilations) != {1} or (window.ceil_mode and with_padding):
             return "has no int8 form in onnxruntime with dilations, or with ceil_mode and count_include_pad together"

@@ -14,6 +14,7 @@ from tinycnn.ops import (
     AveragePool,
     BatchNormalization,
     Conv,
+    ConvTranspose,
     GlobalAveragePool,
     MaxPool,
     Softmax,
@@ -22,7 +23,7 @@ from tinycnn.ops import (
 )
 from tinycnn.ops.window import to_first, to_last
 
-Spatial = AveragePool | BatchNormalization | Conv | GlobalAveragePool | MaxPool
+Spatial = AveragePool | BatchNormalization | Conv | ConvTranspose | GlobalAveragePool | MaxPool
 """The operators with a `channels_last` field."""
 
 
@@ -64,7 +65,7 @@ class _Conversion:
     def _convert(self, node: Node) -> None:
         op, source = node.op, node.inputs[0]
         if isinstance(op, Spatial):
-            if isinstance(op, Conv):
+            if isinstance(op, Conv | ConvTranspose):
                 self._convert_weights(node.inputs[1])
             inputs = (self._wanted(source), *node.inputs[1:])
             self._emit_converted(replace(node, op=replace(op, channels_last=self.last), inputs=inputs))

@@ -18,6 +18,7 @@ from tinycnn.ops import (
     AveragePool,
     Clip,
     Conv,
+    ConvTranspose,
     Dense,
     GlobalAveragePool,
     Int8Operator,
@@ -113,7 +114,7 @@ class _Quantizer:
             bits = self.bits.get(node.outputs[0], FLOAT32_BITS)
             quantization = clear_of_ties(op, self._quantization(node.inputs[0]), quantization, bits)
         self._declare(node.outputs[0], quantization)
-        if isinstance(op, Conv | Dense):
+        if isinstance(op, Conv | ConvTranspose | Dense):
             node = self._linear(node, quantization)
         self.nodes.append(node)
 
@@ -162,7 +163,7 @@ class _Quantizer:
         return replace(wanted, scale=(scale,))
 
     def _linear(self, node: Node, y: Quantization) -> Node:
-        """Quantize the weights and bias of a Conv or Dense; the node with the names of the integer constants."""
+        """Quantize the weights and bias of a layer; the node with the names of the integer constants."""
         x = self._quantization(node.inputs[0])
         weights = self.graph.constants[node.inputs[1]]
         bias = np.zeros(weights.shape[0], np.float32)
