@@ -28,6 +28,7 @@ from tinycnn.fixedpoint import (
     steps_of,
 )
 from tinycnn.fixedpoint.integer import half, proved, widest_shift
+from tinycnn.fixedpoint.nudge import HIGH_WORD
 
 int8 = st.integers(-128, 127)
 seeds = st.integers(0, 2**32 - 1)
@@ -299,14 +300,17 @@ def test_nudging_takes_the_nearest_scale_and_leaves_what_is_proved():
     def rescale_by(scales, channels):
         return scales, reach.take(channels)
 
-    nudged = nudge_scales(scale, rescale_by, zero_point)
-    before = prove(scale, zero_point, reach, any_addend=False)
+    nudged = nudge_scales(scale, rescale_by, zero_point, shift=HIGH_WORD)
+    before = prove(scale, zero_point, reach, shift=HIGH_WORD, any_addend=False)
     np.testing.assert_array_equal(nudged.ulps == 0, before.is_integer)
     for channel in np.flatnonzero(nudged.ulps)[:10]:
         one = np.array([channel])
         for ulps in range(1 - abs(nudged.ulps[channel]), abs(nudged.ulps[channel])):
-            attempt = prove(moved(scale[one], ulps), zero_point, reach.take(one), any_addend=False)
+            attempt = prove(moved(scale[one], ulps), zero_point, reach.take(one), shift=HIGH_WORD, any_addend=False)
             assert not attempt.is_integer[0]
+    either = nudge_scales(scale, rescale_by, zero_point)
+    proved = nudged.proof.is_integer & nudged.proof.form.rounds_half_up
+    np.testing.assert_array_equal(either.ulps[proved], nudged.ulps[proved], "the high word was to be tried first")
     none = nudge_scales(scale, rescale_by, zero_point, maximum_ulps=0)
     assert not none.ulps.any()
     np.testing.assert_array_equal(none.proof.ways, prove(scale, zero_point, reach).ways)

@@ -12,6 +12,7 @@ from tinycnn.quantize import quantize
 from tinycnn.report.budget import Budget, Code, budget
 from tinycnn.runners import count_instructions, measure_code
 from tinycnn.target import Target
+from tinycnn_codegen.alternatives import alternatives
 from tinycnn_codegen.generated import Generated
 from tinycnn_codegen.network import constants_bytes, generate
 
@@ -52,7 +53,8 @@ def report(graph: Graph, target: Target) -> Budget:
 
     Of the plans worth having it is the one with the fewest instructions that fits, else the one with the least arena.
     """
-    plans = candidates(graph if graph.is_quantized else synthetic_int8(graph))
+    graph = graph if graph.is_quantized else synthetic_int8(graph)
+    plans = candidates(graph, alternatives(graph, target))
     for planned in plans:
         generated = generate(planned, "network", target_name=target.name)
         code, note = _code(generated, target)
@@ -68,7 +70,7 @@ def bench(graph: Graph, samples: engine.Samples, target: Target, ram_bytes: int 
     The plan is the one that fits `ram_bytes`, by default the target's. `samples` float32 [N, ...] with ONNX's axes;
     the first one is run. ToolError where the tools are missing.
     """
-    planned = plan(graph, ram_bytes or target.ram_bytes)
+    planned = plan(graph, ram_bytes or target.ram_bytes, alternatives(graph, target))
     generated = generate(planned, "network", target_name=target.name)
     stored = engine.stored_samples(graph, engine.first_samples(engine.named_samples(graph, samples), 1))
     count = count_instructions(generated, list(stored.values()), target, optimize=OPTIMIZE)

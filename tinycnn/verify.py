@@ -17,6 +17,7 @@ from tinycnn.runners import onnxruntime as ort
 from tinycnn.runners import run_emulated, run_on_host
 from tinycnn.runners.toolchain import host_compiler, version
 from tinycnn.target import load_target, target_names
+from tinycnn_codegen.alternatives import alternatives
 from tinycnn_codegen.network import generate
 
 
@@ -121,15 +122,15 @@ def _as_int8(value: Array) -> Array:
 def _compare_c(
     graph: Graph, stored: Mapping[str, Array], expected: Mapping[str, Array], runner: str, ram_bytes: int | None
 ) -> RunnerComparison:
+    target = load_target(runner)
     if ram_bytes is None and runner != "host":
-        ram_bytes = load_target(runner).ram_bytes
-    generated = generate(plan(graph, ram_bytes), "network", target_name=runner)
+        ram_bytes = target.ram_bytes
+    generated = generate(plan(graph, ram_bytes, alternatives(graph, target)), "network", target_name=runner)
     inputs, count = list(stored.values()), engine.sample_count(stored)
     if runner == "host":
         ran_by = version(host_compiler())
         result = run_on_host(generated, inputs)
     else:
-        target = load_target(runner)
         result = run_emulated(generated, inputs, target)
         ran_by = (
             f"{version(target.compiler.command)}, {target.emulator.command}"

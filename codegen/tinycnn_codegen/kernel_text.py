@@ -12,15 +12,18 @@ def kernel_text(files: Iterable[str], replacements: Mapping[str, str]) -> str:
     """The given files of kernels/ and all that they include, each once and after what it needs.
 
     Include guards and the includes themselves are left out. `replacements` has the files that stand in for others,
-    whoever includes them.
+    whoever includes them. Kernels of an instruction set lie in a folder with its name.
     """
     texts: dict[str, str] = {}
+    entries = list((resources.files("tinycnn_codegen") / "kernels").iterdir())
+    of_sets = [path for entry in entries if entry.is_dir() for path in entry.iterdir()]
+    paths = {path.name: path for path in (*entries, *of_sets)}
 
     def add(file: str) -> None:
         file = replacements.get(file, file)
         if file in texts:
             return
-        text = (resources.files("tinycnn_codegen") / "kernels" / file).read_text("ascii")
+        text = paths[file].read_text("ascii")
         for included in _INCLUDE.findall(text):
             if included.startswith("tcn_"):
                 add(included)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from tinycnn.ops import call_of, row_bytes
 from tinycnn.plan import Plan, Step
+from tinycnn_codegen.alternatives import PORTABLE
 from tinycnn_codegen.ctext import (
     Field,
     array_definition,
@@ -35,6 +36,7 @@ class Layer:
     row_bytes: int
     input_rows: int
     scratch_offset_bytes: int
+    output_rows: int
 
     @property
     def kernel(self) -> str:
@@ -57,12 +59,15 @@ class Layer:
     def arguments(self) -> str:
         """What the kernel is given between its struct and the output row."""
         match self.lowered.reads:
+            case "window" if self.lowered.scratch_bytes:
+                return f"rows, arena + {self.scratch_offset_bytes}"
             case "window":
                 return "rows"
             case "counted window":
                 return "rows, row"
             case "rows":
-                return ", ".join(f"tcn_row(arena, &{tensor}_tensor, row)" for tensor in self.inputs)
+                rows = ", ".join(f"tcn_row(arena, &{tensor}_tensor, row)" for tensor in self.inputs)
+                return f"{rows}, arena + {self.scratch_offset_bytes}" if self.lowered.scratch_bytes else rows
             case "summed rows":
                 return f"tcn_row(arena, &{self.inputs[0]}_tensor, row), row, arena + {self.scratch_offset_bytes}"
 
@@ -75,9 +80,12 @@ class Layer:
 def make_layer(plan: Plan, step: Step, number: int, tap: int, base: str, tensors: Mapping[str, str]) -> Layer:
     """The layer of a node whose first step is `step`, the step `number`; `tensors` has the C bases of tensors."""
     graph, node = plan.graph, step.node
-    lowered = lower(call_of(graph, node))
     (output,) = node.outputs
     activations = graph.activations(node)
+    held = [plan.places[name] for name in (activations[0], output)]
+    whole = step.last_row - step.first_row == held[1].rows and all(place.held_rows == place.rows for place in held)
+    kernels = plan.chosen[output].kernel if output in plan.chosen else PORTABLE
+    lowered = lower(call_of(graph, node), kernels, whole=whole)
     return Layer(
         base,
         _comment(plan, step, number),
@@ -89,6 +97,7 @@ def make_layer(plan: Plan, step: Step, number: int, tap: int, base: str, tensors
         row_bytes(graph.tensors[output].shape),
         plan.places[activations[0]].rows,
         step.scratch.offset_bytes if step.scratch else 0,
+        held[1].rows,
     )
 
 

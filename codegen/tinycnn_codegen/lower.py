@@ -1,7 +1,6 @@
 """Operators to kernels, one function each. To add one: its kernel, a function here and its line in `LOWERINGS`."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -25,16 +24,26 @@ from tinycnn.ops import (
 )
 from tinycnn.ops.linear import bias_of
 from tinycnn.ops.softmax import exponentials
+from tinycnn_codegen.alternatives import INSTRUCTION_SETS, PORTABLE
 from tinycnn_codegen.ctext import ConstantArray
 from tinycnn_codegen.lowered import Fields, Lowered, RowWindow
+from tinycnn_codegen.planar import Planar
 from tinycnn_codegen.rescaling import proof_of, rescale_fields
 from tinycnn_codegen.steps import step_fields
 from tinycnn_codegen.weights import LANES, linear_layers
 
 
-def lower(call: Call) -> Lowered:
-    """The kernel and the structs for a node of an int8 graph that is no view; UnsupportedError when there is none."""
+def lower(call: Call, kernels: str = PORTABLE, *, whole: bool = False) -> Lowered:
+    """The kernel and the structs for a node of an int8 graph that is no view; UnsupportedError when there is none.
+
+    `kernels` is `PORTABLE` or an instruction set that has a kernel for this node (`alternatives`). With `whole` the
+    node's tensors are held with all rows.
+    """
     op = call.node.op
+    if kernels != PORTABLE:
+        found = INSTRUCTION_SETS[kernels].lower(call, whole=whole)
+        if found is not None:
+            return found
     if type(op) in LOWERINGS:
         return LOWERINGS[type(op)](op, call)
     if is_elementwise(op):
@@ -45,7 +54,7 @@ def lower(call: Call) -> Lowered:
 def lower_conv(op: Conv, call: Call) -> Lowered:
     """Per group, and per array of weights, a struct."""
     weights = call.constant(1)
-    window = _Planar.of(call, op.window)
+    window = Planar.of(call, op.window)
     if op.is_depthwise(weights.shape):
         return _lower_depthwise_conv(op, call, window)
     inputs = weights.shape[-1]
@@ -71,7 +80,7 @@ def lower_conv(op: Conv, call: Call) -> Lowered:
     return Lowered("conv2d", layers, "window", window.rows, call.quantization(0).zero_point)
 
 
-def _lower_depthwise_conv(op: Conv, call: Call, window: "_Planar") -> Lowered:
+def _lower_depthwise_conv(op: Conv, call: Call, window: "Planar") -> Lowered:
     """Per array of weights a struct. Neighbouring channels go together when each has an input channel of its own."""
     multiplier = call.constant(1).shape[0] // op.groups
     lanes = LANES if multiplier == 1 else 1
@@ -99,7 +108,7 @@ def _lower_depthwise_conv(op: Conv, call: Call, window: "_Planar") -> Lowered:
 def lower_conv_transpose(op: ConvTranspose, call: Call) -> Lowered:
     """Per group, and per array of weights, a struct. Inserted zeros are not read, so no zero point is in the bias."""
     weights, bias = call.constant(1), bias_of(call)
-    window = _Planar.of(call, op.taps)
+    window = Planar.of(call, op.taps)
     strides = (*op.strides, 1)
     inputs = weights.shape[-1]
     linear = linear_layers(call, op.groups, unit=LANES, lanes=LANES, line=LANES * inputs * window.kernel[1])
@@ -141,7 +150,7 @@ def lower_dense(op: Dense, call: Call) -> Lowered:
 
 def lower_max_pool(op: MaxPool, call: Call) -> Lowered:
     """Padding rows are -128, which never wins."""
-    window = _Planar.of(call, op.window)
+    window = Planar.of(call, op.window)
     layer = {
         "input_width": window.input_width,
         "output_width": window.output_width,
@@ -157,7 +166,7 @@ def lower_max_pool(op: MaxPool, call: Call) -> Lowered:
 
 def lower_average_pool(op: AveragePool, call: Call) -> Lowered:
     """Windows that hang over an edge may average fewer elements: an entry of the rescale for each number."""
-    window = _Planar.of(call, op.window)
+    window = Planar.of(call, op.window)
     counts = np.unique(op.counts(call.inputs[0].shape[1:-1]))
     zero_point = call.quantization(0).zero_point
 
@@ -245,48 +254,3 @@ LOWERINGS: Mapping[type, Callable[[Any, Call], Lowered]] = {
     Softmax: lower_softmax,
 }
 """The operators with a kernel of their own. Elementwise operators share one, and views (plan.is_view) need none."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Planar:
-    """A window over rows and columns with the sizes along it; a 1-D signal runs down the rows, one column wide.
-
-    `pads` is the beginnings, then the ends.
-    """
-
-    input_sizes: tuple[int, ...]
-    output_width: int
-    channels: int
-    kernel: tuple[int, ...]
-    strides: tuple[int, ...]
-    dilations: tuple[int, ...]
-    pads: tuple[int, ...]
-
-    @classmethod
-    def of(cls, call: Call, window: Window) -> "_Planar":
-        sizes, output_sizes = call.inputs[0].shape[1:-1], call.output.shape[1:-1]
-        if window.rank not in (1, 2) or len(sizes) != window.rank:
-            raise UnsupportedError(
-                f"Node {call.name!r}",
-                [f"{call.node.op.label} has no C kernel for {len(sizes)} axes, only for 1 and 2."],
-            )
-        one = (1,) * (2 - window.rank)
-        none = (0,) * (2 - window.rank)
-        begins, ends = window.pads[: window.rank], window.pads[window.rank :]
-        return cls(
-            sizes + one,
-            (output_sizes + one)[1],
-            call.inputs[0].shape[-1],
-            window.kernel + one,
-            window.strides + one,
-            window.dilations + one,
-            begins + none + ends + none,
-        )
-
-    @property
-    def input_width(self) -> int:
-        return self.input_sizes[1]
-
-    @property
-    def rows(self) -> RowWindow:
-        return RowWindow(self.kernel[0], self.strides[0], self.pads[0], self.dilations[0])

@@ -40,7 +40,8 @@ class Lowered:
     """A call of kernels/tcn_<kernel>.h for every struct of `layers`, with which one output row is computed.
 
     The structs are of type tcn_<kernel>_t. `window` and the byte `padding_value` of its padding rows are for kernels
-    that read a window.
+    that read a window. With `scratch_bytes` the kernel is also given a pointer to so many aligned bytes; with
+    `all_rows_at_once` one call computes the whole tensor.
     """
 
     kernel: str
@@ -48,6 +49,8 @@ class Lowered:
     reads: Reads
     window: RowWindow | None = None
     padding_value: int = 0
+    scratch_bytes: int = 0
+    all_rows_at_once: bool = False
 
     @property
     def needs_float(self) -> bool:

@@ -42,6 +42,10 @@ class Source:
     tapped: tuple[TappedTensor, ...]
 
     @property
+    def has_assembly(self) -> bool:
+        return "TCN_PORTABLE" in self.kernels
+
+    @property
     def has_loop(self) -> bool:
         return any(step.rows > 1 for step in self.steps)
 
@@ -116,7 +120,8 @@ def _run_steps(plan: Plan, layers: Mapping[str, Layer]) -> tuple[RunStep, ...]:
         if padding is not None:
             filled.add(padding.name)
         value = layer.lowered.padding_value
-        found.append(RunStep(numbers[output], layer.base, step.first_row, step.last_row, padding, value))
+        last_row = step.first_row + 1 if layer.lowered.all_rows_at_once else step.last_row
+        found.append(RunStep(numbers[output], layer.base, step.first_row, last_row, padding, value))
     return tuple(found)
 
 

@@ -33,6 +33,7 @@ from tinycnn.report.text import budget_text
 from tinycnn.target import Target, load_target, target_names
 from tinycnn.verify import RunnerComparison, runner_names
 from tinycnn.verify import verify as verify_graph
+from tinycnn_codegen.alternatives import alternatives
 
 target_option = click.option(
     "--target",
@@ -134,7 +135,7 @@ def generate(
         raise click.UsageError("--selftest N and --inputs DATA go together.")
     target = _target(target_name, ram)
     graph = load_quantized(model, input_shapes)
-    planned = plan(graph, target.ram_bytes)
+    planned = plan(graph, target.ram_bytes, alternatives(graph, target))
     cases = None
     if selftest is not None and inputs is not None:
         samples = load_samples(graph, inputs, selftest)

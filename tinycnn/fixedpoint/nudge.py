@@ -16,6 +16,8 @@ from tinycnn.fixedpoint.proof import Proof, prove
 from tinycnn.fixedpoint.reach import Reach, reachable
 
 MAXIMUM_ULPS = 256
+HIGH_WORD = 32
+"""The shift of processors that give the rounded upper word of a product plus an addend in one instruction."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -80,18 +82,20 @@ def nudge_scales(
     """Move each positive scale [C] by 0, -1, 1, -2, 2 ... ulps until its channel has a proved integer form.
 
     `rescale_by(scales, channels)` returns the rescale factors and the reach of these channels under these
-    scales. A channel for which nothing is found keeps its scale; a form with a stored addend may still do.
+    scales. Without `shift` a form with `HIGH_WORD` is sought first, the fastest where there is one, then any. A channel
+    for which nothing is found keeps its scale; a form with a stored addend may still do.
     """
     scales = np.asarray(scales, np.float32)
     ulps = np.zeros(len(scales), np.int64)
     open_ = np.arange(len(scales))
-    for step in sorted(range(-maximum_ulps, maximum_ulps + 1), key=abs):
-        if not len(open_):
-            break
-        factors, reach = rescale_by(moved(scales[open_], step), open_)
-        found = prove(factors, zero_point, reach, low, high, shift=shift, any_addend=False).is_integer
-        ulps[open_[found]] = step
-        open_ = open_[~found]
+    for wanted in (HIGH_WORD, None) if shift is None else (shift,):
+        for step in sorted(range(-maximum_ulps, maximum_ulps + 1), key=abs):
+            if not len(open_):
+                break
+            factors, reach = rescale_by(moved(scales[open_], step), open_)
+            found = prove(factors, zero_point, reach, low, high, shift=wanted, any_addend=False).is_integer
+            ulps[open_[found]] = step
+            open_ = open_[~found]
     nudged = moved(scales, ulps)
     factors, reach = rescale_by(nudged, np.arange(len(scales)))
     proof = prove(factors, zero_point, reach, low, high, shift=shift)

@@ -1,0 +1,101 @@
+"""The kernels for the DSP extension: random layers against the engine, in assembly on the emulated Cortex-M4, and in
+their plain C on the host."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from compiled_network import CompiledNetwork
+from int8_graphs import GraphBuilder
+from needs import needs
+
+from tinycnn import engine
+from tinycnn.ir import Graph
+from tinycnn.ops import Window
+from tinycnn.plan import Plan, in_stages, plan
+from tinycnn.plan.choose import fastest
+from tinycnn.runners import run_emulated
+from tinycnn.target import load_target
+from tinycnn_codegen import generate
+from tinycnn_codegen.alternatives import alternatives
+
+SANITIZED = ["-fsanitize=undefined", "-fno-sanitize-recover=all", "-O1"]
+
+
+def layers(seed: int) -> tuple[GraphBuilder, Graph]:
+    """Several images with four layers each, so that plans let kernels meet rings and bytes used again; vectors.
+
+    Sizes that leave one to three columns, channels that leave bytes of a word, strides, pads and dilations.
+    """
+    builder = GraphBuilder(seed)
+    rng = builder.rng
+    outputs = []
+    for number in range(6):
+        channels = int(rng.choice([1, 3, 4, 6, 8, 16]))
+        width = int(rng.integers(3, 12))
+        x = builder.input(int(rng.integers(3, 9)), width, channels, name=f"input_{number}")
+        window = Window.of((3, 3), (1, 1), (1, 1, 1, 1))
+        if rng.integers(2):
+            kernel, stride = (int(rng.integers(1, 4)), int(rng.integers(1, 4))), int(rng.integers(1, 3))
+            pads = tuple(int(rng.integers(0, k + 1)) for k in (*kernel, *kernel))
+            window = Window.of(kernel, (stride, stride), pads)
+        y = builder.conv(x, 2 * int(rng.integers(1, 7)), window, spread=float(rng.choice([0.1, 1.0])))
+        y = builder.conv(y, 4 * int(rng.integers(1, 4)), Window.of((1, 1)))
+        depth = builder.shape(y)[-1]
+        y = builder.conv(y, depth, Window((3, 3), (1, 1), (2, 1), (2, 1, 2, 1), False), depth, spread=0.5)
+        y = builder.conv(y, int(rng.integers(1, 9)), Window.of((1, 1)))
+        outputs.append(y)
+    vector = builder.input(8 * int(rng.integers(1, 12)), name="vector")
+    y = builder.dense(vector, 4 * int(rng.integers(2, 8)))
+    outputs.append(builder.dense(y, int(rng.integers(1, 12))))
+    return builder, builder.graph(outputs)
+
+
+def planned(graph: Graph, *, staged: bool) -> Plan:
+    ways = alternatives(graph, load_target("cortex-m4"))
+    return in_stages(graph, [0], fastest(ways)) if staged else plan(graph, alternatives=ways)
+
+
+@pytest.mark.parametrize("staged", [False, True], ids=["layer by layer", "rows"])
+@pytest.mark.parametrize("seed", range(3))
+def test_plain_c_on_the_host(seed: int, staged: bool, tmp_path: Path) -> None:
+    builder, graph = layers(seed)
+    generated = generate(planned(graph, staged=staged), "net", target_name="host")
+    source = generated.files["net.c"]
+    for kernel in ("conv2d", "depthwise", "dense"):
+        assert f"tcn_dsp_{kernel}_row(&" in source
+    samples = builder.samples(3)
+    found = CompiledNetwork(generated, tmp_path, "-DNET_PORTABLE", *SANITIZED).run(samples)
+    expected = engine.trace(graph, samples)
+    for name, array in found.items():
+        np.testing.assert_array_equal(array, expected[name].reshape(array.shape), err_msg=name)
+
+
+@pytest.mark.parametrize("optimize", ["-O2", "-Os"])
+def test_assembly_on_the_target(optimize: str) -> None:
+    needs("arm-none-eabi-gcc", "qemu-system-arm")
+    builder, graph = layers(7)
+    target = load_target("cortex-m4")
+    generated = generate(planned(graph, staged=False), "net", target_name=target.name)
+    samples = builder.samples(3)
+    result = run_emulated(generated, [samples[port.name] for port in generated.inputs], target, optimize=optimize)
+    expected = engine.trace(graph, samples)
+    assert result.tensors
+    for name, array in result.tensors.items():
+        np.testing.assert_array_equal(array.reshape(3, -1), expected[name].reshape(3, -1), err_msg=name)
+
+
+def test_a_bound_that_is_not_proved_takes_the_portable_kernel() -> None:
+    """b = -128 with a negative a does not fit 16 bits as a + 256 b."""
+    builder = GraphBuilder(1)
+    y = builder.conv(builder.input(4, 4, 4), 4, Window.of((1, 1)))
+    graph = builder.graph([y])
+    assert "tcn_dsp_conv2d_row" in _source(graph)
+    weights = graph.constants["w0"]
+    weights[0], weights[1] = -1, -128
+    assert "tcn_dsp_conv2d_row" not in _source(graph)
+
+
+def _source(graph: Graph) -> str:
+    made = planned(graph, staged=False)
+    return generate(made, "net", target_name="host").files["net.c"]
