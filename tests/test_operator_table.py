@@ -7,14 +7,14 @@ import pytest
 
 from tinycnn import ops
 from tinycnn.ir import Node
-from tinycnn.onnx_io import elementwise_rules, quantized_rules, rules
+from tinycnn.onnx_io import elementwise_rules, movement_rules, quantized_rules, rules
 from tinycnn.onnx_io.export_rules import EXPORTS
 from tinycnn.plan import is_view
 from tinycnn_codegen.lower import LOWERINGS
 
 VIEWS = (ops.Reshape,)
 TESTS = Path(__file__).parent
-FOLDED = (ops.BatchNormalization, ops.QuantizeLinear, ops.DequantizeLinear, ops.InsertZeros, ops.Transpose)
+FOLDED = (ops.BatchNormalization, ops.QuantizeLinear, ops.DequantizeLinear, ops.InsertZeros)
 """Operators that passes remove before anything is int8."""
 
 
@@ -43,7 +43,8 @@ def test_a_view_is_never_computed() -> None:
 @pytest.mark.parametrize("operator", ops.OPERATORS, ids=lambda operator: operator.__name__)
 def test_an_operator_is_complete(operator: type) -> None:
     name = operator.__name__
-    imported = "".join(inspect.getsource(module) for module in (rules, elementwise_rules, quantized_rules))
+    modules = (rules, elementwise_rules, movement_rules, quantized_rules)
+    imported = "".join(inspect.getsource(module) for module in modules)
     assert f"{name}(" in imported, f"no rule in tinycnn/onnx_io/rules.py makes {name}"
     assert operator.__doc__, f"{name} needs a docstring with its formula"
     is_int8 = hasattr(operator, "int8_kernel")

@@ -1,6 +1,6 @@
 """A node of the graph as a section of C: comment, constants, structs and the call that computes one row."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from tinycnn.ops import call_of, row_bytes
@@ -70,6 +70,10 @@ class Layer:
                 return f"{rows}, arena + {self.scratch_offset_bytes}" if self.lowered.scratch_bytes else rows
             case "summed rows":
                 return f"tcn_row(arena, &{self.inputs[0]}_tensor, row), row, arena + {self.scratch_offset_bytes}"
+            case "tensor":
+                return f"arena, &{self.inputs[0]}_tensor, row"
+            case "tensor of part":
+                return f"arena, {self.base}_inputs[part], row"
 
     @property
     def sums_rows(self) -> bool:
@@ -89,7 +93,7 @@ def make_layer(plan: Plan, step: Step, number: int, tap: int, base: str, tensors
     return Layer(
         base,
         _comment(plan, step, number),
-        tuple(_definitions(lowered, base, step)),
+        tuple(_definitions(lowered, base, step, [tensors[name] for name in activations])),
         lowered,
         tensors[output],
         tuple(tensors[name] for name in activations),
@@ -111,7 +115,7 @@ def _comment(plan: Plan, step: Step, number: int) -> str:
     return comment(head + cost, *([f"ONNX: {origins}"] if origins else []))
 
 
-def _definitions(lowered: Lowered, base: str, step: Step) -> Iterator[str]:
+def _definitions(lowered: Lowered, base: str, step: Step, inputs: Sequence[str]) -> Iterator[str]:
     if lowered.window is not None:
         window: Mapping[str, Field] = {
             "taps": lowered.window.taps,
@@ -122,6 +126,9 @@ def _definitions(lowered: Lowered, base: str, step: Step) -> Iterator[str]:
         if lowered.window.kind == "window":
             window = {**window, "padding": step.padding.offset_bytes if step.padding else 0}
         yield struct_definition(f"tcn_{lowered.window.kind}_t", f"{base}_window", (window, {}))
+    if lowered.reads == "tensor of part":
+        yield f"static const TCN_FLASH tcn_tensor_t *const TCN_FLASH {base}_inputs[{len(inputs)}] = {{"
+        yield "".join(f"    &{name}_tensor,\n" for name in inputs) + "};"
     structs = []
     for part, fields in enumerate(lowered.layers):
         ending = "" if len(lowered.layers) == 1 else f"_{part}"

@@ -26,6 +26,7 @@ from tinycnn.ops.linear import bias_of
 from tinycnn.ops.softmax import exponentials
 from tinycnn_codegen.alternatives import INSTRUCTION_SETS, PORTABLE
 from tinycnn_codegen.ctext import ConstantArray
+from tinycnn_codegen.lower_movement import MOVEMENT_LOWERINGS
 from tinycnn_codegen.lowered import Fields, Lowered, RowWindow
 from tinycnn_codegen.planar import Planar
 from tinycnn_codegen.rescaling import proof_of, rescale_fields
@@ -252,5 +253,6 @@ LOWERINGS: Mapping[type, Callable[[Any, Call], Lowered]] = {
     GlobalAveragePool: lower_global_average_pool,
     MaxPool: lower_max_pool,
     Softmax: lower_softmax,
+    **MOVEMENT_LOWERINGS,
 }
 """The operators with a kernel of their own. Elementwise operators share one, and views (plan.is_view) need none."""

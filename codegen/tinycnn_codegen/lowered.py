@@ -8,13 +8,15 @@ from tinycnn_codegen.ctext import ConstantArray, Field, constant_arrays
 
 Fields = Mapping[str, Field]
 
-Reads = Literal["window", "counted window", "rows", "summed rows"]
+Reads = Literal["window", "counted window", "rows", "summed rows", "tensor", "tensor of part"]
 """What a kernel tcn_<kernel>_row is given between the struct and the output row.
 
     window          pointers to the input rows under the window
     counted window  the same, and the number of the output row
     rows            the row of each input with the number of the output row
     summed rows     the input row of this turn, its number, and the int32 sums, of which only the last turn makes output
+    tensor          the arena, the tensor that is the input and the number of the output row
+    tensor of part  the same; the tensor is the input whose number the struct has
 """
 
 FLOAT_SHIFT = 0

@@ -9,6 +9,7 @@ from tinycnn.ir import Node
 from tinycnn.onnx_io.elementwise_exports import ELEMENTWISE_EXPORTS
 from tinycnn.onnx_io.insert_zeros_function import NAME as INSERT_ZEROS
 from tinycnn.onnx_io.insert_zeros_function import insert_zeros_parameters
+from tinycnn.onnx_io.movement_exports import MOVEMENT_EXPORTS
 from tinycnn.onnx_io.softmax_function import DOMAIN
 from tinycnn.onnx_io.writer import MICROSOFT, Writer
 from tinycnn.ops import (
@@ -164,5 +165,6 @@ EXPORTS: dict[type, Callable[[Writer, Node, Any], None]] = {
     Softmax: softmax,
     Transpose: transpose,
     **ELEMENTWISE_EXPORTS,
+    **MOVEMENT_EXPORTS,
 }
 """Operator class to the function that writes it."""

@@ -11,7 +11,7 @@ from onnx import TensorProto, numpy_helper
 
 from tinycnn import ir
 from tinycnn.ir import Array, DType, Node, Operator, Quantization, Shape, Tensor
-from tinycnn.ops import Add, Clip, DequantizeLinear, Reshape, Transpose, Unary
+from tinycnn.ops import Add, Clip, Concat, DequantizeLinear, Reshape, Take, Transpose, Unary
 
 MAX_TENSOR_BYTES = 2**31 - 1
 """Larger tensors are refused: more than any file holds (protobuf's limit), and far more than any target."""
@@ -195,7 +195,7 @@ class Builder:
         if 4 * math.prod(shape) > MAX_TENSOR_BYTES:
             raise RefusalError(f"its output {list(shape)} is too large")
         if all(name in self.constants for name in names) and not isinstance(op, DequantizeLinear):
-            if not isinstance(op, Add | Clip | Reshape | Transpose | Unary):
+            if not isinstance(op, Add | Clip | Concat | Reshape | Take | Transpose | Unary):
                 raise RefusalError("all its inputs are constant")
             (value,) = op.run_float(*(self.constants[name] for name in names))
             self.declare_constant(output, value)

@@ -17,6 +17,7 @@ from tinycnn.onnx_io.windows import pool_window_of, window_of
 from tinycnn.ops import (
     Add,
     AveragePool,
+    Concat,
     Conv,
     ConvTranspose,
     Dense,
@@ -118,10 +119,12 @@ def _linear_inputs(builder: Builder, node: OnnxNode, bias: int) -> tuple[str, ..
     return (*inputs, _real(builder, node, bias, b_quantization))
 
 
-def _finish(builder: Builder, node: OnnxNode, op: Operator, inputs: tuple[str, ...], scale: int) -> None:
+def _finish(
+    builder: Builder, node: OnnxNode, op: Operator, inputs: tuple[str, ...], scale: int, *, like: int = 0
+) -> None:
     """Emit the float operator and QuantizeLinear with the output's scale and zero point in inputs `scale`, +1."""
     quantization = quantization_from(builder, node, scale)
-    dtype = _activation_type(builder, node, scale + 1, builder.tensor(node, 0).dtype)
+    dtype = _activation_type(builder, node, scale + 1, builder.tensor(node, like).dtype)
     real = builder.unused(f"{node.outputs[0]}_real")
     builder.emit(node, op, inputs, "float32", real)
     part = OnnxNode(f"{node.name}_output", "QuantizeLinear", (), node.outputs, {}, node.origins)
@@ -198,6 +201,16 @@ def qlinear_add(builder: Builder, node: OnnxNode) -> None:
     _finish(builder, node, Add(), (_activation(builder, node, 0), _activation(builder, node, 3)), 6)
 
 
+def qlinear_concat(builder: Builder, node: OnnxNode) -> None:
+    """com.microsoft.QLinearConcat: y scale, y zero, then each input with scale and zero."""
+    count = (len(node.inputs) - 2) // 3
+    inputs = tuple(_activation(builder, node, 2 + 3 * index) for index in range(count))
+    rank, axis = len(builder.shape(node, 2)), node.integer("axis", 0)
+    if len(node.inputs) != 2 + 3 * count or not -rank <= axis < rank:
+        raise RefusalError(f"its inputs do not come with scale and zero point each, or have no axis {axis}")
+    _finish(builder, node, Concat(axis % rank), inputs, 0, like=2)
+
+
 def _channels_first(node: OnnxNode) -> None:
     if node.integer("channels_last", 0):
         raise RefusalError("channels_last=1 is not supported")
@@ -232,6 +245,7 @@ QUANTIZED_RULES: dict[str, Rule] = {
     "QLinearMatMul": qlinear_matmul,
     "com.microsoft.QGemm": qgemm,
     "com.microsoft.QLinearAdd": qlinear_add,
+    "com.microsoft.QLinearConcat": qlinear_concat,
     "com.microsoft.QLinearAveragePool": qlinear_average_pool,
     "com.microsoft.QLinearGlobalAveragePool": qlinear_global_average_pool,
     "tinycnn.InsertZeros": insert_zeros,

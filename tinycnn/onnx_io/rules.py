@@ -6,6 +6,7 @@ import numpy as np
 
 from tinycnn.ir import Shape
 from tinycnn.onnx_io.elementwise_rules import ELEMENTWISE_RULES
+from tinycnn.onnx_io.movement_rules import MOVEMENT_RULES
 from tinycnn.onnx_io.node import MAX_TENSOR_BYTES, Builder, OnnxNode, RefusalError
 from tinycnn.onnx_io.quantized_rules import QUANTIZED_RULES, Rule, conv_of
 from tinycnn.onnx_io.windows import global_window, pool_window_of, transposed_window_of
@@ -292,6 +293,7 @@ RULES: dict[str, Rule] = {
     "Sum": sum_,
     "Transpose": transpose,
     **ELEMENTWISE_RULES,
+    **MOVEMENT_RULES,
     **QUANTIZED_RULES,
 }
 """Operator type (with its domain before a dot where it is not ONNX's own) to the function that imports it."""
@@ -304,6 +306,7 @@ ANY_TYPE = {
     "MaxPool",
     "Reshape",
     "Transpose",
+    *MOVEMENT_RULES,
     *QUANTIZED_RULES,
 }
 """Those that take other inputs than float32."""

@@ -138,6 +138,23 @@ class Writer:
         inputs = [self.quantized(name) for name in node.inputs]
         self.add(node, op_type, [*inputs, *extra], [self.quantized(node.outputs[0])], **attributes)
 
+    def part(self, node: Node, number: int, op_type: str, inputs: list[str], **attributes: Any) -> str:
+        """One of several ONNX nodes that `node` becomes, before the last; returns the tensor that it makes."""
+        output, name = self._name(node.outputs[0], f"part{number}"), self._node_name(f"{node.name}_part{number}")
+        proto = helper.make_node(op_type, inputs, [output], name=name, **attributes)
+        set_origins(proto, node.origins)
+        self.nodes.append(proto)
+        return output
+
+    def padded(self, node: Node, source: str, extra: list[str]) -> None:
+        """`node` as a Pad of the quantized tensor `source`, between quantizers, since its constant is a float."""
+        real, result = self._name(node.outputs[0], "unpadded"), self._name(node.outputs[0], "float")
+        parameters = [*self.parameters(node.inputs[0])]
+        name = self._node_name(f"{node.outputs[0]}_dequantize")
+        self.nodes.append(helper.make_node("DequantizeLinear", [source, *parameters], [real], name=name))
+        self.add(node, "Pad", [real, *extra], [result])
+        self.quantize(result, node.outputs[0])
+
     def _name(self, tensor: str, what: str) -> str:
         """The name in the file for `what` of a tensor, the same every time."""
         if (tensor, what) not in self.names:

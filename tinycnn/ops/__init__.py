@@ -23,6 +23,7 @@ from tinycnn.ops.batchnorm import BatchNormalization
 from tinycnn.ops.conv import Conv
 from tinycnn.ops.conv_transpose import ConvTranspose, InsertZeros
 from tinycnn.ops.dense import Dense
+from tinycnn.ops.move import Concat, DepthToSpace, SpaceToDepth, Take
 from tinycnn.ops.pool import AveragePool, GlobalAveragePool, MaxPool
 from tinycnn.ops.quantization import DequantizeLinear, QuantizeLinear
 from tinycnn.ops.shape import Reshape, Transpose
@@ -35,9 +36,11 @@ OPERATORS = (
     AveragePool,
     BatchNormalization,
     Clip,
+    Concat,
     Conv,
     ConvTranspose,
     Dense,
+    DepthToSpace,
     DequantizeLinear,
     GlobalAveragePool,
     InsertZeros,
@@ -45,6 +48,8 @@ OPERATORS = (
     QuantizeLinear,
     Reshape,
     Softmax,
+    SpaceToDepth,
+    Take,
     Transpose,
     Unary,
 )
@@ -59,9 +64,11 @@ __all__ = [
     "BatchNormalization",
     "Call",
     "Clip",
+    "Concat",
     "Conv",
     "ConvTranspose",
     "Dense",
+    "DepthToSpace",
     "DequantizeLinear",
     "ElementwiseOperator",
     "GlobalAveragePool",
@@ -71,6 +78,8 @@ __all__ = [
     "QuantizeLinear",
     "Reshape",
     "Softmax",
+    "SpaceToDepth",
+    "Take",
     "Transpose",
     "Unary",
     "Window",

@@ -69,3 +69,9 @@ class Transpose:
 
     def run_float(self, *inputs: Array) -> tuple[Array, ...]:
         return (inputs[0].transpose(self.permutation),)
+
+    def input_rows(self, output_row: int, index: int, *inputs: Shape) -> range:
+        return range(row_count(inputs[index]))
+
+    def int8_kernel(self, call: Call) -> Int8Kernel:
+        return lambda x: np.ascontiguousarray(self.run_float(x)[0])

@@ -15,6 +15,7 @@ from tinycnn.ir import Array, Graph, Node, Quantization, Tensor, rebuild, rename
 from tinycnn.ops import (
     Add,
     Clip,
+    Concat,
     Conv,
     ConvTranspose,
     Dense,
@@ -22,6 +23,7 @@ from tinycnn.ops import (
     Int8Operator,
     QuantizeLinear,
     Reshape,
+    Take,
     Transpose,
     is_int8,
     quantize_array,
@@ -114,7 +116,11 @@ class _Fusion:
             return False
         chain: list[Node] = []
         last: Node | None = node
-        while last is not None and isinstance(last.op, Reshape | Transpose):
+        while (
+            last is not None
+            and isinstance(last.op, Reshape | Take | Transpose)
+            and not getattr(last.op, "fills", False)
+        ):
             chain.append(last)
             last = self.graph.sole_consumer(last.outputs[0])
         if not chain or last is None or not isinstance(last.op, QuantizeLinear | DequantizeLinear):
@@ -189,9 +195,19 @@ class _Fusion:
 
     def _on_int8(self, node: Node, op: Int8Operator | Transpose) -> None:
         """An operator that stands on quantized tensors themselves, such as MaxPool."""
-        source = self.int8[node.inputs[0]]
+        missing = [name for name in node.inputs if name not in self.int8]
+        if missing:
+            self._left_in_float(node, f"{missing[0]!r} is not computed int8")
+            return
+        inputs = tuple(self.int8[name] for name in node.inputs)
+        source = inputs[0]
+        if isinstance(op, Concat) and len({self.tensors[name].quantization for name in inputs}) > 1:
+            self.problems.append(f"node {node.name!r} joins bytes of different scales")
+        if isinstance(op, Take) and op.fills:
+            self._left_in_float(node, "it pads int8 values outside of quantizers")
+            return
         fixed: Quantization | None = getattr(op, "fixed_quantization", None)
-        self._emit(node, (source,), node.outputs[0], fixed or self.tensors[source].quantization, node.origins)
+        self._emit(node, inputs, node.outputs[0], fixed or self.tensors[source].quantization, node.origins)
 
     def _between_quantizers(self, node: Node, op: Int8Operator | Transpose) -> None:
         missing = [name for name in node.inputs if name not in self.real]

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from tinycnn.errors import UnsupportedError
 from tinycnn.ir import Graph, Node
-from tinycnn.ops import Add, AveragePool, Conv, ConvTranspose, Dense, MaxPool, Softmax, Transpose, is_int8
+from tinycnn.ops import Add, AveragePool, Concat, Conv, ConvTranspose, Dense, MaxPool, Softmax, Take, Transpose, is_int8
 from tinycnn.ops.softmax import MAX_CLASSES
 
 
@@ -27,8 +27,14 @@ def _why_not(graph: Graph, node: Node) -> str:
     inputs = graph.shapes(node.inputs)
     (output,) = graph.shapes(node.outputs)
     match node.op:
-        case Transpose():
-            return "has to move bytes, because channels are last on int8, and nothing beside it takes that over"
+        case Transpose(permutation) if permutation[0] != 0:
+            return "mixes the samples of a batch"
+        case Take(tables) if tables[0] is not None:
+            return "mixes the samples of a batch"
+        case Concat(axis) if axis == 0:
+            return "mixes the samples of a batch"
+        case Concat() if len(graph.activations(node)) != len(node.inputs):
+            return "joins a constant, which has no int8 form"
         case op if not is_int8(op):
             return "has no int8 form"
         case Add() if len(graph.activations(node)) != 2:

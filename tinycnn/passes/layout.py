@@ -1,7 +1,8 @@
 """Turn activations channels-last (and back): the one place where axes change.
 
-Spatial operators ask for the wanted layout, operators that look at each element alone take what comes, the others keep
-ONNX's order. Where the two meet, a Transpose is put in; `passes.fold_transposes` then removes those that it can.
+Spatial operators ask for the wanted layout, operators that look at each element alone or move along axes take what
+comes, the others keep ONNX's order. Where the two meet, a Transpose is put in; `passes.fold_transposes` then removes
+those that it can.
 """
 
 from dataclasses import replace
@@ -13,17 +14,23 @@ from tinycnn.ops import (
     Add,
     AveragePool,
     BatchNormalization,
+    Concat,
     Conv,
     ConvTranspose,
+    DepthToSpace,
     GlobalAveragePool,
     MaxPool,
     Softmax,
+    SpaceToDepth,
+    Take,
     Transpose,
     is_elementwise,
 )
 from tinycnn.ops.window import to_first, to_last
 
-Spatial = AveragePool | BatchNormalization | Conv | ConvTranspose | GlobalAveragePool | MaxPool
+Spatial = (
+    AveragePool | BatchNormalization | Conv | ConvTranspose | GlobalAveragePool | MaxPool | DepthToSpace | SpaceToDepth
+)
 """The operators with a `channels_last` field."""
 
 
@@ -58,7 +65,8 @@ class _Conversion:
     def _is_image(self, name: str) -> bool:
         """Whether a spatial operator reads a tensor, perhaps behind elementwise operators."""
         return any(
-            isinstance(reader.op, Spatial) or (self._is_elementwise(reader) and self._is_image(reader.outputs[0]))
+            isinstance(reader.op, Spatial)
+            or ((self._is_elementwise(reader) or _names_axes(reader)) and self._is_image(reader.outputs[0]))
             for reader in self.graph.consumers.get(name, ())
         )
 
@@ -71,6 +79,10 @@ class _Conversion:
             self._emit_converted(replace(node, op=replace(op, channels_last=self.last), inputs=inputs))
         elif self._is_elementwise(node) and self._follows_layout(node):
             self._emit_converted(replace(node, inputs=tuple(self._operand(node, name) for name in node.inputs)))
+        elif isinstance(op, Take | Concat) and self._follows_layout(node):
+            axes = _axes(len(self._shape(source)), self.last)
+            inputs = tuple(self._wanted(name) for name in node.inputs)
+            self._emit_converted(replace(node, op=op.moved(axes), inputs=inputs))
         elif isinstance(op, Softmax) and source in self.converted:
             axes = _axes(len(self._shape(source)), self.last)
             self._emit_converted(replace(node, op=Softmax(axes.index(op.axis % len(axes)))))
@@ -155,6 +167,11 @@ class _Conversion:
 
     def _shape(self, name: str) -> Shape:
         return self.tensors[name].shape
+
+
+def _names_axes(node: Node) -> bool:
+    """Whether the operator works in any layout, once its axes are renumbered."""
+    return isinstance(node.op, Take | Concat)
 
 
 def _axes(rank: int, last: bool) -> tuple[int, ...]:

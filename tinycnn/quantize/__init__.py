@@ -17,6 +17,7 @@ from tinycnn.ops import (
     Add,
     AveragePool,
     Clip,
+    Concat,
     Conv,
     ConvTranspose,
     Dense,
@@ -28,6 +29,7 @@ from tinycnn.ops import (
 )
 from tinycnn.passes import FLOAT_PASSES, check_int8_form, run_passes
 from tinycnn.quantize.calibrate import METHODS, Method, Progress, Range, calibrate
+from tinycnn.quantize.joined import joined_ranges, same_for_joined
 from tinycnn.quantize.means import FLOAT32_BITS, counts_of, mean_scale, scale_bits, scales_from
 from tinycnn.quantize.ties import clear_of_ties
 from tinycnn.quantize.weights import activation_quantization, quantize_weights, weight_scales
@@ -80,13 +82,13 @@ class _Quantizer:
     """Walks the nodes in order, so that a layer knows the final scale of its inputs."""
 
     def __init__(self, graph: Graph, ranges: dict[str, Range]) -> None:
-        self.graph, self.ranges = graph, ranges
+        self.graph, self.ranges = graph, joined_ranges(graph, ranges)
         self.tensors: dict[str, Tensor] = {}
         self.constants: dict[str, Array] = {}
         self.nodes: list[Node] = []
         self.fused: set[str] = set()
         self.moved: dict[str, list[int]] = {}
-        self.bits = scale_bits(graph)
+        self.bits = same_for_joined(graph, scale_bits(graph))
 
     def run(self) -> Graph:
         for name in self.graph.inputs:
@@ -123,7 +125,10 @@ class _Quantizer:
         follower = self.graph.sole_consumer(node.outputs[0])
         if op.output_scale != "free" or is_elementwise(op) or follower is None or not isinstance(follower.op, Clip):
             return node
-        if not follower.op.low <= 0 <= follower.op.high:
+        if not follower.op.low <= 0 <= follower.op.high or isinstance(op, Concat):
+            return node
+        seen = self.ranges[follower.outputs[0]]
+        if seen.low < follower.op.low or seen.high > follower.op.high:  # it shares the scale of a wider tensor
             return node
         self.fused.update(follower.outputs)
         return replace(node, outputs=follower.outputs, origins=node.origins + follower.origins)
@@ -131,6 +136,9 @@ class _Quantizer:
     def _output_quantization(self, node: Node, op: Int8Operator) -> Quantization:
         if op.output_scale == "input":
             return self._quantization(node.inputs[0])
+        shared = {self._quantization(name) for name in node.inputs if name in self.tensors}
+        if isinstance(op, Concat) and len(shared) == 1:
+            return shared.pop()
         fixed: Quantization | None = getattr(op, "fixed_quantization", None)
         wanted = activation_quantization(self.ranges[node.outputs[0]])
         return fixed or self._with_few_bits(node.outputs[0], wanted)
