@@ -117,7 +117,7 @@ def test_a_shuffle_block_is_one_take_of_channels(tmp_path: Path) -> None:
     assert not {Transpose, DepthToSpace, SpaceToDepth} & set(kinds(graph))
 
 
-MODES = ("half_pixel", "pytorch_half_pixel", "align_corners", "asymmetric", "half_pixel_symmetric")
+MODES = ("half_pixel", "pytorch_half_pixel", "align_corners", "asymmetric")
 NEAREST = ("round_prefer_floor", "round_prefer_ceil", "floor", "ceil")
 
 

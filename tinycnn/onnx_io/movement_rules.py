@@ -309,10 +309,6 @@ def _coordinates(mode: str, old: int, new: int, factor: np.float32) -> Array:
             return np.zeros(1, np.float32)
         case "half_pixel" | "pytorch_half_pixel":
             return (i + half) / factor - half
-        case "half_pixel_symmetric":
-            adjustment = np.float32(new) / (factor * np.float32(old))
-            offset = np.float32(old) / np.float32(2) * (np.float32(1) - adjustment)
-            return offset + (i + half) / factor - half
     raise RefusalError(f"coordinate_transformation_mode {mode!r} is not supported")
 
 

@@ -74,7 +74,7 @@ class Take:
         return lambda x: self._taken(x, fill)
 
     def int8_fill(self, quantization: Quantization) -> int:
-        return int(quantize_array(np.array(self.fill), quantization))
+        return int(quantize_array(np.array([self.fill]), quantization)[0])
 
     def moved(self, axes: tuple[int, ...]) -> "Take":
         """The same for tensors whose axis i was axis axes[i]."""
