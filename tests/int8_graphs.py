@@ -78,6 +78,10 @@ class GraphBuilder:
     def clip(self, x: str, low: float, high: float) -> str:
         return self._node(Clip(low, high), [x], self._near(self.scale(x)))
 
+    def move(self, op: Operator, *inputs: str) -> str:
+        """An operator that moves bytes, which keep the quantization of the first input."""
+        return self._node(op, list(inputs), self.tensors[inputs[0]].quantization)
+
     def softmax(self, x: str) -> str:
         return self._node(Softmax(-1), [x], Softmax.fixed_quantization)
 

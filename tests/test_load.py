@@ -30,6 +30,7 @@ from tinycnn.ir import Array
 from tinycnn.onnx_io import load
 from tinycnn.onnx_io.elementwise_rules import ELEMENTWISE_RULES
 from tinycnn.onnx_io.load import import_model
+from tinycnn.onnx_io.movement_rules import MOVEMENT_RULES
 from tinycnn.onnx_io.rules import RULES
 
 TRIED_OPSETS = (13, 17, 21, 24, 26)
@@ -256,8 +257,9 @@ def test_operator_gives_what_onnxruntime_gives(case, opset):
 def test_every_float_rule_has_a_case():
     tested = {proto.op_type for nodes, _, _ in CASES.values() for proto in nodes}
     quantized = {"QLinearConv", "QLinearMatMul"} | {name for name in RULES if "." in name}
-    # those are in test_export and test_imported_quantized, test_unary and test_elementwise
-    assert tested - ELEMENTWISE_RULES.keys() == RULES.keys() - quantized - ELEMENTWISE_RULES.keys()
+    # those are in test_export and test_imported_quantized, test_unary, test_elementwise and test_movement
+    elsewhere = ELEMENTWISE_RULES.keys() | MOVEMENT_RULES.keys()
+    assert tested - elsewhere == RULES.keys() - quantized - elsewhere
 
 
 @st.composite

@@ -18,7 +18,7 @@ from needs import needs
 from tinycnn import engine
 from tinycnn.errors import DataError, OutputError
 from tinycnn.ir import Array, Graph, Quantization, rebuild
-from tinycnn.ops import Window
+from tinycnn.ops import Concat, DepthToSpace, SpaceToDepth, Take, Transpose, Window
 from tinycnn.plan import plan
 from tinycnn_codegen import Generated, Selftest, constants_bytes, generate, write
 from tinycnn_codegen.network import MARKER
@@ -51,6 +51,10 @@ def sampler() -> GraphBuilder:
     flat = builder.reshape(h, int(np.prod(builder.shape(h))))
     builder.softmax(builder.dense(builder.dense(flat, 2000), 70))
     builder.global_average_pool(h)
+    i = builder.move(Take((None, (1, -1, 0, 0), (1, 0), None)), h)
+    i = builder.move(SpaceToDepth(2, channels_last=True), builder.move(DepthToSpace(1, channels_last=True), i))
+    j = builder.move(Transpose((0, 2, 1, 3)), i)
+    builder.move(Concat(3), j, builder.conv(j, 2, Window.of((1, 1))))
     return builder
 
 

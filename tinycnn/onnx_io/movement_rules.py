@@ -230,6 +230,8 @@ def depth_to_space(builder: Builder, node: OnnxNode) -> None:
 
 
 def space_to_depth(builder: Builder, node: OnnxNode) -> None:
+    if node.text("mode", "DCR") != "DCR":
+        raise RefusalError(f"mode {node.text('mode', 'DCR')!r} is not supported, only DCR")
     builder.emit(node, SpaceToDepth(node.integer("blocksize", 0)), node.inputs)
 
 
