@@ -24,6 +24,9 @@ check: $(VENV)/.installed-test ## formatting, lint and types
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
+examples: $(VENV)/.installed-test ## run the examples that check their own figures
+	for example in examples/*/run.py; do $(BIN)/python $$example || exit 1; done
+
 bench: $(VENV)/.installed-test ## the engine against onnxruntime, and instructions on the emulated Cortex-M4
 	$(BIN)/python benchmarks/engine_speed.py
 	$(BIN)/python benchmarks/instructions.py
@@ -44,4 +47,4 @@ $(VENV)/.installed-test: $(VENV)/.installed
 	$(BIN)/pip install --quiet -e .[test]
 	touch $@
 
-.PHONY: help demo test test-wheel check bench toolchains
+.PHONY: help demo examples test test-wheel check bench toolchains
