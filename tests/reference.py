@@ -6,6 +6,7 @@ int8 [N, spatial..., C], weights [O, kernel..., C/groups].
 
 import itertools
 import math
+from fractions import Fraction
 
 import numpy as np
 from numpy.typing import NDArray
@@ -55,11 +56,13 @@ def output_of(graph: Graph, node: Node, *inputs: Int8) -> Int8:
         sums = (x.astype(np.int64) - source.zero_point).sum(axis=axes, keepdims=True)
         return mean(sums, np.array(math.prod(x.shape[1:-1])), source, target)
     if isinstance(op, Add):
-        return add(*inputs, source, _quantization(graph, node.inputs[1]), target)
+        computed = iter(inputs)
+        a, b = (graph.constants[name] if name in graph.constants else next(computed) for name in node.inputs)
+        return add(a, b, source, _quantization(graph, node.inputs[1]), target)
     if isinstance(op, Clip):
         return clip(x, op.low, op.high, source, target)
     if isinstance(op, Softmax):
-        return softmax(x, source)
+        return float_softmax(x, source, target) if op.as_onnxruntime else softmax(x, source)
     if isinstance(op, Reshape):
         return x.reshape(len(x), *graph.tensors[node.outputs[0]].shape[1:])
     raise NotImplementedError(type(op).__name__)
@@ -155,3 +158,30 @@ def softmax(x: Int8, source: Quantization) -> Int8:
         total = sum(terms)
         result[row] = [min((256 * term + total // 2) // total - 128, 127) for term in terms]
     return result
+
+
+def float_softmax(x: Int8, source: Quantization, target: Quantization) -> Int8:
+    """Along the last axis, each float32 operation as a fraction that is rounded: onnxruntime's QLinearSoftmax."""
+    length = x.shape[-1]
+    scale, steps = float(np.float32(source.scale[0])), math.floor(np.float32(1) / np.float32(target.scale[0]))
+    largest_log = np.float32(math.log(np.finfo(np.float32).max / np.float32(length)))
+    shift = (float(largest_log) - 5) / scale
+    result = np.empty(x.shape, np.int8)
+    for row in np.ndindex(x.shape[:-1]):
+        distances = [int(x[row].max()) - int(value) for value in x[row]]
+        terms = [to_float32(Fraction(math.exp((shift - distance) * scale))) for distance in distances]
+        total = Fraction(0)
+        for term in terms:
+            total = to_float32(total + term)
+        shares = [to_float32(to_float32(term * steps) / total) for term in terms]
+        result[row] = [min(round(share) + target.zero_point, 127) for share in shares]
+    return result
+
+
+def to_float32(value: Fraction) -> Fraction:
+    """The nearest multiple of the last place of float32, half to even, for a value that is not negative."""
+    if value == 0:
+        return value
+    exponent = max(math.frexp(float(value))[1] - 24, -149)
+    unit = Fraction(2) ** exponent
+    return round(value / unit) * unit

@@ -1,19 +1,24 @@
 """Files that another tool quantized: the engine gives onnxruntime's bytes of the user's own file at every tensor."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import onnx
 import onnxruntime
 import pytest
+import reference
 from exactness import assert_same_c
+from int8_graphs import GraphBuilder
 from models import model, node
 from onnx import ModelProto
 
 from tinycnn import engine
 from tinycnn.errors import UnsupportedError
-from tinycnn.ir import Array, Graph
+from tinycnn.ir import Array, Graph, Quantization, Tensor
 from tinycnn.onnx_io import FORMATS, export, load
+from tinycnn.ops import call_of
+from tinycnn_codegen.lower import lower
 
 PIXELS = {"int8": np.int8(-3), "uint8": np.uint8(125)}
 
@@ -160,3 +165,90 @@ def test_weights_too_far_from_their_zero_point_are_named(tmp_path):
     onnx.save(model(nodes, {"x": [1, 2]}, constants, opset=21), tmp_path / "far.onnx")
     with pytest.raises(UnsupportedError, match="'w_rows' less its zero point does not fit int8"):
         load(tmp_path / "far.onnx")
+
+
+def softmax_after(dtype: type, length: int, x_scale: float, y_scale: float, y_zero: int, *, qdq: bool) -> ModelProto:
+    constants = {
+        "s": np.float32(x_scale), "z": dtype(9), "t": np.float32(y_scale), "u": dtype(y_zero),
+    }  # fmt: skip
+    middle = (
+        [
+            node("DequantizeLinear", "xq s z", "r"),
+            node("Softmax", "r", "p", axis=-1),
+            node("QuantizeLinear", "p t u", "q"),
+        ]
+        if qdq
+        else [node("QLinearSoftmax", "xq s z t u", "q", domain="com.microsoft", axis=-1, opset=13)]
+    )
+    nodes = [node("QuantizeLinear", "x s z", "xq"), *middle, node("DequantizeLinear", "q t u", "y")]
+    return model(nodes, {"x": [1, length]}, constants, opset=21)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "length", "x_scale", "y_scale", "y_zero", "qdq"),
+    [
+        (np.int8, 10, 0.144, 1 / 256, -128, True),
+        (np.uint8, 10, 0.144, 0.0039041, 0, False),
+        (np.int8, 5, 0.9, 0.0031, -100, False),
+        (np.uint8, 40, 0.05, 0.0007, 0, True),
+    ],
+)
+def test_softmax_in_the_order_of_onnxruntime(dtype, length, x_scale, y_scale, y_zero, qdq, tmp_path):
+    proto = softmax_after(dtype, length, x_scale, y_scale, y_zero, qdq=qdq)
+    random, zero = np.random.default_rng(length), 9 if dtype is np.int8 else 9 - 128
+    stored = random.integers(-128, 128, (60, length)).astype(np.int8)
+    stored[20:40] = np.clip(stored[20:40] // 6, -128, 127)
+    stored[40:] = random.integers(-128, 128, (20, 1))  # all equal
+    stored[40:, 0] = 127
+    x = (stored.astype(np.float32) - zero) * np.float32(x_scale)
+    graph = assert_imported_exactly(proto, x, stored, ["q"], tmp_path)
+    expected = reference.trace(graph, {"x": stored[::3]})[graph.outputs[0]]
+    np.testing.assert_array_equal(engine.run(graph, stored[::3])[graph.outputs[0]], expected)
+
+
+def test_a_softmax_that_overflows_in_onnxruntime_is_named(tmp_path):
+    onnx.save(softmax_after(np.int8, 1, 0.1, 1 / 256, -128, qdq=True), tmp_path / "one.onnx")
+    with pytest.raises(UnsupportedError, match="an output scale so small that onnxruntime overflows"):
+        load(tmp_path / "one.onnx")
+
+
+@pytest.mark.parametrize(("qdq", "constant_first", "scale"), [(True, True, 0.0013), (False, False, 0.0521)])
+def test_a_quantized_constant_is_added_to_each_channel(qdq, constant_first, scale, tmp_path):
+    random = np.random.default_rng(11)
+    constants = {
+        "s": np.float32(0.031), "z": np.uint8(119), "sc": np.float32(scale), "zc": np.uint8(200),
+        "c": np.array([[[51]], [[0]], [[255]], [[132]]], np.uint8), "t": np.float32(0.0407), "u": np.uint8(140),
+    }  # fmt: skip
+    operands = ["c sc zc", "m s z"] if constant_first else ["m s z", "c sc zc"]
+    if qdq:
+        reals = "cr xr" if constant_first else "xr cr"
+        middle = [
+            node("DequantizeLinear", "c sc zc", "cr"),
+            node("DequantizeLinear", "m s z", "xr"),
+            node("Add", reals, "a"),
+            node("QuantizeLinear", "a t u", "q"),
+        ]
+    else:
+        middle = [node("QLinearAdd", f"{' '.join(operands)} t u", "q", domain="com.microsoft")]
+    begin = [node("QuantizeLinear", "x s z", "xq"), node("MaxPool", "xq", "m", kernel_shape=[2, 1])]
+    nodes = [*begin, *middle, node("DequantizeLinear", "q t u", "y")]
+    proto = model(nodes, {"x": [1, 4, 5, 3]}, constants, opset=21)
+    stored = random.integers(-128, 128, (9, 5, 3, 4)).astype(np.int8)
+    x = (np.moveaxis(stored, -1, 1).astype(np.float32) + 9) * np.float32(0.031)
+    graph = assert_imported_exactly(proto, x, stored, ["m", "q"], tmp_path)
+    expected = reference.trace(graph, {"x": stored})[graph.outputs[0]]
+    np.testing.assert_array_equal(engine.run(graph, stored)[graph.outputs[0]], expected)
+
+
+def test_an_addend_without_an_integer_form_has_a_table_for_each_channel(tmp_path):
+    builder = GraphBuilder(4)
+    x = builder.input(3, 2, 5)
+    builder.constants["c"] = np.array([-128, 127, 3, 0, 77], np.int8)
+    builder.tensors["c"] = Tensor("c", (5,), "int8", Quantization((0.25,), 7))
+    builder.tensors[x] = replace(builder.tensors[x], quantization=Quantization((0.5,), -3))
+    graph = builder.graph([builder.add(x, "c", Quantization((0.5,), 11))])  # sums on ties, which round to even
+    samples = builder.samples(9)
+    assert lower(call_of(graph, graph.nodes[0])).kernel == "channel_lookup"
+    expected = reference.trace(graph, samples)[graph.outputs[0]]
+    np.testing.assert_array_equal(engine.run(graph, samples)[graph.outputs[0]], expected)
+    assert_same_c(graph, samples, tmp_path)

@@ -251,7 +251,13 @@ def _verify_quantized(graph: Graph) -> None:
         tensor = graph.tensors[name]
         if tensor.quantization is not None:
             axis, count = tensor.quantization.axis, len(tensor.quantization.scale)
-            if tensor.quantization.zero_point != 0 or count != (1 if axis is None else tensor.shape[axis]):
+            is_operand = (
+                axis is None and tensor.dtype == "int8"
+            )  # of an Add, say, with a zero point as activations have
+            low, high = (-128, 127) if is_operand else (0, 0)
+            if not low <= tensor.quantization.zero_point <= high or count != (
+                1 if axis is None else tensor.shape[axis]
+            ):
                 raise ModelError(f"Constant {name!r} needs the zero point 0 and a scale per index of axis {axis}.")
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from tinycnn.errors import UnsupportedError
-from tinycnn.fixedpoint import integer_add
+from tinycnn.fixedpoint import IntegerAdd, integer_add
 from tinycnn.ops import (
     Add,
     AveragePool,
@@ -22,9 +22,10 @@ from tinycnn.ops import (
     is_elementwise,
     row_bytes,
 )
+from tinycnn.ops.add import constant_operand, constant_tables
 from tinycnn.ops.linear import bias_of
-from tinycnn.ops.softmax import exponentials
 from tinycnn_codegen.alternatives import INSTRUCTION_SETS, PORTABLE
+from tinycnn.ops.softmax import exponentials, float_exponentials, float_shares
 from tinycnn_codegen.ctext import ConstantArray
 from tinycnn_codegen.lower_movement import MOVEMENT_LOWERINGS
 from tinycnn_codegen.lowered import Fields, Lowered, RowWindow
@@ -211,6 +212,8 @@ def lower_global_average_pool(op: GlobalAveragePool, call: Call) -> Lowered:
 def lower_softmax(op: Softmax, call: Call) -> Lowered:
     """Exponentials that round to 0 are not stored."""
     shape = call.inputs[0].shape
+    if op.as_onnxruntime:
+        return _lower_qlinear_softmax(call)
     powers = np.trim_zeros(exponentials(call.quantization(0)), "b")
     layer: Fields = {
         "vectors": row_bytes(shape) // shape[-1],
@@ -219,6 +222,25 @@ def lower_softmax(op: Softmax, call: Call) -> Lowered:
         "exponentials": ConstantArray("int32_t", powers, len(powers)),
     }
     return Lowered("softmax", (layer,), "rows")
+
+
+def _lower_qlinear_softmax(call: Call) -> Lowered:
+    """Shares below a quarter of the smallest sum become 0 and are not stored, nor are exponentials that are 0."""
+    shape = call.inputs[0].shape
+    powers = float_exponentials(call.quantization(0), shape[-1])
+    shares = float_shares(powers, call.output_quantization)
+    shares = shares[shares >= powers[0] / 4]
+    powers = powers[powers > 0]
+    layer: Fields = {
+        "vectors": row_bytes(shape) // shape[-1],
+        "length": shape[-1],
+        "output_zero_point": call.output_quantization.zero_point,
+        "distances": len(powers),
+        "exponentials": ConstantArray("uint32_t", powers.view(np.uint32), len(powers)),
+        "divided": len(shares),
+        "shares": ConstantArray("uint32_t", shares.view(np.uint32), len(shares)),
+    }
+    return Lowered("qlinear_softmax", (layer,), "rows")
 
 
 def lower_elementwise(op: ElementwiseOperator, call: Call) -> Lowered:
@@ -233,6 +255,8 @@ def lower_add(op: Add, call: Call) -> Lowered:
     a, b, y = call.quantization(0), call.quantization(1), call.output_quantization
     row: Fields = {"bytes": row_bytes(call.output.shape)}
     form = integer_add(a.scales[0], a.zero_point, b.scales[0], b.zero_point, y.scales[0], y.zero_point)
+    if any(constant is not None for constant in call.constants):
+        return _lower_add_constant(call, form)
     if form is None or not form.fits_int32:
         return Lowered("add_steps", ({**row, **step_fields(call)},), "rows")
     fields = {
@@ -242,6 +266,24 @@ def lower_add(op: Add, call: Call) -> Lowered:
         "shift": form.shift,
     }
     return Lowered("add", ({**row, **fields},), "rows")
+
+
+def _lower_add_constant(call: Call, form: IntegerAdd | None) -> Lowered:
+    """The constant goes into the addend; where there is no integer form, a table of 256 bytes for each channel."""
+    row: Fields = {"bytes": row_bytes(call.output.shape), "channels": call.output.shape[-1]}
+    if form is None or not form.fits_int32:
+        return Lowered(
+            "channel_lookup", ({**row, "tables": ConstantArray("int8_t", constant_tables(call), 16)},), "rows"
+        )
+    index, values = constant_operand(call)
+    multipliers = (form.a_multiplier, form.b_multiplier)
+    addends = values.astype(np.int64) * multipliers[index] + form.addend
+    fields: Fields = {
+        "multiplier": multipliers[1 - index],
+        "shift": form.shift,
+        "addend": ConstantArray("int32_t", addends, 8),
+    }
+    return Lowered("add_constant", ({**row, **fields},), "rows")
 
 
 LOWERINGS: Mapping[type, Callable[[Any, Call], Lowered]] = {

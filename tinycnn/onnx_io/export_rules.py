@@ -138,7 +138,13 @@ def clip(writer: Writer, node: Node, op: Clip) -> None:
 
 
 def softmax(writer: Writer, node: Node, op: Softmax) -> None:
-    """A call of the model-local function in onnx_io.softmax_function, which computes on the int8 tensor."""
+    """A call of the model-local function in onnx_io.softmax_function, which computes on the int8 tensor.
+
+    One that came from a file is written as it came: onnxruntime fuses it with its quantizers.
+    """
+    if op.as_onnxruntime:
+        _rescaled(writer, node, "Softmax", axis=op.axis, **({} if writer.unsigned else {"opset": 13}))
+        return
     tensor = writer.graph.tensors[node.inputs[0]]
     assert tensor.quantization is not None
     output = node.outputs[0]

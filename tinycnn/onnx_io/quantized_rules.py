@@ -228,6 +228,17 @@ def qlinear_global_average_pool(builder: Builder, node: OnnxNode) -> None:
     _finish(builder, node, GlobalAveragePool(), (_activation(builder, node, 0),), 3)
 
 
+def qlinear_softmax(builder: Builder, node: OnnxNode) -> None:
+    """com.microsoft.QLinearSoftmax: x, scale, zero, y scale, y zero; `opset` says what its axis means."""
+    rank, opset = len(builder.shape(node)), node.integer("opset", 13)
+    axis = node.integer("axis", -1 if opset >= 13 else 1)
+    if not -rank <= axis < rank:
+        raise RefusalError(f"its input has no axis {axis}")
+    if opset < 13 and axis % rank != rank - 1:
+        raise RefusalError("its opset is below 13, where it runs over several axes at once")
+    _finish(builder, node, Softmax(axis % rank), (_activation(builder, node, 0),), 3)
+
+
 def integer_softmax(builder: Builder, node: OnnxNode) -> None:
     """The model-local function that `export` writes for an int8 Softmax; see onnx_io.softmax_function."""
     x = _expect(builder.tensor(node, 0), "int8", "uint8")
@@ -249,5 +260,6 @@ QUANTIZED_RULES: dict[str, Rule] = {
     "com.microsoft.QLinearAveragePool": qlinear_average_pool,
     "com.microsoft.QLinearGlobalAveragePool": qlinear_global_average_pool,
     "tinycnn.InsertZeros": insert_zeros,
+    "com.microsoft.QLinearSoftmax": qlinear_softmax,
     "tinycnn.IntegerSoftmax": integer_softmax,
 }

@@ -16,7 +16,10 @@ BLOCK_ELEMENTS = 32_768
 
 @dataclass(frozen=True, slots=True)
 class Add:
-    """a + b, with ONNX's broadcasting in float; on int8 both inputs are computed and have the same shape."""
+    """a + b, with ONNX's broadcasting in float; on int8 both inputs have the same shape.
+
+    Or one is constant, int8 with one number or one for each channel: quantized files may write a bias so.
+    """
 
     output_scale: ClassVar[Literal["free"]] = "free"
 
@@ -40,6 +43,9 @@ class Add:
         return range(output_row, output_row + 1)
 
     def int8_kernel(self, call: Call) -> Int8Kernel:
+        if any(constant is not None for constant in call.constants):
+            tables, channels = constant_tables(call), np.arange(call.output.shape[-1])
+            return lambda x: tables[channels, x.astype(np.int16) + 128]
         by_byte = np.roll(add_table(call), (128, 128), axis=(0, 1)).reshape(-1)
 
         def kernel(a: Int8Array, b: Int8Array) -> Int8Array:
@@ -54,6 +60,19 @@ class Add:
             return out
 
         return kernel
+
+
+def constant_operand(call: Call) -> tuple[int, Int8Array]:
+    """Which input of an Add is constant, and its value for each channel, int8 [C]."""
+    index = next(index for index, constant in enumerate(call.constants) if constant is not None)
+    return index, np.broadcast_to(call.constant(index).reshape(-1), call.output.shape[-1:])
+
+
+def constant_tables(call: Call) -> Int8Array:
+    """The output for each channel and input -128..127 of an Add of a constant, int8 [C, 256]."""
+    index, values = constant_operand(call)
+    pairs = add_table(call)
+    return np.ascontiguousarray((pairs if index == 0 else pairs.T)[values.astype(np.int16) + 128])
 
 
 def add_table(call: Call) -> Int8Array:

@@ -24,10 +24,12 @@ from tinycnn.ops import (
     QuantizeLinear,
     Reshape,
     Take,
+    Softmax,
     Transpose,
     is_int8,
     quantize_array,
 )
+from tinycnn.ops.softmax import float_exponentials, float_shares
 
 SUFFIX = "_quantized"
 """What `export` puts behind the name of a tensor for its int8 form."""
@@ -60,7 +62,7 @@ class _Fusion:
         self.problems: list[str] = []
         self.real: dict[str, str] = {}
         self.int8: dict[str, str] = {}
-        self.dequantized: dict[tuple[str, Quantization], str] = {}
+        self.dequantized: dict[tuple[str, Quantization, bool], str] = {}
         self.absorbed: set[str] = set()
         self.unknown: set[str] = set()
 
@@ -144,7 +146,9 @@ class _Fusion:
         dtype = self.graph.tensors[source].dtype
         quantization = _signed(quantization, dtype)
         if source in self.graph.constants:
-            self.real[node.outputs[0]] = self._constant(source, quantization)
+            readers = self.graph.consumers.get(node.outputs[0], ())
+            is_operand = dtype != "int32" and all(isinstance(reader.op, Add) for reader in readers)
+            self.real[node.outputs[0]] = self._constant(source, quantization, is_operand)
             return
         if source in self.graph.inputs and source not in self.int8:
             self.int8[source] = source
@@ -156,17 +160,19 @@ class _Fusion:
             self.problems.append(f"node {node.name!r} reads {source!r} with another scale than it was made with")
         self.real[node.outputs[0]] = self.int8[source]
 
-    def _constant(self, name: str, quantization: Quantization) -> str:
-        """Record a quantized constant as int8 or int32 around zero point 0; the name it has in the int8 graph.
+    def _constant(self, name: str, quantization: Quantization, is_operand: bool) -> str:
+        """Record a quantized constant as int8 or int32; the name it has in the int8 graph.
 
-        Only differences from the zero point count, so that taking it off is exact where they fit int8.
+        Weights are around zero point 0: only differences from the zero point count, so that taking it off is exact
+        where they fit int8. What is added to an activation (`is_operand`) keeps its zero point, as activations do.
         """
-        if (name, quantization) not in self.dequantized:
+        key = (name, quantization, is_operand)
+        if key not in self.dequantized:
             value = self.graph.constants[name]
             if value.dtype == np.uint8:
                 value = (value.astype(np.int16) - 128).astype(np.int8)
             folded = quantization
-            if quantization.zero_point != 0:
+            if quantization.zero_point != 0 and not is_operand:
                 distances = value.astype(np.int64) - quantization.zero_point
                 folded = replace(quantization, zero_point=0)
                 limits = np.iinfo(value.dtype)
@@ -175,8 +181,8 @@ class _Fusion:
                         f"constant {name!r} less its zero point does not fit {value.dtype}, which is not supported"
                     )
                 value = distances.astype(value.dtype)
-            self.dequantized[name, quantization] = self._declare_constant(self._int8_name(name), value, folded)
-        return self.dequantized[name, quantization]
+            self.dequantized[key] = self._declare_constant(self._int8_name(name), value, folded)
+        return self.dequantized[key]
 
     def _transposed_constant(self, node: Node, name: str, permutation: tuple[int, ...]) -> None:
         quantization = self.tensors[name].quantization
@@ -236,8 +242,15 @@ class _Fusion:
             )
         if op.output_scale == "input" and self.tensors[inputs[0]].quantization != quantization:
             self.problems.append(f"node {node.name!r} ({op.label}) has another scale at its output than at its input")
-        if op.output_scale == "fixed":
-            self._left_in_float(node, "it has no int8 form between quantizers")
+        if isinstance(op, Softmax):
+            powers = float_exponentials(
+                self._quantization(inputs[0]), self.graph.tensors[node.inputs[0]].shape[op.axis]
+            )
+            if not np.isfinite(float_shares(powers, quantization)[0]):
+                self.problems.append(
+                    f"node {node.name!r} ({op.label}) has an output scale so small that onnxruntime overflows"
+                )
+            node = replace(node, op=replace(op, as_onnxruntime=True))
         if isinstance(op, Conv | ConvTranspose | Dense):
             self._check_constants(node, *inputs)
         self._emit(node, inputs, last.outputs[0], quantization, origins)
@@ -266,6 +279,11 @@ class _Fusion:
                 self._left_in_float(node, "its bias is not constant int32")
             elif not np.allclose(b.quantization.scales, units, rtol=BIAS_SCALE_TOLERANCE, atol=0):
                 self._left_in_float(node, "the scale of its bias is not that of its input times that of its weights")
+
+    def _quantization(self, name: str) -> Quantization:
+        quantization = self.tensors[name].quantization
+        assert quantization is not None, name
+        return quantization
 
     def _left_in_float(self, node: Node, why: str) -> None:
         self.problems.append(f"node {node.name!r} ({node.op.label}) is left in float: {why}")

@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from tinycnn.errors import UnsupportedError
 from tinycnn.ir import Graph, Node
 from tinycnn.ops import Add, AveragePool, Concat, Conv, ConvTranspose, Dense, MaxPool, Softmax, Take, Transpose, is_int8
@@ -38,7 +40,7 @@ def _why_not(graph: Graph, node: Node) -> str:
         case op if not is_int8(op):
             return "has no int8 form"
         case Add() if len(graph.activations(node)) != 2:
-            return "adds a constant, which has an int8 form only for one number a channel right behind a Conv or Dense"
+            return _why_not_constant(graph, node)
         case Add() if inputs[0] != inputs[1]:
             return f"has an int8 form only for two tensors of one shape, not {_show(inputs)}"
         case AveragePool(window) | Conv(window) | ConvTranspose(window) | MaxPool(window) if window.rank > 2:
@@ -51,6 +53,17 @@ def _why_not(graph: Graph, node: Node) -> str:
             return f"has an int8 form only along the channels, at most {MAX_CLASSES:,}"
     if output[:1] != inputs[0][:1]:
         return f"mixes the samples of a batch: {_show(inputs[:1])} becomes {list(output)}"
+    return ""
+
+
+def _why_not_constant(graph: Graph, node: Node) -> str:
+    """An addend that came quantized with the file: int8, one number or one for each channel."""
+    for name in node.inputs:
+        value = graph.constants.get(name)
+        if value is not None and (value.dtype != np.int8 or value.size not in (1, *value.shape[-1:])):
+            return "adds a constant, which has an int8 form only for one number a channel right behind a Conv or Dense"
+    if graph.shapes(graph.activations(node)) != graph.shapes(node.outputs):
+        return f"has an int8 form only for a constant that fits its other input, not {_show(graph.shapes(node.inputs))}"
     return ""
 
 

@@ -85,7 +85,7 @@ class _Conversion:
             self._emit_converted(replace(node, op=op.moved(axes), inputs=inputs))
         elif isinstance(op, Softmax) and source in self.converted:
             axes = _axes(len(self._shape(source)), self.last)
-            self._emit_converted(replace(node, op=Softmax(axes.index(op.axis % len(axes)))))
+            self._emit_converted(replace(node, op=replace(op, axis=axes.index(op.axis % len(axes)))))
         elif self.last and isinstance(op, Transpose) and op.permutation == _axes(len(op.permutation), False):
             # images that come channels-last: their ONNX order is what we want already
             identity = Transpose(tuple(range(len(op.permutation))))

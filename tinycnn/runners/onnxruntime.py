@@ -12,7 +12,7 @@ import onnxruntime
 from tinycnn.ir import Array
 
 FLOAT_KERNELS = frozenset(
-    {"Conv", "FusedConv", "Gemm", "FusedGemm", "MatMul", "Add", "AveragePool", "GlobalAveragePool"}
+    {"Conv", "FusedConv", "Gemm", "FusedGemm", "MatMul", "Add", "AveragePool", "GlobalAveragePool", "Softmax"}
 )
 """Operators that compute in float when onnxruntime did not fuse them with the quantizers around them."""
 
