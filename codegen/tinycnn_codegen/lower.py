@@ -273,7 +273,9 @@ def _lower_add_constant(call: Call, form: IntegerAdd | None) -> Lowered:
     row: Fields = {"bytes": row_bytes(call.output.shape), "channels": call.output.shape[-1]}
     if form is None or not form.fits_int32:
         return Lowered(
-            "channel_lookup", ({**row, "tables": ConstantArray("int8_t", constant_tables(call), 16)},), "rows"
+            "channel_lookup",
+            ({**row, "tables": ConstantArray("int8_t", constant_tables(call).reshape(-1), 16)},),
+            "rows",
         )
     index, values = constant_operand(call)
     multipliers = (form.a_multiplier, form.b_multiplier)
