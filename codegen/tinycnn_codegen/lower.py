@@ -24,8 +24,8 @@ from tinycnn.ops import (
 )
 from tinycnn.ops.add import constant_operand, constant_tables
 from tinycnn.ops.linear import bias_of
-from tinycnn_codegen.alternatives import INSTRUCTION_SETS, PORTABLE
 from tinycnn.ops.softmax import exponentials, float_exponentials, float_shares
+from tinycnn_codegen.alternatives import INSTRUCTION_SETS, PORTABLE
 from tinycnn_codegen.ctext import ConstantArray
 from tinycnn_codegen.lower_movement import MOVEMENT_LOWERINGS
 from tinycnn_codegen.lowered import Fields, Lowered, RowWindow
