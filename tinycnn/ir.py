@@ -251,13 +251,11 @@ def _verify_quantized(graph: Graph) -> None:
         tensor = graph.tensors[name]
         if tensor.quantization is not None:
             axis, count = tensor.quantization.axis, len(tensor.quantization.scale)
-            is_operand = (
-                axis is None and tensor.dtype == "int8"
-            )  # of an Add, say, with a zero point as activations have
+            readers = graph.consumers.get(name, ())
+            is_operand = axis is None and all(getattr(node.op, "constants_have_zero_points", False) for node in readers)
             low, high = (-128, 127) if is_operand else (0, 0)
-            if not low <= tensor.quantization.zero_point <= high or count != (
-                1 if axis is None else tensor.shape[axis]
-            ):
+            known = low <= tensor.quantization.zero_point <= high
+            if not known or count != (1 if axis is None else tensor.shape[axis]):
                 raise ModelError(f"Constant {name!r} needs the zero point 0 and a scale per index of axis {axis}.")
 
 

@@ -22,6 +22,7 @@ class Add:
     """
 
     output_scale: ClassVar[Literal["free"]] = "free"
+    constants_have_zero_points: ClassVar[bool] = True
 
     @property
     def label(self) -> str:
