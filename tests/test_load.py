@@ -222,6 +222,10 @@ CASES: dict[str, tuple[list[onnx.NodeProto], tuple[int, ...], dict[str, Array]]]
         {"w": f(3, 4)},
     ),
     "dead nodes": ([node("Relu", "x", "dead"), node("Relu", "dead", "dead2"), node("Clip", "x", "y")], (2, 3), {}),
+    "Cast": ([node("Cast", "x", "r", to=TensorProto.FLOAT), node("Relu", "r", "y")], (2, 3, 4), {}),
+    "ReduceMean": ([node("ReduceMean", "x axes", "y")], (2, 3, 4, 5), {"axes": i(2, -1)}),
+    "ReduceMean keepdims 0": ([node("ReduceMean", "x axes", "y", keepdims=0)], (2, 3, 4, 5), {"axes": i(3, 2)}),
+    "ReduceMax": ([node("ReduceMax", "x axes", "y", keepdims=0)], (2, 3, 4), {"axes": i(2)}),
     "Sum": ([node("Relu", "x", "r"), node("Sum", "x c r", "y")], (2, 3, 4), {"c": f(4)}),
     "Sum of one": ([node("Sum", "x", "r"), node("Relu", "r", "y")], (2, 3, 4), {}),
     "ConstantOfShape": (
@@ -242,7 +246,7 @@ CASES: dict[str, tuple[list[onnx.NodeProto], tuple[int, ...], dict[str, Array]]]
 }
 
 
-LATER = {"Reshape allowzero without zeros": 14}
+LATER = {"ReduceMean": 18, "ReduceMean keepdims 0": 18, "ReduceMax": 18, "Reshape allowzero without zeros": 14}
 """The operator sets in which some cases became possible."""
 
 

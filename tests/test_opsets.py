@@ -27,6 +27,8 @@ CASES = {
         range(7, 13),
     ),
     "MaxPool": ([node("MaxPool", "x", "y", kernel_shape=[2, 2], strides=[2, 1])], {}, range(7, 13)),
+    "ReduceMean": ([node("ReduceMean", "x", "y", axes=[2, 3], keepdims=0)], {}, range(7, 18)),
+    "ReduceMax": ([node("ReduceMax", "x", "y", axes=[-1, -2])], {}, range(11, 18)),
     "Reshape": ([node("Reshape", "x s", "y")], {"s": np.array([0, -1, 2], np.int64)}, range(7, 13)),
     "Softmax over all axes": ([node("Softmax", "x", "y")], {}, range(7, 13)),
     "Softmax over two axes": ([node("Softmax", "x", "y", axis=2)], {}, range(7, 13)),

@@ -1,15 +1,16 @@
 """Build a Graph from an ONNX model."""
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
-from onnx import FunctionProto, ModelProto, NodeProto, TensorProto, TensorShapeProto, ValueInfoProto
+from onnx import FunctionProto, GraphProto, ModelProto, NodeProto, TensorProto, TensorShapeProto, ValueInfoProto
 
 from tinycnn import ir
 from tinycnn.errors import ModelError, UnsupportedError
 from tinycnn.ir import Graph, Shape, Tensor
+from tinycnn.onnx_io.curves import Steps, recognise
 from tinycnn.onnx_io.folding import fold
 from tinycnn.onnx_io.functions import FUNCTIONS
 from tinycnn.onnx_io.metadata import PRODUCER, graph_metadata, node_origins
@@ -62,7 +63,7 @@ def import_model(model: ModelProto, source: str, input_shapes: Mapping[str, Shap
             builder.tensors[value.name] = _input_tensor(value, given.get(value.name))
         except RefusalError as refusal:
             problems.append(f"input {value.name!r}: {refusal}")
-    problems += _import_nodes(model.graph.node, builder)
+    problems += _import_nodes(model.graph, builder)
     if problems:
         raise UnsupportedError(source, problems)
     return _finished(model, builder, tuple(value.name for value in inputs), source)
@@ -106,31 +107,54 @@ def _import_initializers(model: ModelProto, builder: Builder) -> list[str]:
     return problems
 
 
-def _import_nodes(nodes: Iterable[NodeProto], builder: Builder) -> list[str]:
+def _import_nodes(graph: GraphProto, builder: Builder) -> list[str]:
     """Run the rule of every node; returns what stands in the way. Followers of a refused node are not judged."""
-    problems: list[str] = []
-    for index, proto in enumerate(nodes):
+    problems: list[tuple[str, str]] = []
+    curves: dict[str, dict[str, Steps]] = {}
+    reads: dict[str, Sequence[str]] = {}
+    for index, proto in enumerate(graph.node):
         name, op_type = proto.name or f"{proto.op_type}_{index}", _op_type(proto.domain, proto.op_type)
-        rule = RULES.get(op_type)
+        output = proto.output[0] if proto.output else ""
+        reads |= dict.fromkeys(proto.output, proto.input)
         try:
             node = _read_node(proto, name, op_type, builder.read)
-            tensors = [builder.tensors.get(builder.resolve(source)) for source in node.inputs if source]
-            with np.errstate(all="ignore"):
-                if None not in tensors and fold(builder, node):
-                    continue
-            if rule is None:
-                problems.append(f"node {name!r}: operator {op_type} is not supported")
-                continue
-            if None in tensors:
-                continue
-            for tensor in tensors:
-                if op_type not in ANY_TYPE and tensor is not None and tensor.dtype != "float32":
-                    raise RefusalError(f"its input {tensor.name!r} is {tensor.dtype}, not float32")
             with np.errstate(all="ignore"):  # weights may hold anything, NaN too
-                rule(builder, node)
+                source = recognise(builder, node, curves)
+                if source:
+                    reads[output] = [source]
+                else:
+                    _import_node(builder, node)
         except (RefusalError, ModelError) as error:
-            problems.append(f"node {name!r} ({op_type}): {str(error).rstrip('.')}")
-    return problems
+            operator = "" if op_type not in RULES else f" ({op_type})"
+            problems.append((output, f"node {name!r}{operator}: {str(error).rstrip('.')}"))
+    # a refused step of a function that was written out does not stand in the way
+    live = _live([value.name for value in graph.output], reads) if problems else set()
+    return [problem for output, problem in problems if output in live or not curves.get(output)]
+
+
+def _import_node(builder: Builder, node: OnnxNode) -> None:
+    tensors = [builder.tensors.get(builder.resolve(source)) for source in node.inputs if source]
+    if None not in tensors and fold(builder, node):
+        return
+    if node.op_type not in RULES:
+        raise RefusalError(f"operator {node.op_type} is not supported")
+    if None in tensors:
+        return
+    for tensor in tensors:
+        if node.op_type not in ANY_TYPE and tensor is not None and tensor.dtype != "float32":
+            raise RefusalError(f"its input {tensor.name!r} is {tensor.dtype}, not float32")
+    RULES[node.op_type](builder, node)
+
+
+def _live(outputs: Sequence[str], reads: Mapping[str, Sequence[str]]) -> set[str]:
+    """The tensors that `outputs` are computed from, themselves included."""
+    live, waiting = set(), list(outputs)
+    while waiting:
+        name = waiting.pop()
+        if name not in live:
+            live.add(name)
+            waiting += reads.get(name, ())
+    return live
 
 
 def _op_type(domain: str, name: str) -> str:

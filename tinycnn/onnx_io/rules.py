@@ -4,10 +4,10 @@ import math
 
 import numpy as np
 
-from tinycnn.ir import Shape
+from tinycnn.ir import Operator, Shape
 from tinycnn.onnx_io.elementwise_rules import ELEMENTWISE_RULES
 from tinycnn.onnx_io.movement_rules import MOVEMENT_RULES
-from tinycnn.onnx_io.node import MAX_TENSOR_BYTES, Builder, OnnxNode, RefusalError
+from tinycnn.onnx_io.node import DTYPES, MAX_TENSOR_BYTES, Builder, OnnxNode, RefusalError
 from tinycnn.onnx_io.quantized_rules import QUANTIZED_RULES, Rule, conv_of
 from tinycnn.onnx_io.windows import global_window, pool_window_of, transposed_window_of
 from tinycnn.ops import (
@@ -23,6 +23,7 @@ from tinycnn.ops import (
     Reshape,
     Softmax,
     Transpose,
+    Window,
 )
 from tinycnn.ops.batchnorm import affine
 
@@ -124,6 +125,41 @@ def average_pool(builder: Builder, node: OnnxNode) -> None:
 
 def global_average_pool(builder: Builder, node: OnnxNode) -> None:
     builder.emit(node, GlobalAveragePool(), node.inputs)
+
+
+def _reduced_to_pool(builder: Builder, node: OnnxNode, pool: Operator) -> None:
+    """A reduction over all spatial axes is a global pool."""
+    shape = builder.shape(node)
+    if builder.tensor(node, 0).dtype != "float32":
+        raise RefusalError(f"its input {node.inputs[0]!r} is {builder.tensor(node, 0).dtype}, not float32")
+    axes = node.integers("axes")
+    if node.has_input(1):
+        axes = tuple(builder.constant_value(node, 1, "axes").reshape(-1).tolist())
+    if sorted(axis % len(shape) for axis in axes or ()) != list(range(2, len(shape))) or len(shape) < 3:
+        raise RefusalError(f"only reductions over the spatial axes are supported, not over {list(axes or shape)}")
+    if node.integer("keepdims", 1):
+        builder.emit(node, pool, node.inputs[:1])
+        return
+    pooled = builder.unused(f"{node.outputs[0]}_pooled")
+    builder.emit(node, pool, node.inputs[:1], output=pooled)
+    builder.emit(node, Reshape((0, shape[1])), (pooled,))
+
+
+def reduce_mean(builder: Builder, node: OnnxNode) -> None:
+    _reduced_to_pool(builder, node, GlobalAveragePool())
+
+
+def reduce_max(builder: Builder, node: OnnxNode) -> None:
+    sizes = builder.shape(node)[2:]
+    _reduced_to_pool(builder, node, MaxPool(Window.of(sizes or (1,))))
+
+
+def cast(builder: Builder, node: OnnxNode) -> None:
+    """Only one that changes nothing; constants were cast before."""
+    wanted = DTYPES.get(node.integer("to", 0))
+    if wanted != builder.tensor(node, 0).dtype:
+        raise RefusalError(f"it casts {builder.tensor(node, 0).dtype} to {wanted or 'another type'}")
+    identity(builder, node)
 
 
 def relu(builder: Builder, node: OnnxNode) -> None:
@@ -276,6 +312,7 @@ RULES: dict[str, Rule] = {
     "BatchNormalization": batch_normalization,
     "Clip": clip,
     "Constant": constant,
+    "Cast": cast,
     "ConstantOfShape": constant_of_shape,
     "Conv": conv,
     "ConvTranspose": conv_transpose,
@@ -287,6 +324,8 @@ RULES: dict[str, Rule] = {
     "Identity": identity,
     "MatMul": matmul,
     "MaxPool": max_pool,
+    "ReduceMax": reduce_max,
+    "ReduceMean": reduce_mean,
     "Relu": relu,
     "Reshape": reshape,
     "Softmax": softmax,
@@ -298,12 +337,15 @@ RULES: dict[str, Rule] = {
 }
 """Operator type (with its domain before a dot where it is not ONNX's own) to the function that imports it."""
 ANY_TYPE = {
+    "Cast",
     "Constant",
     "ConstantOfShape",
     "Dropout",
     "Flatten",
     "Identity",
     "MaxPool",
+    "ReduceMax",
+    "ReduceMean",
     "Reshape",
     "Transpose",
     *MOVEMENT_RULES,
