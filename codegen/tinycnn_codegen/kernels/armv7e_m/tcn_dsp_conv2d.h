@@ -107,12 +107,11 @@ static void tcn_dsp_conv2d_block(const TCN_FLASH tcn_dsp_conv2d_t *layer, const 
         const int32_t b = multiplier[1];
         const int32_t b_bias = bias[1];
         uint32_t sums[8];
-        int32_t column;
 
 
-        for (column = 0; column < 8; column++) {
-            sums[column] = (uint32_t)bias[0];
-        }
+        /* Written out, so that compilers keep the sums in registers. */
+        sums[0] = sums[1] = sums[2] = sums[3] = (uint32_t)bias[0];
+        sums[4] = sums[5] = sums[6] = sums[7] = (uint32_t)bias[0];
         weights = tcn_dsp_product(weights, gathered, pairs, sums);
 #define TCN_DSP_STORE(offset, column)                                                                   \
     output[offset] = tcn_rescale_high(tcn_signed(sums[column]), a, zero_point);                         \
@@ -125,11 +124,9 @@ static void tcn_dsp_conv2d_block(const TCN_FLASH tcn_dsp_conv2d_t *layer, const 
             TCN_DSP_STORE(0, 0);
         } else {
             const int32_t offsets[4] = {0, offset1, offset2, offset3};
-            uint32_t kept[8];
+            const uint32_t kept[8] = {sums[0], sums[1], sums[2], sums[3], sums[4], sums[5], sums[6], sums[7]};
+            int32_t column;
 
-            for (column = 0; column < 8; column++) {
-                kept[column] = sums[column];
-            }
             for (column = 3; column >= 0; column--) {
                 int8_t *const to = output + offsets[column];
 
