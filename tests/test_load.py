@@ -222,6 +222,10 @@ CASES: dict[str, tuple[list[onnx.NodeProto], tuple[int, ...], dict[str, Array]]]
         {"w": f(3, 4)},
     ),
     "dead nodes": ([node("Relu", "x", "dead"), node("Relu", "dead", "dead2"), node("Clip", "x", "y")], (2, 3), {}),
+    "Gemm transA": ([node("Gemm", "x w b", "y", transA=1)], (5, 2), {"w": f(5, 3), "b": f(3)}),
+    "LRN": ([node("LRN", "x", "y", size=3, alpha=0.1, beta=0.6, bias=1.5)], (2, 7, 4, 5), {}),
+    "LRN wider than the channels": ([node("LRN", "x", "y", size=5)], (2, 3, 4, 2), {}),
+    "LogSoftmax": ([node("LogSoftmax", "x", "y", axis=1)], (2, 3, 4), {}),
     "Cast": ([node("Cast", "x", "r", to=TensorProto.FLOAT), node("Relu", "r", "y")], (2, 3, 4), {}),
     "ReduceMean": ([node("ReduceMean", "x axes", "y")], (2, 3, 4, 5), {"axes": i(2, -1)}),
     "ReduceMean keepdims 0": ([node("ReduceMean", "x axes", "y", keepdims=0)], (2, 3, 4, 5), {"axes": i(3, 2)}),
@@ -651,7 +655,6 @@ REFUSED: dict[str, tuple[Callable[[], ModelProto], str]] = {
     "dynamic MatMul": (one(node("MatMul", "x x", "y"), shape=(3, 3)), "its second factor ('x') must be constant"),
     "MatMul by a stack": (one(node("MatMul", "x w", "y"), {"w": f(2, 4, 4)}), "must be a matrix, not [2, 4, 4]"),
     "Gemm of a stack": (one(node("Gemm", "x w", "y"), {"w": f(4, 4)}), "its factors must be matrices"),
-    "transA": (one(node("Gemm", "x w", "y", transA=1), {"w": f(1, 4)}, shape=(1, 4)), "transA=1 is not supported"),
     "Gemm bias of rows": (
         one(node("Gemm", "x w b", "y"), {"w": f(4, 4), "b": f(3, 4)}, shape=(3, 4)),
         "its bias [3, 4] is not one number for each of the 4 outputs",

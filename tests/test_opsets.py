@@ -31,6 +31,7 @@ CASES = {
     "ReduceMax": ([node("ReduceMax", "x", "y", axes=[-1, -2])], {}, range(11, 18)),
     "Reshape": ([node("Reshape", "x s", "y")], {"s": np.array([0, -1, 2], np.int64)}, range(7, 13)),
     "Softmax over all axes": ([node("Softmax", "x", "y")], {}, range(7, 13)),
+    "LogSoftmax over two axes": ([node("LogSoftmax", "x", "y", axis=2)], {}, range(7, 13)),
     "Softmax over two axes": ([node("Softmax", "x", "y", axis=2)], {}, range(7, 13)),
     "Softmax over the last axis": ([node("Softmax", "x", "y", axis=3)], {}, range(7, 13)),
     "Sum": ([node("Relu", "x", "r"), node("Sum", "x r x", "y")], {}, range(7, 13)),

@@ -54,6 +54,8 @@ def inspect(model: str, input_shapes: tuple[str, ...], json_path: str | None) ->
             for layer in summary.layers
         ],
     )
+    parameters, macs = summary.convolution_shares()
+    console.print(f"Convolutions: {100 * parameters:.1f} % of the parameters, {100 * macs:.1f} % of the MACs.")
     write_json(json_path, summary)
 
 

@@ -1,6 +1,7 @@
 """Import of float operators: one rule per ONNX operator type, and the table of all rules."""
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 
@@ -11,6 +12,7 @@ from tinycnn.onnx_io.node import DTYPES, MAX_TENSOR_BYTES, Builder, OnnxNode, Re
 from tinycnn.onnx_io.quantized_rules import QUANTIZED_RULES, Rule, conv_of
 from tinycnn.onnx_io.windows import global_window, pool_window_of, transposed_window_of
 from tinycnn.ops import (
+    LRN,
     Add,
     AveragePool,
     BatchNormalization,
@@ -19,6 +21,7 @@ from tinycnn.ops import (
     ConvTranspose,
     Dense,
     GlobalAveragePool,
+    LogSoftmax,
     MaxPool,
     Reshape,
     Softmax,
@@ -58,12 +61,14 @@ def conv_transpose(builder: Builder, node: OnnxNode) -> None:
 
 def gemm(builder: Builder, node: OnnxNode) -> None:
     """alpha * A @ B + beta * C with constant B and C; the factors are folded into the constants."""
-    if node.integer("transA", 0):
-        raise RefusalError("transA=1 is not supported")
     alpha, beta = np.float32(node.number("alpha", 1.0)), np.float32(node.number("beta", 1.0))
     transposed = bool(node.integer("transB", 0))
     if len(builder.shape(node)) != 2 or len(builder.shape(node, 1)) != 2:
         raise RefusalError("its factors must be matrices")
+    source = node.inputs[0]
+    if node.integer("transA", 0):
+        source = builder.unused(f"{node.inputs[0]}_columns")
+        builder.emit(node, Transpose((1, 0)), node.inputs[:1], output=source)
     if builder.is_dequantized_constant(node, 1):
         if alpha != 1 or beta != 1:
             raise RefusalError("alpha and beta other than 1 are not supported on quantized weights")
@@ -77,7 +82,7 @@ def gemm(builder: Builder, node: OnnxNode) -> None:
         else:
             weights = builder.add_constant(f"{node.inputs[1]}_rows", np.ascontiguousarray(rows * alpha))
         bias = (_gemm_bias(builder, node, len(rows), beta),) if node.has_input(2) else ()
-    builder.emit(node, Dense(), (node.inputs[0], weights, *bias))
+    builder.emit(node, Dense(), (source, weights, *bias))
 
 
 def _gemm_bias(builder: Builder, node: OnnxNode, outputs: int, beta: np.float32) -> str:
@@ -244,7 +249,7 @@ def _reshape(source: Shape, shape: Shape) -> Reshape:
     return Reshape((0, *shape[1:]) if source[:1] == shape[:1] and shape else shape)
 
 
-def softmax(builder: Builder, node: OnnxNode) -> None:
+def _along_axis(builder: Builder, node: OnnxNode, operator: Callable[[int], Operator]) -> None:
     """Up to opset 12, over all axes from `axis` on: then between two Reshapes, unless the others have size 1."""
     shape, old = builder.shape(node), builder.opset < 13
     axis = node.integer("axis", 1 if old else -1)
@@ -252,13 +257,29 @@ def softmax(builder: Builder, node: OnnxNode) -> None:
         raise RefusalError(f"its input has no axis {axis}")
     axis %= len(shape)
     if not old or math.prod(shape[axis:]) == shape[axis]:
-        builder.emit(node, Softmax(axis), node.inputs)
+        builder.emit(node, operator(axis), node.inputs)
         return
     rows, result = (builder.unused(f"{node.outputs[0]}_{what}") for what in ("rows", "softmax"))
     matrix = _reshape(shape, (math.prod(shape[:axis]), math.prod(shape[axis:])))
     builder.emit(node, matrix, node.inputs, output=rows)
-    builder.emit(node, Softmax(1), (rows,), output=result)
+    builder.emit(node, operator(1), (rows,), output=result)
     builder.emit(node, _reshape(builder.tensors[rows].shape, shape), (result,))
+
+
+def softmax(builder: Builder, node: OnnxNode) -> None:
+    _along_axis(builder, node, lambda axis: Softmax(axis))
+
+
+def log_softmax(builder: Builder, node: OnnxNode) -> None:
+    _along_axis(builder, node, lambda axis: LogSoftmax(axis))
+
+
+def lrn(builder: Builder, node: OnnxNode) -> None:
+    size = node.integer("size", 0)
+    if size < 1:
+        raise RefusalError(f"its size {size} must be at least 1")
+    numbers = (node.number("alpha", 1e-4), node.number("beta", 0.75), node.number("bias", 1.0))
+    builder.emit(node, LRN(size, *numbers), node.inputs)
 
 
 def transpose(builder: Builder, node: OnnxNode) -> None:
@@ -322,6 +343,8 @@ RULES: dict[str, Rule] = {
     "GlobalAveragePool": global_average_pool,
     "GlobalMaxPool": global_max_pool,
     "Identity": identity,
+    "LRN": lrn,
+    "LogSoftmax": log_softmax,
     "MatMul": matmul,
     "MaxPool": max_pool,
     "ReduceMax": reduce_max,

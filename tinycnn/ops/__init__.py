@@ -24,6 +24,7 @@ from tinycnn.ops.conv import Conv
 from tinycnn.ops.conv_transpose import ConvTranspose, InsertZeros
 from tinycnn.ops.dense import Dense
 from tinycnn.ops.move import Concat, DepthToSpace, SpaceToDepth, Take
+from tinycnn.ops.normalize import LRN, LogSoftmax
 from tinycnn.ops.pool import AveragePool, GlobalAveragePool, MaxPool
 from tinycnn.ops.quantization import DequantizeLinear, QuantizeLinear
 from tinycnn.ops.shape import Reshape, Transpose
@@ -32,6 +33,8 @@ from tinycnn.ops.unary import Clip, Unary
 from tinycnn.ops.window import Window
 
 OPERATORS = (
+    LRN,
+    LogSoftmax,
     Add,
     AveragePool,
     BatchNormalization,
@@ -56,6 +59,7 @@ OPERATORS = (
 """Every operator class."""
 
 __all__ = [
+    "LRN",
     "OPERATORS",
     "AccumulatingOperator",
     "Accumulation",
@@ -74,6 +78,7 @@ __all__ = [
     "GlobalAveragePool",
     "InsertZeros",
     "Int8Operator",
+    "LogSoftmax",
     "MaxPool",
     "QuantizeLinear",
     "Reshape",

@@ -33,6 +33,12 @@ class Summary:
     macs: int
     layers: tuple[Layer, ...]
 
+    def convolution_shares(self) -> tuple[float, float]:
+        """How much of the parameters and of the multiply-accumulates is in convolutions, 0..1 each."""
+        convolutions = [layer for layer in self.layers if layer.op.startswith("Conv")]
+        parameters, macs = sum(layer.parameters for layer in convolutions), sum(layer.macs for layer in convolutions)
+        return parameters / max(self.parameters, 1), macs / max(self.macs, 1)
+
 
 @dataclass(frozen=True, slots=True)
 class _Field:
