@@ -48,29 +48,34 @@ class Benchmark:
     layers: tuple[LayerCost, ...]
 
 
-def report(graph: Graph, target: Target) -> Budget:
+def report(graph: Graph, target: Target, *, pushed: bool = False) -> Budget:
     """The memory budget of a model on a target; a float model as the int8 model that it would become.
 
     Of the plans worth having it is the one with the fewest instructions that fits, else the one with the least arena.
+    With `pushed` those whose input is pushed row by row.
     """
-    graph = graph if graph.is_quantized else synthetic_int8(graph)
-    plans = candidates(graph, alternatives(graph, target))
+    int8 = graph if graph.is_quantized else synthetic_int8(graph)
+    ways = alternatives(int8, target)
+    plans = candidates(int8, ways, pushed=pushed)
+    others = () if pushed or len(int8.inputs) > 1 else candidates(int8, ways, pushed=True)
     for planned in plans:
         generated = generate(planned, "network", target_name=target.name)
         code, note = _code(generated, target)
-        found = budget(planned, target, constants_bytes(generated), code, note, plans)
+        found = budget(planned, target, constants_bytes(generated), code, note, (*plans, *others))
         if found.fits:
             break
     return found
 
 
-def bench(graph: Graph, samples: engine.Samples, target: Target, ram_bytes: int | None = None) -> Benchmark:
+def bench(
+    graph: Graph, samples: engine.Samples, target: Target, ram_bytes: int | None = None, *, pushed: bool = False
+) -> Benchmark:
     """Count the instructions of one inference of an int8 graph on the emulator of `target`.
 
     The plan is the one that fits `ram_bytes`, by default the target's. `samples` float32 [N, ...] with ONNX's axes;
     the first one is run. ToolError where the tools are missing.
     """
-    planned = plan(graph, ram_bytes or target.ram_bytes, alternatives(graph, target))
+    planned = plan(graph, ram_bytes or target.ram_bytes, alternatives(graph, target), pushed=pushed)
     generated = generate(planned, "network", target_name=target.name)
     stored = engine.stored_samples(graph, engine.first_samples(engine.named_samples(graph, samples), 1))
     count = count_instructions(generated, list(stored.values()), target, optimize=OPTIMIZE)

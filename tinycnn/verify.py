@@ -63,12 +63,15 @@ def verify(
     samples: engine.Samples,
     runners: Sequence[str] = ("onnxruntime", "host"),
     ram_bytes: int | None = None,
+    *,
+    pushed: bool = False,
 ) -> tuple[RunnerComparison, ...]:
     """Run an int8 graph on float32 `samples` [N, ...] (ONNX's axes) everywhere and compare all tensors;
     a graph with several inputs takes samples by name.
 
-    The C is that of the plan that fits `ram_bytes`. Each runner gives one comparison, onnxruntime one per export
-    format. Raises TargetError for an unknown runner and ToolError where a compiler or emulator is missing or fails.
+    The C is that of the plan that fits `ram_bytes`, with `pushed` one whose input is pushed row by row. Each runner
+    gives one comparison, onnxruntime one per export format. Raises TargetError for an unknown runner and ToolError
+    where a compiler or emulator is missing or fails.
     """
     known = runner_names()
     for name in runners:
@@ -82,7 +85,7 @@ def verify(
         if name == "onnxruntime":
             results += [_compare_onnxruntime(graph, named, expected, format) for format in FORMATS]
         else:
-            results.append(_compare_c(graph, stored, expected, name, ram_bytes))
+            results.append(_compare_c(graph, stored, expected, name, ram_bytes, pushed))
     return tuple(results)
 
 
@@ -120,12 +123,18 @@ def _as_int8(value: Array) -> Array:
 
 
 def _compare_c(
-    graph: Graph, stored: Mapping[str, Array], expected: Mapping[str, Array], runner: str, ram_bytes: int | None
+    graph: Graph,
+    stored: Mapping[str, Array],
+    expected: Mapping[str, Array],
+    runner: str,
+    ram_bytes: int | None,
+    pushed: bool,
 ) -> RunnerComparison:
     target = load_target(runner)
     if ram_bytes is None and runner != "host":
         ram_bytes = target.ram_bytes
-    generated = generate(plan(graph, ram_bytes, alternatives(graph, target)), "network", target_name=runner)
+    planned = plan(graph, ram_bytes, alternatives(graph, target), pushed=pushed)
+    generated = generate(planned, "network", target_name=runner)
     inputs, count = list(stored.values()), engine.sample_count(stored)
     if runner == "host":
         ran_by = version(host_compiler())

@@ -32,6 +32,7 @@ class Generated:
 
     `name` prefixes every C identifier and file name. `tapped[i]` is the tensor that the C calls number i in
     `<NAME>_TAP(tensor, row, pointer, bytes)`; `steps[i]` is what runs after `<NAME>_STEP(i)`.
+    With `pushed_rows` the only input is pushed in so many rows, one after the other, and has no place of its own.
     """
 
     name: str
@@ -41,3 +42,9 @@ class Generated:
     outputs: tuple[ArenaBuffer, ...]
     tapped: tuple[TappedTensor, ...]
     steps: tuple[str, ...]
+    pushed_rows: int = 0
+
+    @property
+    def entry(self) -> str:
+        """The C function that computes: all at once, or what a row more makes possible."""
+        return f"{self.name}_{'push_row' if self.pushed_rows else 'run'}"

@@ -30,6 +30,7 @@ def generate(
     source = make_source(plan, name, uint8_input=uint8_input)
     inputs = input_ports(plan, name, "uint8_t" if uint8_input else "int8_t")
     outputs = output_ports(plan, name)
+    pushed = inputs[0] if plan.is_pushed else None
     common = {"marker": MARKER, "name": name, "NAME": name.upper()}
     summary = comment(
         f"{name}: the network {plan.graph.name} in int8, planned for {target_name}.",
@@ -43,9 +44,14 @@ def generate(
             summary=summary,
             arena_bytes=plan.arena_bytes,
             ports=inputs + outputs,
+            pushed=pushed,
+            progress_offset_bytes=plan.arena_bytes - plan.progress_bytes,
+            progress_counters=len(source.layers) + 1,
             has_selftest=selftest is not None,
         ),
-        f"{name}.c": _rendered("source.c.jinja", common, source=source, sensor_inputs=inputs if uint8_input else ()),
+        f"{name}.c": _rendered(
+            "source.c.jinja", common, source=source, sensor_inputs=inputs if uint8_input else (), pushed=pushed
+        ),
     }
     if selftest is not None:
         definitions = selftest_arrays(selftest, inputs, outputs)
@@ -54,6 +60,7 @@ def generate(
             common,
             samples=len(selftest.inputs[0]),
             definitions=definitions,
+            pushed=pushed,
             inputs=inputs,
             outputs=outputs,
         )
@@ -65,6 +72,7 @@ def generate(
         tuple(port.buffer for port in outputs),
         source.tapped,
         tuple(dict.fromkeys(step.node.name for step in plan.steps)),
+        len(plan.arrivals),
     )
 
 

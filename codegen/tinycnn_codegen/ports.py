@@ -15,6 +15,7 @@ class Port:
     """One input or output. `label` is unique among the ports: input, output, or with the tensor's name behind.
 
     `element` is the C type that the caller writes or reads: int8_t, or uint8_t for inputs that take sensor bytes.
+    An input that is pushed has `rows` of `row_bytes`; its buffer has the size of all of them.
     """
 
     label: str
@@ -24,6 +25,8 @@ class Port:
     comment: str
     accessor_comment: str
     buffer: ArenaBuffer
+    rows: int = 0
+    row_bytes: int = 0
 
     @property
     def offset_bytes(self) -> int:
@@ -59,7 +62,8 @@ def _ports(
 
 def _port(plan: Plan, name: str, label: str, tensor: Tensor, usage: str, element: ElementType) -> Port:
     place = plan.places[tensor.name]
-    if place.held_rows != place.rows:
+    is_pushed = plan.is_pushed and tensor.name in plan.graph.inputs and label.startswith("input")
+    if place.held_rows != place.rows and not is_pushed:
         raise ValueError(f"The {label} {tensor.name!r} must lie in the arena as a whole.")
     return Port(
         label,
@@ -68,7 +72,8 @@ def _port(plan: Plan, name: str, label: str, tensor: Tensor, usage: str, element
         element,
         comment(f"{label.partition('_')[0].capitalize()} {tensor.name}: {describe(tensor, element)}."),
         comment(usage),
-        ArenaBuffer(tensor.name, place.offset_bytes, place.size_bytes),
+        ArenaBuffer(tensor.name, place.offset_bytes, place.rows * place.row_bytes),
+        *((place.rows, place.row_bytes) if is_pushed else ()),
     )
 
 

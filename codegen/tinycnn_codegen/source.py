@@ -1,5 +1,6 @@
 """What stands in <name>.c: the plan as a comment, the tensors, the layers, the steps of the run."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -32,7 +33,10 @@ class RunStep:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Source:
-    """Everything that templates/source.c.jinja needs to know; `tapped` is numbered as in the C."""
+    """Everything that templates/source.c.jinja needs to know; `tapped` is numbered as in the C.
+
+    `arrivals` is that of the plan; `input` begins the identifiers of the pushed tensor.
+    """
 
     plan: str
     kernels: str
@@ -40,6 +44,8 @@ class Source:
     layers: tuple[Layer, ...]
     steps: tuple[RunStep, ...]
     tapped: tuple[TappedTensor, ...]
+    arrivals: tuple[int, ...]
+    input: str
 
     @property
     def has_assembly(self) -> bool:
@@ -52,22 +58,28 @@ class Source:
     @property
     def is_scheduled(self) -> bool:
         """Whether some layer runs in several steps, so that the run follows a table."""
-        return len(self.steps) > len(self.layers)
+        return len(self.steps) > len(self.layers) or bool(self.arrivals)
 
     @property
     def schedule(self) -> str:
-        """The table: pairs of a layer and how many of its rows come next, eight pairs a line."""
-        pairs = [
-            f"{step.layer}, {min(LONGEST_RUN, step.rows - done)}"
-            for step in self.steps
-            for done in range(0, step.rows, LONGEST_RUN)
-        ]
+        """The table: pairs of a layer and how many of its rows come next, eight pairs a line.
+
+        The pair of the number of layers and 0 is where the next row of a pushed input must be there.
+        """
+        waits = Counter(self.arrivals[1:])
+        pairs = []
+        for number, step in enumerate(self.steps):
+            pairs += [f"{len(self.layers)}, 0"] * waits[number]
+            pairs += [
+                f"{step.layer}, {min(LONGEST_RUN, step.rows - done)}" for done in range(0, step.rows, LONGEST_RUN)
+            ]
+        pairs += [f"{len(self.layers)}, 0"] * waits[len(self.steps)]
         lines = [",  ".join(pairs[start : start + 8]) for start in range(0, len(pairs), 8)]
         return "".join(f"    {line},\n" for line in lines)
 
     @property
     def schedule_entries(self) -> int:
-        return sum(-(-step.rows // LONGEST_RUN) for step in self.steps)
+        return sum(-(-step.rows // LONGEST_RUN) for step in self.steps) + len(self.arrivals[1:])
 
     @property
     def first_steps(self) -> tuple[RunStep, ...]:
@@ -91,7 +103,9 @@ def make_source(plan: Plan, network: str, *, uint8_input: bool) -> Source:
         if step.padding != first.padding:
             raise ValueError(f"All steps of node {step.node.name!r} must have the same padding.")
     nodes = [step.node for _, step in first_steps.values()]
-    used = list(dict.fromkeys(tensor for node in nodes for tensor in (*plan.graph.activations(node), *node.outputs)))
+    pushed = plan.graph.inputs if plan.is_pushed else ()
+    read = (tensor for node in nodes for tensor in (*plan.graph.activations(node), *node.outputs))
+    used = list(dict.fromkeys((*pushed, *read)))
     tensor_bases = dict(zip(used, unique_bases(used, network), strict=True))
     layer_bases = unique_bases([node.name for node in nodes], network)
     layers = {
@@ -105,6 +119,8 @@ def make_source(plan: Plan, network: str, *, uint8_input: bool) -> Source:
         tuple(layers.values()),
         _run_steps(plan, layers),
         tuple(TappedTensor(tensor, plan.places[tensor].rows, plan.places[tensor].row_bytes) for tensor in layers),
+        plan.arrivals,
+        tensor_bases[pushed[0]] if pushed else "",
     )
 
 

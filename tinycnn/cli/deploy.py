@@ -48,6 +48,11 @@ ram_option = click.option(
     metavar="BYTES",
     help="Fit the plan into this much RAM instead of the target's; K and M may follow.",
 )
+push_option = click.option(
+    "--push",
+    is_flag=True,
+    help="The input is pushed row by row, as a camera or microphone delivers it, and never stored as a whole.",
+)
 flash_option = click.option("--flash", type=Bytes(), metavar="BYTES", help="The same for flash.")
 
 
@@ -62,6 +67,7 @@ def _target(name: str, ram: int | None, flash: int | None = None) -> Target:
 @model_argument
 @target_option
 @ram_option
+@push_option
 @flash_option
 @click.option("--html", "html_path", metavar="FILE", help="Write the report as an HTML page with pictures too.")
 @shape_option
@@ -70,6 +76,7 @@ def report(
     model: str,
     target_name: str,
     ram: int | None,
+    push: bool,
     flash: int | None,
     html_path: str | None,
     input_shapes: tuple[str, ...],
@@ -80,7 +87,7 @@ def report(
     target = _target(target_name, ram, flash)
     graph = load_model(model, input_shapes)
     with working("Measuring"):
-        found = measure.report(graph, target)
+        found = measure.report(graph, target, pushed=push)
     console.print(budget_text(found, target, is_float=not graph.is_quantized), markup=False)
     if html_path:
         write_text(html_path, budget_html(found, target), HTML_START)
@@ -115,6 +122,7 @@ def report(
     help="uint8: the network takes sensor bytes 0..255 as they come.",
 )
 @ram_option
+@push_option
 @shape_option
 @json_option
 def generate(
@@ -126,6 +134,7 @@ def generate(
     inputs: str | None,
     input_type: str,
     ram: int | None,
+    push: bool,
     input_shapes: tuple[str, ...],
     json_path: str | None,
 ) -> None:
@@ -135,7 +144,7 @@ def generate(
         raise click.UsageError("--selftest N and --inputs DATA go together.")
     target = _target(target_name, ram)
     graph = load_quantized(model, input_shapes)
-    planned = plan(graph, target.ram_bytes, alternatives(graph, target))
+    planned = plan(graph, target.ram_bytes, alternatives(graph, target), pushed=push)
     cases = None
     if selftest is not None and inputs is not None:
         samples = load_samples(graph, inputs, selftest)
@@ -186,6 +195,7 @@ def generate(
     help="Where to run: onnxruntime, host, or targets with an emulator.",
 )
 @ram_option
+@push_option
 @click.option(
     "--limit",
     type=click.IntRange(1),
@@ -200,6 +210,7 @@ def verify(
     inputs: str,
     runners: str,
     ram: int | None,
+    push: bool,
     limit: int,
     input_shapes: tuple[str, ...],
     json_path: str | None,
@@ -209,7 +220,7 @@ def verify(
     graph = load_quantized(model, input_shapes)
     samples = load_samples(graph, inputs, limit)
     with working("Comparing"):
-        results = verify_graph(graph, samples, tuple(runners.split(",")), ram)
+        results = verify_graph(graph, samples, tuple(runners.split(",")), ram, pushed=push)
     show_comparisons(f"{graph.name}: mismatches against the engine on {engine.sample_count(samples)} samples", results)
     mismatches = sum(result.mismatches for result in results)
     write_json(
@@ -249,6 +260,7 @@ def show_comparisons(title: str, results: tuple[RunnerComparison, ...]) -> None:
 @target_option
 @inputs_option
 @ram_option
+@push_option
 @shape_option
 @json_option
 def bench(
@@ -256,6 +268,7 @@ def bench(
     target_name: str,
     inputs: str,
     ram: int | None,
+    push: bool,
     input_shapes: tuple[str, ...],
     json_path: str | None,
 ) -> None:
@@ -265,7 +278,7 @@ def bench(
     graph = load_quantized(model, input_shapes)
     samples = load_samples(graph, inputs, 1)
     with working("Counting"):
-        found = measure.bench(graph, samples, target, ram)
+        found = measure.bench(graph, samples, target, ram, pushed=push)
     show_table(
         f"{found.model} on {target.title}",
         ("layer", "instructions", "MACs", "per MAC"),

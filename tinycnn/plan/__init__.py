@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
-from tinycnn.errors import BudgetError
+from tinycnn.errors import BudgetError, UnsupportedError
 from tinycnn.ir import Graph
 from tinycnn.passes import check_int8_form
 from tinycnn.plan.assemble import assembled
@@ -33,34 +33,49 @@ _NO_ALTERNATIVES: Alternatives = MappingProxyType({})
 _NOTHING_CHOSEN: Mapping[str, Alternative] = MappingProxyType({})
 
 
-def plan(graph: Graph, ram_bytes: int | None = None, alternatives: Alternatives = _NO_ALTERNATIVES) -> Plan:
+def plan(
+    graph: Graph,
+    ram_bytes: int | None = None,
+    alternatives: Alternatives = _NO_ALTERNATIVES,
+    *,
+    pushed: bool = False,
+) -> Plan:
     """The plan of an int8 graph with the fewest instructions whose arena fits `ram_bytes`, checked.
 
     Without a limit that is layer by layer, every node by its fastest alternative. BudgetError names the smallest arena
-    there is when none fits.
+    there is when none fits. With `pushed` the rows of the input arrive one after the other and are never all stored;
+    UnsupportedError when the graph has several inputs.
     """
     if ram_bytes is None:
-        return layer_by_layer(graph, fastest(alternatives))
-    plans = candidates(graph, alternatives)
+        return layer_by_layer(graph, fastest(alternatives), pushed=pushed)
+    plans = candidates(graph, alternatives, pushed=pushed)
     for found in plans:
         if found.arena_bytes <= ram_bytes:
             return found
     least = min(found.arena_bytes for found in plans)
+    change = "a smaller input or fewer channels in its first layers would make it fit"
+    if not pushed and len(graph.inputs) == 1:
+        without_image = min(found.arena_bytes for found in candidates(graph, alternatives, pushed=True))
+        if without_image < least:
+            verdict = "which fits" if without_image <= ram_bytes else "which is not enough either"
+            change = f"pushing the input row by row (--push) takes {without_image:,} bytes, {verdict}; {change}"
     raise BudgetError(
-        f"{graph.name} needs an arena of {least:,} bytes at least, more than the {ram_bytes:,} bytes of RAM; a smaller"
-        " input or fewer channels in its first layers would make it fit."
+        f"{graph.name} needs an arena of {least:,} bytes at least, more than the {ram_bytes:,} bytes of RAM; {change}."
     )
 
 
-def candidates(graph: Graph, alternatives: Alternatives = _NO_ALTERNATIVES) -> tuple[Plan, ...]:
+def candidates(
+    graph: Graph, alternatives: Alternatives = _NO_ALTERNATIVES, *, pushed: bool = False
+) -> tuple[Plan, ...]:
     """The plans worth having, the fastest first and each with a smaller arena than those before.
 
     They run layer by layer or in stages, with kernels from the fastest to those with the least scratch.
     """
     check_int8_form(graph)
-    lean = RowGraph(graph, leanest(alternatives))
+    source = _pushed_input(graph) if pushed else None
+    lean = RowGraph(graph, leanest(alternatives), source)
     plans = [
-        assembled(RowGraph(graph, chosen), cuts)
+        assembled(RowGraph(graph, chosen, source), cuts)
         for cuts in (range(len(lean.nodes)), best_cuts(lean))
         for chosen in choices(lean, cuts, alternatives)
     ]
@@ -71,15 +86,31 @@ def candidates(graph: Graph, alternatives: Alternatives = _NO_ALTERNATIVES) -> t
     return tuple(front)
 
 
-def layer_by_layer(graph: Graph, chosen: Mapping[str, Alternative] = _NOTHING_CHOSEN) -> Plan:
+def layer_by_layer(graph: Graph, chosen: Mapping[str, Alternative] = _NOTHING_CHOSEN, *, pushed: bool = False) -> Plan:
     """Every node a stage of its own, hence every tensor whole."""
     check_int8_form(graph)
-    return in_stages(graph, range(len(RowGraph(graph).nodes)), chosen)
+    return in_stages(graph, range(len(RowGraph(graph).nodes)), chosen, pushed=pushed)
 
 
-def in_stages(graph: Graph, cuts: Sequence[int], chosen: Mapping[str, Alternative] = _NOTHING_CHOSEN) -> Plan:
+def in_stages(
+    graph: Graph,
+    cuts: Sequence[int],
+    chosen: Mapping[str, Alternative] = _NOTHING_CHOSEN,
+    *,
+    pushed: bool = False,
+) -> Plan:
     """The plan whose stages begin at the nodes `cuts` (views not counted), the first of them 0.
 
     `chosen` has by output the alternative that computes a node, for nodes whose kernels need scratch.
     """
-    return assembled(RowGraph(graph, chosen), cuts)
+    return assembled(RowGraph(graph, chosen, _pushed_input(graph) if pushed else None), cuts)
+
+
+def _pushed_input(graph: Graph) -> str:
+    """The one input; UnsupportedError when there are several, or nothing computes with it."""
+    if len(graph.inputs) != 1:
+        raise UnsupportedError(graph.name, [f"rows pushed in for several inputs ({', '.join(graph.inputs)})."])
+    (name,) = graph.inputs
+    if RowGraph(graph, pushed=name).pushed_reader == len(RowGraph(graph).nodes):
+        raise UnsupportedError(graph.name, [f"rows pushed into {name}, with which nothing is computed."])
+    return name

@@ -7,7 +7,7 @@ from tinycnn.plan.check import check
 from tinycnn.plan.lifetimes import Need, Piece, simple_need
 from tinycnn.plan.model import Occupant, Place, Plan, Span, Step
 from tinycnn.plan.place import aligned, arena_bytes, lower_bound_bytes, place
-from tinycnn.plan.schedule import Held, Pull, RowGraph, held, pulls
+from tinycnn.plan.schedule import INPUT, Held, Pull, RowGraph, held, pulls
 
 MOST_PIECES = 32
 """A whole tensor with more rows is looked at in groups of rows, so that placing stays fast."""
@@ -43,13 +43,19 @@ def assembled(rows: RowGraph, cuts: Sequence[int]) -> Plan:
     wants = demand(rows, cuts)
     step_of: list[int] = []
     steps: list[Step] = []
-    for pull in wants.order:
+    arrivals: list[int] = []
+    for time, pull in enumerate(wants.order):
+        if pull.node == INPUT:
+            arrivals.append(len(steps))
+            step_of.append(len(steps))
+            continue
         node = rows.nodes[pull.node]
-        if steps and steps[-1].node is node:
+        if steps and steps[-1].node is node and wants.order[time - 1].node != INPUT:
             steps[-1] = replace(steps[-1], last_row=pull.row + 1)
         else:
             steps.append(Step(node, pull.row, pull.row + 1, None))
         step_of.append(len(steps) - 1)
+    step_of = [min(step, len(steps) - 1) for step in step_of]  # rows may arrive behind the last step
     wanted = wants.all_needs
     offsets = place(wanted)
     lives = {need.name: _in_steps(need.cover, step_of) for need in wanted}
@@ -78,9 +84,25 @@ def assembled(rows: RowGraph, cuts: Sequence[int]) -> Plan:
             for span in piece.live
         ),
         rows.chosen,
+        tuple(arrivals),
     )
+    made = _with_progress(made)
     check(made)
     return made
+
+
+def _with_progress(made: Plan) -> Plan:
+    """Room at the end of the arena for how far a pushed network is."""
+    if not made.is_pushed:
+        return made
+    last = max((occupant.live.last for occupant in made.occupants), default=1)
+    progress = Occupant("progress", made.arena_bytes, made.progress_bytes, Span(0, last))
+    return replace(
+        made,
+        arena_bytes=made.arena_bytes + made.progress_bytes,
+        lower_bound_bytes=made.lower_bound_bytes + made.progress_bytes,
+        occupants=(*made.occupants, progress),
+    )
 
 
 def _in_steps(live: Span, step_of: Sequence[int]) -> Span:

@@ -23,11 +23,21 @@ def check(plan: Plan) -> None:
     A step's row must not lie where it reads: a kernel may write any byte of the row before it reads the last one.
     """
     memory = _Memory(plan)
-    for name in plan.graph.inputs:
-        for row in range(plan.places[name].rows):
-            memory.write(plan.places[name], row)
-    for step in plan.steps:
-        _run_step(plan, step, memory)
+    if plan.is_pushed:
+        (pushed,) = (plan.places[name] for name in plan.graph.inputs)
+        if len(plan.arrivals) != pushed.rows or list(plan.arrivals) != sorted(plan.arrivals):
+            raise PlanError(f"The rows of {pushed.name!r} do not arrive one after the other.")
+    else:
+        for name in plan.graph.inputs:
+            for row in range(plan.places[name].rows):
+                memory.write(plan.places[name], row)
+    arrived = 0
+    for number in range(len(plan.steps) + 1):
+        while arrived < len(plan.arrivals) and plan.arrivals[arrived] == number:
+            memory.write(pushed, arrived)
+            arrived += 1
+        if number < len(plan.steps):
+            _run_step(plan, plan.steps[number], memory)
     for name in plan.graph.outputs:
         for row in range(plan.places[name].rows):
             memory.read(plan.places[name], row, "the caller")
@@ -40,7 +50,7 @@ class _Memory:
     """
 
     def __init__(self, plan: Plan) -> None:
-        self.owner = np.full(plan.arena_bytes, _NOBODY, np.int64)
+        self.owner = np.full(plan.arena_bytes - plan.progress_bytes, _NOBODY, np.int64)
         self.first: dict[str, int] = {}
         self.next = 0
         for name in plan.graph.inputs:

@@ -19,9 +19,16 @@ MAX_STAGE_NODES = 24
 """Longer stages are not tried: the search takes their number squared, and rings add up."""
 
 
+INPUT = -1
+"""The node that a pushed input counts as."""
+
+
 @dataclass(frozen=True, slots=True)
 class Pull:
-    """Compute one row of the output of a node, or take one turn of a node that sums rows."""
+    """Compute one row of the output of a node, or take one turn of a node that sums rows.
+
+    With INPUT for a node the row of the pushed input arrives.
+    """
 
     node: int
     row: int
@@ -31,11 +38,13 @@ class Pull:
 class RowGraph:
     """An int8 graph as rows: which nodes compute, which rows of which tensors each of their rows reads.
 
-    `chosen` has the alternatives that nodes are computed with, by output, as far as there are some.
+    `chosen` has the alternatives that nodes are computed with, by output, as far as there are some. `pushed` is the
+    input whose rows arrive one after the other, if there is one.
     """
 
     graph: Graph
     chosen: Mapping[str, Alternative] = field(default_factory=dict)
+    pushed: str | None = None
 
     @cached_property
     def nodes(self) -> tuple[Node, ...]:
@@ -61,6 +70,16 @@ class RowGraph:
         for name in self.graph.outputs:
             found[self.root_of[name]] = len(self.nodes)
         return found
+
+    @cached_property
+    def pushed_reader(self) -> int:
+        """The first node that reads the pushed input; the number of nodes when none does."""
+        readers = (
+            index
+            for index, node in enumerate(self.nodes)
+            if any(self.root_of[name] == self.pushed for name in self.graph.activations(node))
+        )
+        return next(readers, len(self.nodes))
 
     def rows(self, tensor: str) -> int:
         return row_count(self.graph.tensors[tensor].shape)
@@ -148,15 +167,26 @@ class RowGraph:
 
 
 def pulls(rows: RowGraph, first: int, last: int) -> list[Pull]:
-    """The rows of the nodes [first, last) in the order in which the last of them pulls them; the rest come after."""
+    """The rows of the nodes [first, last) in the order in which the last of them pulls them; the rest come after.
+
+    All rows of a pushed input are there when these nodes are not the first to read it.
+    """
     done = dict.fromkeys(range(first, last), 0)
     order: list[Pull] = []
+    arrived = 0 if rows.pushed and rows.pushed_reader >= first else rows.rows(rows.pushed or rows.graph.inputs[0])
+
+    def arrive(row: int) -> None:
+        nonlocal arrived
+        order.extend(Pull(INPUT, each) for each in range(arrived, row + 1))
+        arrived = max(arrived, row + 1)
 
     def ensure(node: int, row: int) -> None:
         while done[node] <= row:
             current = done[node]
             for tensor, wanted in rows.reads[node][current]:
                 maker = rows.maker.get(tensor, -1)
+                if tensor == rows.pushed and len(wanted):
+                    arrive(wanted[-1])
                 if maker >= first and len(wanted):
                     ensure(maker, rows.completing_turn(maker, wanted[-1]))
             order.append(Pull(node, current))
@@ -164,6 +194,8 @@ def pulls(rows: RowGraph, first: int, last: int) -> list[Pull]:
 
     for node in range(last - 1, first - 1, -1):
         ensure(node, rows.turns[node] - 1)
+    if rows.pushed and first <= rows.pushed_reader < last:
+        arrive(rows.rows(rows.pushed) - 1)  # rows that nothing reads, or that another stage reads
     return order
 
 
@@ -183,6 +215,10 @@ def held(rows: RowGraph, order: Sequence[Pull], stage_of: Sequence[int]) -> dict
     last_read: dict[str, list[int]] = {tensor: [-1] * rows.rows(tensor) for tensor in [*rows.graph.inputs, *rows.maker]}
     written: dict[str, list[int]] = {tensor: [0] * rows.rows(tensor) for tensor in last_read}
     for time, pull in enumerate(order):
+        if pull.node == INPUT:
+            assert rows.pushed is not None
+            written[rows.pushed][pull.row] = time
+            continue
         for tensor, wanted in rows.reads[pull.node][pull.row]:
             reads = last_read[tensor]
             for read in wanted:
@@ -196,9 +232,9 @@ def held(rows: RowGraph, order: Sequence[Pull], stage_of: Sequence[int]) -> dict
         times = written[tensor]
         maker = rows.maker.get(tensor)
         reader = rows.last_reader[tensor]
+        if tensor == rows.pushed:
+            maker = rows.pushed_reader  # its rows arrive in the stage of their first reader
         whole = maker is None or tensor in outputs or (reader >= 0 and stage_of[reader] != stage_of[maker])
-        if maker is None:
-            times = [0] * len(times)
         ends = [len(order)] * len(reads) if tensor in outputs else [r + 1 for r in map(max, times, reads)]
         live = tuple(Span(made, max(end, made + 1)) for made, end in zip(times, ends, strict=True))
         found[tensor] = Held(len(reads) if whole else _ring_height(times, reads), live)
@@ -225,10 +261,16 @@ def peak_bytes(rows: RowGraph, first: int, last: int) -> int:
     """Most bytes alive at once while the nodes [first, last) run as one stage, tensors that pass by included."""
     order = pulls(rows, first, last)
     before = [t for t in rows.last_reader if rows.maker.get(t, -1) < first and rows.last_reader[t] >= first]
+    if rows.pushed in before and rows.pushed_reader >= first:
+        before.remove(rows.pushed)
     changes = [0] * (len(order) + 1)
     reads: dict[str, list[int]] = {}
     written: dict[str, list[int]] = {}
     for time, pull in enumerate(order):
+        if pull.node == INPUT:
+            assert rows.pushed is not None
+            written.setdefault(rows.pushed, []).append(time)
+            continue
         for tensor, wanted in rows.reads[pull.node][pull.row]:
             times = reads.setdefault(tensor, [-1] * rows.rows(tensor))
             for row in wanted:

@@ -1,5 +1,6 @@
 """Does a network fit a target: arena, constants, code and stack against the memory, and an estimate of its speed."""
 
+from bisect import bisect_right
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -50,10 +51,11 @@ class Occupation:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """A plan that one could have: its arena against its estimated instructions."""
+    """A plan that one could have: its arena against its estimated instructions; `is_pushed` with rows pushed in."""
 
     arena_bytes: int
     instructions_estimated: int
+    is_pushed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,8 +148,8 @@ def budget(
         instructions_estimated=instructions,
         milliseconds_estimated=1e3 * instructions * target.estimate.cycles_per_instruction / target.clock_hz,
         proofs=proofs(graph),
-        pareto=tuple(Choice(p.arena_bytes, estimated_instructions(p, target)) for p in plans or (plan,)),
-        pulls=sum(step.last_row - step.first_row for step in plan.steps),
+        pareto=tuple(Choice(p.arena_bytes, estimated_instructions(p, target), p.is_pushed) for p in plans or (plan,)),
+        pulls=len(plan.arrivals) + sum(step.last_row - step.first_row for step in plan.steps),
         begins=_begins(plan),
         arena=tuple(
             Occupation(o.name, o.offset_bytes, o.size_bytes, o.live.first, o.live.last) for o in plan.occupants
@@ -173,8 +175,8 @@ def proofs(graph: Graph) -> tuple[LayerProof, ...]:
 def _begins(plan: Plan) -> tuple[tuple[int, str], ...]:
     found: dict[str, int] = {}
     pull = 0
-    for step in plan.steps:
-        found.setdefault(step.node.name, pull)
+    for number, step in enumerate(plan.steps):
+        found.setdefault(step.node.name, pull + bisect_right(plan.arrivals, number))
         pull += step.last_row - step.first_row
     return tuple((first, name) for name, first in found.items())
 

@@ -36,7 +36,12 @@ def memories(found: Budget) -> tuple[Memory, ...]:
 
 
 def budget_text(found: Budget, target: Target, *, is_float: bool) -> str:
-    """The report that people read: where the bytes go, speed, proofs, verdict."""
+    """The report that people read: where the bytes go, speed, proofs, verdict.
+
+    Of the plans with pushed rows only the smallest is named; JSON has them all.
+    """
+    pushed = [choice for choice in found.pareto if choice.is_pushed]
+    named = [choice for choice in found.pareto if not choice.is_pushed] + pushed[-1:]
     lines = [
         f"{found.model} on {target.title} ({target.core}, {target.clock_hz / 1e6:g} MHz)",
         f"{found.parameters:,} parameters, {found.macs_executed:,} MACs",
@@ -48,8 +53,9 @@ def budget_text(found: Budget, target: Target, *, is_float: bool) -> str:
         f"arena     {found.arena_bytes:,} B holds input, output and everything between;"
         f" its lower bound is {found.arena_lower_bound_bytes:,} B",
         *(
-            f"          streamed in rings of rows it would be {choice.arena_bytes:,} B: see --ram of generate"
-            for choice in found.pareto
+            f"          {'rows pushed in' if choice.is_pushed else 'streamed in rings of rows'} it would be"
+            f" {choice.arena_bytes:,} B: see {'--push' if choice.is_pushed else '--ram'} of generate"
+            for choice in named
             if choice.arena_bytes < found.arena_bytes
         ),
         f"code      {found.code_note}",

@@ -180,7 +180,7 @@ def _network_header(generated: Generated) -> str:
 #include "{name}.h"
 
 typedef {name}_arena_t harness_network_arena_t;
-#define harness_network_run {name}_run
+{_run_macros(generated)}
 
 /* Offset in the arena and size, in bytes. */
 #define NETWORK_INPUTS {_initializer(generated.inputs)}
@@ -188,6 +188,20 @@ typedef {name}_arena_t harness_network_arena_t;
 
 #endif
 """
+
+
+def _run_macros(generated: Generated) -> str:
+    """What port_run calls: the network, or the harness where it pushes the rows of the only input."""
+    name = generated.name
+    if not generated.pushed_rows:
+        return f"#define harness_network_run {name}_run"
+    return f"""#define harness_network_run harness_push_image
+void harness_push_image({name}_arena_t *network);
+#define harness_network_start {name}_start
+#define harness_network_next_row {name}_next_row
+#define harness_network_push_row {name}_push_row
+#define NETWORK_PUSHED_ROWS {generated.pushed_rows}u
+#define NETWORK_PUSHED_BYTES {generated.inputs[0].size_bytes}u"""
 
 
 def _initializer(buffers: Sequence[ArenaBuffer]) -> str:

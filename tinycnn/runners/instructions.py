@@ -70,13 +70,14 @@ def count_instructions(
 def _marks(symbols: Sequence[Symbol], name: str, outside: int) -> dict[int, int]:
     """Which address switches to which counter, without regard to steps.
 
-    The network begins at the first instruction of its run function; outside of it is all of port_run, which
-    calls it.
+    The network begins at the first instruction of its run function, or of those that push rows; outside of it is all of
+    port_run and of the loop that pushes, which call it.
     """
     functions = {symbol.name: symbol for symbol in symbols if symbol.defined and not symbol.local}
-    caller = functions["port_run"]
-    marks = {caller.address + offset: outside for offset in range(caller.size_bytes)}
-    return marks | {functions[f"{name}_run"].address: 0}
+    callers = [functions[caller] for caller in ("port_run", "harness_push_image") if caller in functions]
+    marks = {caller.address + offset: outside for caller in callers for offset in range(caller.size_bytes)}
+    inside = (f"{name}_{function}" for function in ("run", "start", "next_row", "push_row"))
+    return marks | {functions[function].address: 0 for function in inside if function in functions}
 
 
 def _step_marks(symbols: Sequence[Symbol]) -> dict[int, int]:
@@ -91,14 +92,16 @@ def _step_marks(symbols: Sequence[Symbol]) -> dict[int, int]:
 
 
 def _repeated(text: str, generated: Generated, target: Target) -> tuple[int, ...]:
-    """The counts of one inference, out of the plugin's lines for two of them."""
+    """The counts of one inference, out of the plugin's lines for two of them: one for each call into the network."""
+    calls = 1 + 2 * generated.pushed_rows  # run; or start, then next_row and push_row for each row
     counts = [tuple(int(number) for number in line.split()) for line in text.splitlines()]
-    if len(counts) != 2 or counts[0] != counts[1]:
+    first, second = counts[:calls], counts[calls:]
+    if len(first) != calls or first != second:
         raise ToolError(
             f"Counting the instructions of {generated.name} on {target.name} did not repeat: two runs of the "
-            f"same input gave {counts}. Please report this."
+            f"same input gave {first} and {second}. Please report this."
         )
-    return counts[0]
+    return tuple(sum(call) for call in zip(*first, strict=True))
 
 
 def _build_plugin(target: Target, folder: Path) -> None:

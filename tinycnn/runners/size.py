@@ -26,7 +26,7 @@ class CodeSize:
 
     `code_bytes` are instructions (with the constants that the compiler puts among them), `constants_bytes`
     weights and tables, `data_bytes` variables outside the arena, which generated C does not have.
-    `stack_bytes` is the deepest chain of calls from `<name>_run`, without the library's own frames; None if
+    `stack_bytes` is the deepest chain of calls from `Generated.entry`, without the library's own frames; None if
     the compiler cannot tell (clang). `library_symbols` are the functions that a C or compiler library must
     provide. `compiler` is its name and version; `stand_in` says that it is not the target's own, so that the
     sizes are estimates.
@@ -61,7 +61,7 @@ def measure_code(generated: Generated, target: Target, *, optimize: str = "-Os")
         stack_bytes = None
         if graph:
             graphs = [(folder / source).with_suffix(".ci").read_text(encoding="utf-8") for source in sources]
-            stack_bytes = deepest_stack_bytes("\n".join(graphs), f"{generated.name}_run")
+            stack_bytes = deepest_stack_bytes("\n".join(graphs), generated.entry)
     defined = {symbol.name for file in files for symbol in file.symbols if symbol.defined}
     wanted = {symbol.name for file in files for symbol in file.symbols if not symbol.defined}
     return CodeSize(

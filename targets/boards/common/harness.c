@@ -26,6 +26,27 @@ static const struct buffer outputs[] = NETWORK_OUTPUTS;
 
 static harness_network_arena_t arena;
 
+#ifdef NETWORK_PUSHED_ROWS
+#define ROW_BYTES (sizeof image / NETWORK_PUSHED_ROWS)
+static int8_t image[NETWORK_PUSHED_BYTES];
+
+void harness_push_image(harness_network_arena_t *network)
+{
+    uint32_t row;
+    uint32_t i;
+
+    harness_network_start(network);
+    for (row = 0; row < NETWORK_PUSHED_ROWS; row++) {
+        int8_t *const to = harness_network_next_row(network);
+
+        for (i = 0; i < ROW_BYTES; i++) {
+            to[i] = image[row * ROW_BYTES + i];
+        }
+        harness_network_push_row(network);
+    }
+}
+#endif
+
 static uint32_t read_number(void)
 {
     uint8_t bytes[4];
@@ -79,7 +100,11 @@ int main(void)
 
         fill_with_garbage(inference);
         for (i = 0; i < (uint32_t)(sizeof inputs / sizeof inputs[0]); i++) {
+#ifdef NETWORK_PUSHED_ROWS
+            port_read(image, inputs[i].size_bytes);
+#else
             port_read(arena.bytes + inputs[i].offset_bytes, inputs[i].size_bytes);
+#endif
         }
         stack_bytes = port_run(&arena);
         for (i = 0; i < (uint32_t)(sizeof outputs / sizeof outputs[0]); i++) {
