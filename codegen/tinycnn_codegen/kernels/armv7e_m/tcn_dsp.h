@@ -4,7 +4,8 @@
 #include <stdint.h>
 
 /* Instructions of the DSP extension (Cortex-M4, M7, M33), and the same in C, to which TCN_PORTABLE switches. The
- * assembly needs nearly all registers, so without optimization C is used as well. */
+ * assembly needs nearly all registers, so without optimization C is used as well; compile without a frame pointer
+ * (-fomit-frame-pointer, which optimization implies), or gcc says that constraints are impossible. */
 #if defined(__ARM_FEATURE_DSP) && defined(__GNUC__) && defined(__OPTIMIZE__) && !defined(TCN_PORTABLE)
 #define TCN_HAS_DSP 1
 #else
