@@ -27,13 +27,14 @@ check: $(VENV)/.installed-test ## formatting, lint and types
 examples: $(VENV)/.installed-test ## run the examples that check their own figures
 	for example in examples/*/run.py; do $(BIN)/python $$example || exit 1; done
 
-bench: $(VENV)/.installed-test ## the engine against onnxruntime, and instructions on the emulated Cortex-M4
+bench: $(VENV)/.installed-test ## the engine against onnxruntime; size and instructions against the baseline
 	$(BIN)/python benchmarks/engine_speed.py
 	$(BIN)/python benchmarks/instructions.py
 
 toolchains: ## install the Debian packages that build for and emulate other machines (needs root)
 	apt-get update
-	apt-get install -y --no-install-recommends clang avr-libc g++ gcc gcc-12-multilib gcc-arm-none-eabi gcc-avr gcc-powerpc-linux-gnu gcc-riscv64-unknown-elf \
+	apt-get install -y --no-install-recommends clang avr-libc g++ gcc gcc-12-multilib gcc-arm-none-eabi gcc-avr \
+		gcc-powerpc-linux-gnu gcc-riscv64-unknown-elf \
 		gcc-xtensa-lx106 libclang-rt-14-dev libelf-dev libnewlib-arm-none-eabi libsimavr-dev \
 		qemu-system-arm qemu-system-misc qemu-user simavr
 

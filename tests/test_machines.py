@@ -1,13 +1,20 @@
 """The same bytes on every machine that can be emulated, and code that needs nothing but a compiler."""
 
 import re
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
 
+import numpy as np
 import pytest
 from needs import needs
+from onnx import ModelProto
+from small_networks import ds_cnn, mnist_net, residual_net
 
 import tinycnn
-from tinycnn import measure
+from tinycnn import engine, measure
 from tinycnn.cli.demo import examples_folder
+from tinycnn.errors import ToolError
 from tinycnn.ir import Array, Graph
 from tinycnn.plan import plan
 from tinycnn.runners import measure_code
@@ -15,6 +22,8 @@ from tinycnn.target import Target, load_target, target_names
 from tinycnn_codegen import generate
 
 EMULATED = [name for name in target_names() if load_target(name).emulator]
+# Chips that differ in memory alone run the same code.
+CORES = sorted({compiler.flags: n for n in reversed(EMULATED) if (compiler := load_target(n).compiler)}.values())
 
 
 @pytest.fixture(scope="module")
@@ -26,6 +35,22 @@ def lenet5() -> tuple[Graph, Array]:
     return tinycnn.quantize(model, images), images
 
 
+@pytest.fixture(scope="module")
+def quantized(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Callable[[], ModelProto]], tuple[Graph, Array]]:
+    """The int8 graph of a network, made once, with samples."""
+
+    @cache
+    def quantize(network: Callable[[], ModelProto]) -> tuple[Graph, Array]:
+        path = tmp_path_factory.mktemp("networks") / "network.onnx"
+        path.write_bytes(network().SerializeToString())
+        model = tinycnn.load(path)
+        shape = engine.onnx_shape(model.tensors[model.inputs[0]])
+        samples = np.random.default_rng(0).normal(0, 1, (8, *shape[1:])).astype(np.float32)
+        return tinycnn.quantize(model, samples), samples
+
+    return quantize
+
+
 def runnable(name: str) -> Target:
     target = load_target(name)
     assert target.compiler is not None
@@ -34,15 +59,53 @@ def runnable(name: str) -> Target:
     return target
 
 
-@pytest.mark.parametrize("name", EMULATED)
+@pytest.mark.parametrize("name", [*(name for name in CORES if name != "atmega328p"), "microbit"])
 def test_lenet5_is_the_same_bytes_in_every_tensor(name: str, lenet5: tuple[Graph, Array]) -> None:
     runnable(name)
     graph, images = lenet5
-    (result,) = tinycnn.verify(graph, images[:1], [name])
+    assert_same_bytes(graph, images, name, at_least=8000)
+
+
+@pytest.mark.parametrize("network", [mnist_net, ds_cnn, residual_net])
+@pytest.mark.parametrize("name", CORES)
+def test_small_networks_are_the_same_bytes_in_every_tensor(
+    name: str, network: Callable[[], ModelProto], quantized: Callable[[Callable[[], ModelProto]], tuple[Graph, Array]]
+) -> None:
+    runnable(name)
+    graph, samples = quantized(network)
+    assert_same_bytes(graph, samples, name, at_least=500)
+
+
+def assert_same_bytes(graph: Graph, samples: Array, name: str, at_least: int) -> None:
+    (result,) = tinycnn.verify(graph, samples[:1], [name])
     assert {tensor.name: tensor.mismatches for tensor in result.tensors if tensor.mismatches} == {}
-    assert result.compared_bytes > 8000
+    assert result.compared_bytes > at_least
     assert result.stack_bytes is not None
     assert 0 < result.stack_bytes < 1024
+
+
+def test_cycles_of_an_avr_are_exact(quantized: Callable[[Callable[[], ModelProto]], tuple[Graph, Array]]) -> None:
+    target = runnable("atmega328p")
+    graph, samples = quantized(mnist_net)
+    found = measure.bench(graph, samples, target)
+    assert found.cycles_are_exact
+    assert found.instructions == sum(layer.instructions for layer in found.layers)
+    # No instruction of an AVR takes less than one cycle; a return takes five (AVR Instruction Set).
+    assert found.instructions < found.cycles < 2 * found.instructions
+    assert measure.bench(graph, samples, target) == found
+
+
+def test_a_network_too_large_for_an_avr_does_not_link(lenet5: tuple[Graph, Array]) -> None:
+    runnable("atmega328p")
+    with pytest.raises(ToolError, match=r"does not fit atmega328p: .*over its 32,768 bytes of flash"):
+        tinycnn.verify(lenet5[0], lenet5[1][:1], ["atmega328p"])
+
+
+def test_the_chip_of_the_documentation_runs(tmp_path: Path, lenet5: tuple[Graph, Array]) -> None:
+    runnable("cortex-m0")
+    text = (Path(__file__).parents[1] / "docs/targets.md").read_text(encoding="utf-8")
+    (tmp_path / "stm32g071.toml").write_text(text.partition("```toml\n")[2].partition("```")[0], encoding="utf-8")
+    assert_same_bytes(*lenet5, str(tmp_path / "stm32g071.toml"), at_least=8000)
 
 
 @pytest.mark.parametrize("name", ["rv32imc", "i486", "powerpc", "cortex-m55"])
@@ -72,5 +135,5 @@ def test_an_image_over_256_kb_does_not_link(lenet5: tuple[Graph, Array]) -> None
     model = tinycnn.load(examples_folder() / "perceptron/perceptron.onnx")
     images = lenet5[1].reshape(20, *model.tensors[model.inputs[0]].shape[1:])
     graph = tinycnn.quantize(model, images)
-    with pytest.raises(tinycnn.errors.ToolError, match=r"does not fit i486: .* bytes over its 262,144 bytes of RAM"):
+    with pytest.raises(ToolError, match=r"does not fit i486: .* bytes over its 262,144 bytes of RAM"):
         tinycnn.verify(graph, images[:1], ["i486"])

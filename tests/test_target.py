@@ -41,6 +41,7 @@ def write(folder: Path, text: str) -> str:
 def test_the_targets_that_issue_and_readme_promise_are_there() -> None:
     assert target_names() == (
         "atmega2560",
+        "atmega328p",
         "cortex-m0",
         "cortex-m3",
         "cortex-m33",
@@ -112,7 +113,7 @@ def test_a_users_own_file_is_a_target(tmp_path: Path) -> None:
 
 
 def test_an_unknown_name_gets_a_guess_and_the_list() -> None:
-    with pytest.raises(TargetError, match=r"'nrf5284' \(did you mean nrf52840\?\).*atmega2560, cortex-m0"):
+    with pytest.raises(TargetError, match=r"'nrf5284' \(did you mean nrf52840\?\).*atmega2560, atmega328p"):
         load_target("nrf5284")
     with pytest.raises(TargetError, match=r"called 'zzz'; the targets are"):
         load_target("zzz")

@@ -5,13 +5,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from tinycnn import engine
-from tinycnn.errors import ToolError
+from tinycnn.errors import TinycnnError, ToolError
 from tinycnn.ir import Graph
 from tinycnn.plan import candidates, plan
 from tinycnn.quantize import quantize
 from tinycnn.report.budget import Budget, Code, budget
 from tinycnn.runners import count_instructions, measure_code
-from tinycnn.target import Target
+from tinycnn.target import Target, load_target, target_names
 from tinycnn_codegen.alternatives import alternatives
 from tinycnn_codegen.generated import Generated
 from tinycnn_codegen.network import constants_bytes, generate
@@ -32,13 +32,15 @@ class LayerCost:
 
 @dataclass(frozen=True, slots=True)
 class Benchmark:
-    """One inference on an emulated target. `instructions` is exact; cycles and milliseconds are estimated from it."""
+    """One inference on an emulated target. `instructions` is exact. So are `cycles` and
+    `milliseconds` if `cycles_are_exact`; else they are estimated from it. `stack_bytes` was measured."""
 
     model: str
     target: str
     instructions: int
-    cycles_estimated: int
-    milliseconds_estimated: float
+    cycles: int
+    cycles_are_exact: bool
+    milliseconds: float
     macs: int
     arena_bytes: int
     stack_bytes: int
@@ -81,16 +83,18 @@ def bench(
     count = count_instructions(generated, list(stored.values()), target, optimize=OPTIMIZE)
     size = measure_code(generated, target, optimize=OPTIMIZE)
     macs = {node.name: graph.macs(node) for node in graph.nodes}
-    cycles = int(np.rint(count.total * target.estimate.cycles_per_instruction))
+    estimated = int(np.rint(count.total * target.estimate.cycles_per_instruction))
+    cycles = estimated if count.cycles is None else count.cycles
     return Benchmark(
         model=graph.name,
         target=target.name,
         instructions=count.total,
-        cycles_estimated=cycles,
-        milliseconds_estimated=1e3 * cycles / target.clock_hz,
+        cycles=cycles,
+        cycles_are_exact=count.cycles is not None,
+        milliseconds=1e3 * cycles / target.clock_hz,
         macs=graph.total_macs,
         arena_bytes=planned.arena_bytes,
-        stack_bytes=size.stack_bytes or 0,
+        stack_bytes=count.stack_bytes or size.stack_bytes or 0,
         flash_code_bytes=size.code_bytes,
         flash_constants_bytes=size.constants_bytes,
         compiler=size.compiler,
@@ -99,6 +103,23 @@ def bench(
             for name, instructions in zip(generated.steps, count.per_step, strict=True)
         ),
     )
+
+
+def bench_all(
+    graph: Graph, samples: engine.Samples, ram_bytes: int | None = None
+) -> tuple[tuple[Benchmark, ...], dict[str, str]]:
+    """`bench` on every target that has an emulator; and why, by name, the others could not: too small, or no tools."""
+    found: list[Benchmark] = []
+    left_out: dict[str, str] = {}
+    for name in target_names():
+        target = load_target(name)
+        if target.emulator is None:
+            continue
+        try:
+            found.append(bench(graph, samples, target, ram_bytes))
+        except TinycnnError as error:
+            left_out[name] = str(error).splitlines()[0]
+    return tuple(found), left_out
 
 
 def synthetic_int8(graph: Graph) -> Graph:

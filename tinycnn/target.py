@@ -35,20 +35,23 @@ class Compiler:
 
 @dataclass(frozen=True, slots=True)
 class Emulator:
-    """An emulator of QEMU that runs images for a target.
+    """What runs images for a target: QEMU, or a program of ours around a library that simulates the processor.
 
-    `arguments` select the machine; the name of the image follows them. `sources` (start-up code and port) and
-    `linker_script` make an image for it, whose memory begins at `ram_origin` and, unless it is one for all, at
-    `flash_origin`.
+    `program` is the C file of such a program and `libraries` what it is linked with; `command` then only tells
+    whether the library is installed. `arguments` select the machine; the name of the image follows them. `sources`
+    (start-up code and port) and `linker_script` make an image, whose memory begins at `ram_origin` and, unless it is
+    one for all, at `flash_origin`. Where they are None, the compiler's own start-up and script are taken.
     """
 
     command: str
     arguments: tuple[str, ...]
     package: str
     sources: tuple[Path, ...]
-    linker_script: Path
-    ram_origin: int
+    linker_script: Path | None
+    ram_origin: int | None
     flash_origin: int | None
+    program: Path | None = None
+    libraries: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,14 +177,18 @@ def _read_compiler(table: "_Table") -> Compiler:
 
 
 def _read_emulator(table: "_Table", memory: str) -> Emulator:
+    scripted = table.has("linker_script")
+    programmed = table.has("program")
     emulator = Emulator(
         command=table.text("command"),
         arguments=table.texts("arguments"),
         package=table.text("package"),
         sources=tuple(table.file("sources", name) for name in table.texts("sources")),
-        linker_script=table.file("linker_script", table.text("linker_script")),
-        ram_origin=table.address("ram_origin"),
-        flash_origin=table.address("flash_origin") if memory == "separate" else None,
+        linker_script=table.file("linker_script", table.text("linker_script")) if scripted else None,
+        ram_origin=table.address("ram_origin") if scripted else None,
+        flash_origin=table.address("flash_origin") if scripted and memory == "separate" else None,
+        program=table.file("program", table.text("program")) if programmed else None,
+        libraries=table.texts("libraries") if programmed else (),
     )
     table.refuse_the_rest()
     return emulator

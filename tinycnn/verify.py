@@ -75,7 +75,7 @@ def verify(
     """
     known = runner_names()
     for name in runners:
-        if name not in known:
+        if name not in known and not name.endswith(".toml"):
             raise TargetError(f"Nothing is called {name!r} to run on; there are {', '.join(known)}.")
     named = engine.named_samples(graph, samples)
     stored = engine.stored_samples(graph, named)
@@ -134,7 +134,7 @@ def _compare_c(
     if ram_bytes is None and runner != "host":
         ram_bytes = target.ram_bytes
     planned = plan(graph, ram_bytes, alternatives(graph, target), pushed=pushed)
-    generated = generate(planned, "network", target_name=runner)
+    generated = generate(planned, "network", target_name=target.name)
     inputs, count = list(stored.values()), engine.sample_count(stored)
     if runner == "host":
         ran_by = version(host_compiler())

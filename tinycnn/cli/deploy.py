@@ -27,6 +27,7 @@ from tinycnn.cli.common import (
     write_text,
 )
 from tinycnn.errors import DataError
+from tinycnn.ir import Graph
 from tinycnn.plan import plan
 from tinycnn.report.html import budget_html
 from tinycnn.report.text import budget_text
@@ -192,7 +193,7 @@ def generate(
     default="onnxruntime,host",
     show_default=True,
     metavar="R,R,…",
-    help="Where to run: onnxruntime, host, or targets with an emulator.",
+    help="Where to run: onnxruntime, host, or targets with an emulator (names or .toml files).",
 )
 @ram_option
 @push_option
@@ -272,11 +273,17 @@ def bench(
     input_shapes: tuple[str, ...],
     json_path: str | None,
 ) -> None:
-    """Executed instructions per layer on an emulated target, with code, stack and arena."""
+    """Executed instructions per layer on an emulated target, with code, stack and arena.
+
+    With --target all a line for every target that has an emulator.
+    """
     quiet_if_stdout(json_path)
-    target = load_target(target_name)
     graph = load_quantized(model, input_shapes)
     samples = load_samples(graph, inputs, 1)
+    if target_name == "all":
+        _bench_all(graph, samples, ram, json_path)
+        return
+    target = load_target(target_name)
     with working("Counting"):
         found = measure.bench(graph, samples, target, ram, pushed=push)
     show_table(
@@ -291,12 +298,31 @@ def bench(
         ],
     )
     console.print(
-        f"about {found.milliseconds_estimated:.1f} ms at {target.clock_hz / 1e6:g} MHz"
-        f" ({found.cycles_estimated:,} cycles, estimated)\n"
+        f"{'' if found.cycles_are_exact else 'about '}{found.milliseconds:.1f} ms at {target.clock_hz / 1e6:g} MHz"
+        f" ({found.cycles:,} cycles, {'exact' if found.cycles_are_exact else 'estimated'})\n"
         f"arena {found.arena_bytes:,} B, stack {found.stack_bytes:,} B,"
         f" code {found.flash_code_bytes:,} B, constants {found.flash_constants_bytes:,} B\nby {found.compiler}"
     )
     write_json(json_path, found)
+
+
+def _bench_all(graph: Graph, samples: engine.Samples, ram: int | None, json_path: str | None) -> None:
+    with working("Counting"):
+        found, left_out = measure.bench_all(graph, samples, ram)
+    show_table(
+        f"{graph.name}, one inference; flash and RAM in bytes",
+        ("target", "instructions", "cycles", "", "ms", "arena", "stack", "code", "constants"),
+        [
+            (
+                *(b.target, b.instructions, b.cycles, "exact" if b.cycles_are_exact else "estimate"),
+                *(f"{b.milliseconds:.1f}", b.arena_bytes, b.stack_bytes, b.flash_code_bytes, b.flash_constants_bytes),
+            )
+            for b in found
+        ],
+    )
+    for name, reason in left_out.items():
+        console.print(f"{name}: {reason}", markup=False)
+    write_json(json_path, {"benchmarks": found, "left_out": left_out})
 
 
 @click.command()

@@ -16,11 +16,15 @@ from tinycnn.runners.harness import (
     run_network,
     write_sources,
 )
-from tinycnn.runners.toolchain import compile_object, require, run
+from tinycnn.runners.toolchain import compile_object, host_compiler, require, run
 from tinycnn.target import Compiler, Emulator, Target
 from tinycnn_codegen.generated import Generated
 
 IMAGE = "image.elf"
+
+# What GNU ld says about full memory; old ones do not say by how much.
+_FULL = re.compile(r"(?:will not fit in|is not within) region [`'](\w+)'")
+_OVERFLOW = re.compile(r"region [`'](\w+)' overflowed by (\d+)")
 
 
 def run_emulated(
@@ -65,16 +69,20 @@ def build_image(
     fixed_flags = [*flags, "-O2", "-fno-tree-loop-distribute-patterns"]
     for source in (common_folder() / "harness.c", common_folder() / "memory.c", *emulator.sources):
         objects.append(compile_object(compiler.command, source, fixed_flags, folder, f"board_{source.stem}"))
+    # The second names are those of avr-libc's scripts.
     memory = {
         "RAM_ORIGIN": emulator.ram_origin,
         "RAM_BYTES": target.ram_bytes,
+        "__DATA_REGION_LENGTH__": target.ram_bytes,
         "FLASH_ORIGIN": emulator.flash_origin,
         "FLASH_BYTES": target.flash_bytes,
+        "__TEXT_REGION_LENGTH__": target.flash_bytes,
     }
+    script = ["-nostdlib", "-static", "-T", str(emulator.linker_script)] if emulator.linker_script else []
     command = [
-        *(compiler.command, *compiler.flags, "-nostdlib", "-static"),
+        *(compiler.command, *compiler.flags, *script),
         *(f"-Wl,--defsym={symbol}={value}" for symbol, value in memory.items() if value is not None),
-        *("-T", str(emulator.linker_script), *(item.name for item in objects), "-lgcc", "-o", IMAGE),
+        *(*(item.name for item in objects), "-lgcc", "-o", IMAGE),
     ]
     try:
         run(command, folder, f"linking {generated.name} for {target.name}")
@@ -85,18 +93,16 @@ def build_image(
 
 def _over_budget(generated: Generated, target: Target, message: str) -> ToolError | None:
     """What the linker says about full memory, as a sentence; None if that is not what it complains about."""
-    over = {region: int(count) for region, count in re.findall(r"region [`'](\w+)' overflowed by (\d+)", message)}
-    sizes = {"FLASH": ("flash", target.flash_bytes), "RAM": ("RAM", target.ram_bytes)}
-    parts = [
-        f"{over[region]:,} bytes over its {size:,} bytes of {what}"
-        for region, (what, size) in sizes.items()
-        if region in over
-    ]
+    flash, ram = ("flash", target.flash_bytes), ("RAM", target.ram_bytes)
+    names = {"FLASH": flash, "text": flash, "RAM": ram, "data": ram}
+    over = dict.fromkeys(_FULL.findall(message), "")
+    over |= {region: f"{int(count):,} bytes " for region, count in _OVERFLOW.findall(message)}
+    parts = [f"{count}over its {names[region][1]:,} bytes of {names[region][0]}" for region, count in over.items()]
     if not parts:
         return None
     return ToolError(
-        f"{generated.name} does not fit {target.name}: with the program that runs it, it is {' and '.join(parts)}. "
-        "A smaller model, or a plan with --ram, may."
+        f"{generated.name} does not fit {target.name}: with the program that runs it, it is "
+        f"{' and '.join(parts)}. A smaller model, or a plan with --ram, may."
     )
 
 
@@ -111,10 +117,20 @@ def run_image(
     (folder / "inputs.bin").write_bytes(packed)
     run(
         [
-            *(emulator.command, *arguments, *emulator.arguments, IMAGE),
+            *(_executable(emulator, folder), *arguments, *emulator.arguments, IMAGE),
         ],
         folder,
         f"running {generated.name} on the emulated {target.name}",
         statuses=STATUSES,
     )
     return (folder / "results.bin").read_bytes()
+
+
+def _executable(emulator: Emulator, folder: Path) -> str:
+    """What to start: the emulator's command, or its program, built into `folder` first."""
+    if emulator.program is None:
+        return emulator.command
+    name = emulator.program.stem
+    command = [host_compiler(), "-std=c99", "-O2", str(emulator.program), *emulator.libraries, "-o", name]
+    run(command, folder, f"compiling {emulator.program.name}, which takes apt-get install {emulator.package}")
+    return f"./{name}"

@@ -10,7 +10,7 @@ import numpy as np
 from tinycnn.errors import ToolError
 from tinycnn.runners.elf import Symbol, read_elf
 from tinycnn.runners.emulated import build_image, emulator_of, run_image
-from tinycnn.runners.harness import STEP_LABEL, Instrumentation, Int8Array, pack_inputs
+from tinycnn.runners.harness import STEP_LABEL, Instrumentation, Int8Array, pack_inputs, unpack_results
 from tinycnn.runners.toolchain import host_compiler, run, version
 from tinycnn.target import Target, targets_folder
 from tinycnn_codegen.generated import Generated
@@ -26,11 +26,14 @@ class InstructionCount:
     `total` is of the code as a user builds it. `per_step[i]` belongs to step i of the network, entry and
     return of the function to the first and last step. `per_step` comes from a build with a label before every
     step, which takes no instruction; but the compiler may not move code across a label. `unattributed` is
-    what this changed, that is total - sum(per_step), and 0 as a rule.
+    what this changed, that is total - sum(per_step), and 0 as a rule. `cycles` are clock cycles, exact, where the
+    emulator knows them. `stack_bytes` is the most stack that was used, measured.
     """
 
     total: int
     per_step: tuple[int, ...]
+    cycles: int | None
+    stack_bytes: int | None
 
     @property
     def unattributed(self) -> int:
@@ -47,7 +50,7 @@ def count_instructions(
     """
     packed, _ = pack_inputs(generated, [np.repeat(array[:1], 2, axis=0) for array in inputs])
 
-    def count(instrumentation: Instrumentation) -> tuple[int, ...]:
+    def count(instrumentation: Instrumentation) -> tuple[tuple[int, ...], tuple[int, ...], int | None]:
         with TemporaryDirectory(prefix="tinycnn-") as name:
             folder = Path(name)
             image = build_image(generated, target, instrumentation, optimize, folder)
@@ -58,13 +61,16 @@ def count_instructions(
                 marks |= _step_marks(symbols)
             lines = [str(counters), *(f"{address:x} {counter}" for address, counter in marks.items())]
             (folder / "marks.txt").write_text("\n".join(lines) + "\n", encoding="ascii")
-            _build_plugin(target, folder)
-            plugin = ["-plugin", f"./{_PLUGIN}.so,marks=marks.txt,counts=counts.txt"]
-            run_image(generated, target, packed, folder, plugin)
-            return _repeated((folder / "counts.txt").read_text(encoding="ascii"), generated, target)
+            results = run_image(generated, target, packed, folder, _counting(target, folder))
+            _, _, stack_bytes = unpack_results(generated, results, 2, tapped=False)
+            counts = _repeated((folder / "counts.txt").read_text(encoding="ascii"), generated, target)
+            cycles = folder / "cycles.txt"
+            known = cycles.is_file()
+            return counts, _repeated(cycles.read_text("ascii"), generated, target) if known else (), stack_bytes
 
-    (total,) = count("none")
-    return InstructionCount(total, per_step=count("steps"))
+    (total,), cycles, stack_bytes = count("none")
+    per_step, _, _ = count("steps")
+    return InstructionCount(total, per_step, sum(cycles) if cycles else None, stack_bytes)
 
 
 def _marks(symbols: Sequence[Symbol], name: str, outside: int) -> dict[int, int]:
@@ -104,13 +110,17 @@ def _repeated(text: str, generated: Generated, target: Target) -> tuple[int, ...
     return tuple(sum(call) for call in zip(*first, strict=True))
 
 
-def _build_plugin(target: Target, folder: Path) -> None:
+def _counting(target: Target, folder: Path) -> list[str]:
+    """The arguments that make the emulator count. QEMU does it by a plugin, our own programs by themselves."""
     _, emulator = emulator_of(target)
+    if emulator.program is not None:
+        return ["marks.txt", "counts.txt", "cycles.txt"]
     source = targets_folder() / "emulators" / f"{_PLUGIN}.c"
     interface = f"-DQEMU_PLUGIN_INTERFACE={_plugin_interface(emulator.command)}"
     flags = ["-std=c99", "-O2", "-shared", "-fPIC", interface]
     command = [host_compiler(), *flags, str(source), "-o", f"{_PLUGIN}.so"]
     run(command, folder, "compiling the plugin for QEMU")
+    return ["-plugin", f"./{_PLUGIN}.so,marks=marks.txt,counts=counts.txt"]
 
 
 def _plugin_interface(emulator: str) -> int:

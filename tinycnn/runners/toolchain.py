@@ -21,8 +21,8 @@ TIMEOUT_SECONDS = 600
 
 _HOST_PACKAGE = "gcc"
 _ERROR_LINES = 6
-# What compilers, linkers (two phrases of GNU ld, before its "error: ld returned 1") and sanitizers say.
-_ERROR = re.compile(r"error:|undefined reference|overflowed by")
+# What compilers, linkers (phrases of GNU ld, before its "error: ld returned 1") and sanitizers say.
+_ERROR = re.compile(r"error:|undefined reference|overflowed by|not within region|will not fit")
 
 
 def host_compiler() -> str:
