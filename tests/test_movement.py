@@ -5,16 +5,20 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 import pytest
-from exactness import assert_exact
+from exactness import assert_exact, assert_same_c
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from int8_graphs import GraphBuilder
 from models import Network, assert_like_onnxruntime, floats, model, node
 from strategies import SEEDS
 
+import tinycnn
+from tinycnn import engine, ir, ops
 from tinycnn.errors import UnsupportedError
 from tinycnn.ir import Graph
+from tinycnn.onnx_io import FORMATS, load, save
 from tinycnn.onnx_io.load import import_model
-from tinycnn.ops import Concat, DepthToSpace, SpaceToDepth, Take, Transpose
+from tinycnn.ops import Concat, DepthToSpace, ResizeLinear, SpaceToDepth, Take, Transpose, Window
 
 
 def i(*values: int) -> np.ndarray:
@@ -77,7 +81,16 @@ KINDS = (
 def test_a_movement_between_convolutions_is_exact(kind: str, tmp_path: Path) -> None:
     net = Network(KINDS.index(kind), 2, 6, 8)
     x = net.add("Relu", net.conv("x", 4, 3, pads=[1, 1, 1, 1]))
-    assert_exact(net.proto(net.conv(movement(net, x, kind), 3, 1)), net.samples(6), tmp_path)
+    graph = assert_exact(net.proto(net.conv(movement(net, x, kind), 3, 1)), net.samples(6), tmp_path)
+    for format in FORMATS:
+        path = tmp_path / f"{format}.onnx"
+        save(graph, path, format)
+        loaded = load(path)
+        if kind == "transpose":  # the tensor behind it gets another name
+            stored = engine.to_stored(graph.tensors["x"], net.samples(3))
+            assert np.array_equal(*(engine.run(one, stored)[graph.outputs[0]] for one in (graph, loaded)))
+        else:
+            assert ir.same(loaded, graph), format
 
 
 @settings(max_examples=6, deadline=None, print_blob=True)
@@ -115,6 +128,43 @@ def test_a_shuffle_block_is_one_take_of_channels(tmp_path: Path) -> None:
     shuffles = [node.op for node in graph.nodes if isinstance(node.op, Take)]
     assert [op.tables[-1] for op in shuffles] == [(0, 2, 1, 3)]
     assert not {Transpose, DepthToSpace, SpaceToDepth} & set(kinds(graph))
+
+
+def test_a_concat_of_other_scales_has_a_table_per_input(tmp_path: Path) -> None:
+    builder = GraphBuilder(5)
+    x = builder.input(4, 5, 3)
+    y = builder.conv(x, 2, Window.of((1, 1)), bias=False)
+    graph = builder.graph([builder.conv(builder.move(Concat(3), y, x, y), 2, Window.of((1, 1)), bias=False)])
+    (concat,) = [node for node in graph.nodes if isinstance(node.op, Concat)]
+    assert [table is None for table in concat.op.tables(ops.call_of(graph, concat))] == [True, False, True]
+    samples = builder.samples(4)
+    assert_same_c(graph, samples, tmp_path)
+    real = engine.to_real(graph.tensors["input"], samples["input"])
+    for runner in tinycnn.verify(graph, real, ["onnxruntime"]):
+        assert not [tensor for tensor in runner.tensors if tensor.mismatches], runner.name
+    for format in FORMATS:
+        save(graph, tmp_path / f"{format}.onnx", format)
+        loaded = load(tmp_path / f"{format}.onnx")
+        assert np.array_equal(*(engine.run(one, samples)[graph.outputs[0]] for one in (graph, loaded)))
+
+
+@pytest.mark.parametrize(
+    ("factor", "mode"), [(2, "half_pixel"), (4, "half_pixel"), (3, "asymmetric"), (2, "align_corners")]
+)
+def test_linear_resize_is_a_convolution_on_int8(factor: int, mode: str, tmp_path: Path) -> None:
+    net = Network(factor, 2, 3, 4)
+    scales = net.constant(np.array([1, 1, factor, factor], np.float32))
+    x = net.add("Relu", net.conv("x", 3, 1))
+    y = net.add("Resize", f"{x} - {scales}", mode="linear", coordinate_transformation_mode=mode)
+    proto = net.proto(net.conv(y, 2, 1))
+    if mode == "align_corners":
+        graph = assert_like_onnxruntime(proto, {"x": net.samples(2)})
+        assert ResizeLinear in kinds(graph)
+        with pytest.raises(UnsupportedError, match=r"Resize linear\) has no int8 form"):
+            tinycnn.quantize(graph, net.samples(4))
+    else:
+        graph = assert_exact(proto, net.samples(6), tmp_path)
+        assert not {ResizeLinear, Transpose} & set(kinds(graph))
 
 
 MODES = ("half_pixel", "pytorch_half_pixel", "align_corners", "asymmetric")

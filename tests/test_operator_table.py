@@ -16,7 +16,7 @@ VIEWS = (ops.Reshape,)
 TESTS = Path(__file__).parent
 FLOAT_ONLY = (ops.LRN, ops.LogSoftmax)
 """Operators that are refused by name when a model is quantized."""
-FOLDED = (ops.BatchNormalization, ops.QuantizeLinear, ops.DequantizeLinear, ops.InsertZeros)
+FOLDED = (ops.BatchNormalization, ops.QuantizeLinear, ops.DequantizeLinear, ops.InsertZeros, ops.ResizeLinear)
 """Operators that passes remove before anything is int8."""
 
 

@@ -7,8 +7,8 @@ import numpy as np
 
 from tinycnn.ir import Array, Shape
 from tinycnn.onnx_io.node import MAX_TENSOR_BYTES, Builder, OnnxNode, RefusalError
-from tinycnn.ops import Concat, DepthToSpace, Reshape, SpaceToDepth, Take
-from tinycnn.ops.move import FILL, Table
+from tinycnn.ops import Concat, DepthToSpace, Reshape, ResizeLinear, SpaceToDepth, Take
+from tinycnn.ops.move import FILL, Blend, Table
 
 Rule = Callable[[Builder, OnnxNode], None]
 
@@ -236,11 +236,13 @@ def space_to_depth(builder: Builder, node: OnnxNode) -> None:
 
 
 def resize(builder: Builder, node: OnnxNode) -> None:
-    """Nearest: the coordinates in float32 as onnxruntime computes them."""
+    """The coordinates in float32, as onnxruntime computes them."""
     shape = builder.shape(node)
     mode = node.text("mode", "nearest")
-    if mode != "nearest":
-        raise RefusalError(f"mode {mode!r} is not supported, only nearest")
+    if mode not in ("nearest", "linear", "bilinear"):
+        raise RefusalError(f"mode {mode!r} is not supported, only nearest and linear")
+    if mode != "nearest" and node.integer("antialias", 0):
+        raise RefusalError("antialias is not supported")
     old = len(node.inputs) < 3  # Upsample and the first Resize
     axes = _axes(node.integers("axes") or tuple(range(len(shape))), len(shape))
     scales, sizes = _scales(builder, node, 1 if old else 2), None
@@ -256,6 +258,26 @@ def resize(builder: Builder, node: OnnxNode) -> None:
     _check_size(new)
     coordinates = "asymmetric" if old else node.text("coordinate_transformation_mode", "half_pixel")
     nearest = "simple" if old else node.text("nearest_mode", "round_prefer_floor")
+    resized = [
+        (axis, _coordinates(coordinates, shape[axis], length, factor))
+        for axis, length, factor in zip(axes, lengths, factors, strict=True)
+        if factor != 1 or length != shape[axis]
+    ]
+    if mode != "nearest" and resized:
+        partial = scales is not None and any(
+            abs(float(scale) * shape[axis] - new[axis]) > 1e-3 for axis, scale in zip(axes, scales, strict=True)
+        )
+        if coordinates == "align_corners" and partial:
+            raise RefusalError(
+                "align_corners with scales that give no whole size means different things in ONNX's runtimes"
+            )
+        blends: list[Blend | None] = [None] * len(shape)
+        for axis, at in resized:
+            blends[axis] = _blend(at, shape[axis])
+        builder.emit(node, ResizeLinear(tuple(blends)), node.inputs[:1])
+        return
+    if coordinates == "half_pixel_symmetric":
+        raise RefusalError("coordinate_transformation_mode 'half_pixel_symmetric' is supported only for mode linear")
     tables: list[Array | None] = [None] * len(shape)
     for axis, length, factor in zip(axes, lengths, factors, strict=True):
         if factor != 1 or length != shape[axis]:
@@ -311,7 +333,18 @@ def _coordinates(mode: str, old: int, new: int, factor: np.float32) -> Array:
             return np.zeros(1, np.float32)
         case "half_pixel" | "pytorch_half_pixel":
             return (i + half) / factor - half
+        case "half_pixel_symmetric":
+            adjustment = np.float32(new) / (factor * np.float32(old))
+            offset = np.float32(old) / np.float32(2) * (np.float32(1) - adjustment)
+            return offset + (i + half) / factor - half
     raise RefusalError(f"coordinate_transformation_mode {mode!r} is not supported")
+
+
+def _blend(at: Array, size: int) -> Blend:
+    at = np.clip(at, 0, size - 1)
+    low = np.floor(at).astype(np.int64)
+    high = np.minimum(low + 1, size - 1)
+    return tuple(low.tolist()), tuple(high.tolist()), tuple((at - low).astype(np.float32).tolist())
 
 
 def _nearest(mode: str, at: Array, shrinks: bool) -> Array:

@@ -23,7 +23,7 @@ from tinycnn.ops.batchnorm import BatchNormalization
 from tinycnn.ops.conv import Conv
 from tinycnn.ops.conv_transpose import ConvTranspose, InsertZeros
 from tinycnn.ops.dense import Dense
-from tinycnn.ops.move import Concat, DepthToSpace, SpaceToDepth, Take
+from tinycnn.ops.move import Concat, DepthToSpace, ResizeLinear, SpaceToDepth, Take
 from tinycnn.ops.normalize import LRN, LogSoftmax
 from tinycnn.ops.pool import AveragePool, GlobalAveragePool, MaxPool
 from tinycnn.ops.quantization import DequantizeLinear, QuantizeLinear
@@ -50,6 +50,7 @@ OPERATORS = (
     MaxPool,
     QuantizeLinear,
     Reshape,
+    ResizeLinear,
     Softmax,
     SpaceToDepth,
     Take,
@@ -82,6 +83,7 @@ __all__ = [
     "MaxPool",
     "QuantizeLinear",
     "Reshape",
+    "ResizeLinear",
     "Softmax",
     "SpaceToDepth",
     "Take",

@@ -97,6 +97,47 @@ def is_arithmetic(table: Array) -> bool:
     return bool((table >= 0).all() and (steps == (steps[0] if steps.size else 1)).all() and (steps != 0).all())
 
 
+Blend = tuple[Table, Table, tuple[float, ...]]
+"""For each output element a lower and an upper input element, and the weight of the upper one."""
+
+
+@dataclass(frozen=True, slots=True)
+class ResizeLinear:
+    """Linear Resize: y[i] = (1 - w[i]) x[low[i]] + w[i] x[high[i]] along each axis; None keeps an axis.
+
+    On int8 only by one whole factor for height and width, as a convolution (passes.linear_resize): the same bytes
+    everywhere, and weights that are rounded like those of any layer.
+    """
+
+    axes: tuple[Blend | None, ...]
+
+    @property
+    def label(self) -> str:
+        return "Resize linear"
+
+    def output_shapes(self, *inputs: Shape) -> tuple[Shape, ...]:
+        (x,) = inputs
+        if len(x) != len(self.axes):
+            raise ModelError(f"Resize: it has {len(self.axes)} axes but its input is {list(x)}.")
+        return (tuple(size if blend is None else len(blend[0]) for size, blend in zip(x, self.axes, strict=True)),)
+
+    def macs(self, *inputs: Shape) -> int:
+        return 0
+
+    def run_float(self, *inputs: Array) -> tuple[Array, ...]:
+        x = inputs[0]
+        for axis, blend in enumerate(self.axes):
+            if blend is not None:
+                low, high, weights = blend
+                w = np.array(weights, x.dtype).reshape(-1, *(1,) * (x.ndim - 1 - axis))
+                x = x.take(low, axis) * (1 - w) + x.take(high, axis) * w
+        return (x,)
+
+    def moved(self, axes: tuple[int, ...]) -> "ResizeLinear":
+        """The same for tensors whose axis i was axis axes[i]."""
+        return ResizeLinear(tuple(self.axes[axis] for axis in axes))
+
+
 @dataclass(frozen=True, slots=True)
 class Concat:
     """The inputs one behind the other along `axis`; an int8 input of another scale goes through a table of 256."""

@@ -10,9 +10,18 @@ from tinycnn.passes.fuse_qdq import fuse_qdq, is_qdq
 from tinycnn.passes.global_pools import global_pools
 from tinycnn.passes.int8_form import check_int8_form
 from tinycnn.passes.layout import channels_first, channels_last
+from tinycnn.passes.linear_resize import linear_resize
 from tinycnn.passes.merge_takes import merge_takes
 
-FLOAT_PASSES = (fold_affine, global_pools, merge_takes, channels_last, fold_transposes, transposes_as_reshapes)
+FLOAT_PASSES = (
+    fold_affine,
+    global_pools,
+    linear_resize,
+    merge_takes,
+    channels_last,
+    fold_transposes,
+    transposes_as_reshapes,
+)
 """What a float graph goes through before it is quantized."""
 INT8_PASSES = (fuse_qdq, merge_takes, channels_last, fold_transposes, transposes_as_reshapes)
 """What a graph of a quantized file goes through to become an int8 graph."""

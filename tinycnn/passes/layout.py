@@ -20,6 +20,7 @@ from tinycnn.ops import (
     DepthToSpace,
     GlobalAveragePool,
     MaxPool,
+    ResizeLinear,
     Softmax,
     SpaceToDepth,
     Take,
@@ -79,7 +80,7 @@ class _Conversion:
             self._emit_converted(replace(node, op=replace(op, channels_last=self.last), inputs=inputs))
         elif self._is_elementwise(node) and self._follows_layout(node):
             self._emit_converted(replace(node, inputs=tuple(self._operand(node, name) for name in node.inputs)))
-        elif isinstance(op, Take | Concat) and self._follows_layout(node):
+        elif isinstance(op, Take | Concat | ResizeLinear) and self._follows_layout(node):
             axes = _axes(len(self._shape(source)), self.last)
             inputs = tuple(self._wanted(name) for name in node.inputs)
             self._emit_converted(replace(node, op=op.moved(axes), inputs=inputs))
@@ -171,7 +172,7 @@ class _Conversion:
 
 def _names_axes(node: Node) -> bool:
     """Whether the operator works in any layout, once its axes are renumbered."""
-    return isinstance(node.op, Take | Concat)
+    return isinstance(node.op, Take | Concat | ResizeLinear)
 
 
 def _axes(rank: int, last: bool) -> tuple[int, ...]:
