@@ -13,6 +13,7 @@ from tinycnn.ops import (
     ConvTranspose,
     Dense,
     GlobalAveragePool,
+    LpPool,
     MaxPool,
     Reshape,
     Softmax,
@@ -64,6 +65,9 @@ class GraphBuilder:
 
     def max_pool(self, x: str, window: Window) -> str:
         return self._node(MaxPool(window, channels_last=True), [x], self.tensors[x].quantization)
+
+    def lp_pool(self, x: str, window: Window, power: int = 2) -> str:
+        return self._node(LpPool(window, power, channels_last=True), [x], self._near(1.5 * self.scale(x)))
 
     def average_pool(self, x: str, window: Window, count_include_pad: bool = False) -> str:
         op = AveragePool(window, count_include_pad, channels_last=True)

@@ -16,6 +16,7 @@ from tinycnn.ops import (
     Dense,
     ElementwiseOperator,
     GlobalAveragePool,
+    LpPool,
     MaxPool,
     Softmax,
     Window,
@@ -166,6 +167,28 @@ def lower_max_pool(op: MaxPool, call: Call) -> Lowered:
     return Lowered("max_pool", (layer,), "window", window.rows, padding_value=-128)
 
 
+def lower_lp_pool(op: LpPool, call: Call) -> Lowered:
+    """The least sum of each output; padding is zero points."""
+    window, thresholds = Planar.of(call, op.window), op.thresholds(call)
+    zero_point = call.quantization(0).zero_point
+    layer: Fields = {
+        "input_width": window.input_width,
+        "output_width": window.output_width,
+        "channels": window.channels,
+        "kernel_height": window.kernel[0],
+        "kernel_width": window.kernel[1],
+        "stride": window.strides[1],
+        "pad": window.pads[1],
+        "dilation": window.dilations[1],
+        "input_zero_point": zero_point,
+        "output_zero_point": call.output_quantization.zero_point,
+        "power": op.power,
+        "levels": len(thresholds),
+        "thresholds": ConstantArray("int32_t", thresholds, 8) if len(thresholds) else None,
+    }
+    return Lowered("lp_pool", (layer,), "window", window.rows, zero_point)
+
+
 def lower_average_pool(op: AveragePool, call: Call) -> Lowered:
     """Windows that hang over an edge may average fewer elements: an entry of the rescale for each number."""
     window = Planar.of(call, op.window)
@@ -295,6 +318,7 @@ LOWERINGS: Mapping[type, Callable[[Any, Call], Lowered]] = {
     ConvTranspose: lower_conv_transpose,
     Dense: lower_dense,
     GlobalAveragePool: lower_global_average_pool,
+    LpPool: lower_lp_pool,
     MaxPool: lower_max_pool,
     Softmax: lower_softmax,
     **MOVEMENT_LOWERINGS,

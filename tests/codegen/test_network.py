@@ -47,6 +47,7 @@ def sampler() -> GraphBuilder:
     f = builder.max_pool(e, Window.of((2, 2), pads=(0, 0, 1, 1)))
     g = builder.conv(f, 14, Window((2, 2), (1, 1), (2, 2), (1, 1, 1, 1)), 7)
     h = builder.conv(g, 6, Window.of((1, 1)), 2)
+    builder.lp_pool(h, Window.of((2, 2), pads=(0, 1, 0, 0)))
     builder.conv_transpose(h, 6, Window((3, 2), (1, 1), (2, 1), (3, 1, 4, 0)), (2, 3), 2)
     flat = builder.reshape(h, int(np.prod(builder.shape(h))))
     builder.softmax(builder.dense(builder.dense(flat, 2000), 70))

@@ -9,6 +9,7 @@ from tinycnn.ir import Node
 from tinycnn.onnx_io.elementwise_exports import ELEMENTWISE_EXPORTS
 from tinycnn.onnx_io.insert_zeros_function import NAME as INSERT_ZEROS
 from tinycnn.onnx_io.insert_zeros_function import insert_zeros_parameters
+from tinycnn.onnx_io.lp_pool_function import NAMES as LP_POOLS
 from tinycnn.onnx_io.movement_exports import MOVEMENT_EXPORTS
 from tinycnn.onnx_io.softmax_function import DOMAIN
 from tinycnn.onnx_io.writer import MICROSOFT, Writer
@@ -20,6 +21,7 @@ from tinycnn.ops import (
     ConvTranspose,
     Dense,
     GlobalAveragePool,
+    LpPool,
     MaxPool,
     Reshape,
     Softmax,
@@ -117,6 +119,16 @@ def max_pool(writer: Writer, node: Node, op: MaxPool) -> None:
     _moved(writer, node, "MaxPool", **_window(op.window))
 
 
+def lp_pool(writer: Writer, node: Node, op: LpPool) -> None:
+    """A call of a model-local function in onnx_io.lp_pool_function, on the int8 tensor."""
+    (x,), (output,) = node.inputs, node.outputs
+    channels = writer.graph.tensors[x].shape[1]
+    ones = writer.initializer(output, "ones", np.ones((channels, 1, *op.window.kernel), np.float32))
+    inputs = [*writer.with_parameters(x), ones, *writer.parameters(output)]
+    attributes = {name: list(getattr(op.window, name)) for name in ("strides", "pads", "dilations")}
+    writer.add(node, LP_POOLS[op.power], inputs, [writer.quantized(output)], DOMAIN, **attributes, group=channels)
+
+
 def reshape(writer: Writer, node: Node, op: Reshape) -> None:
     shape = writer.initializer(node.outputs[0], "shape", np.array(op.shape, np.int64))
     _moved(writer, node, "Reshape", shape)
@@ -166,6 +178,7 @@ EXPORTS: dict[type, Callable[[Writer, Node, Any], None]] = {
     ConvTranspose: conv_transpose,
     Dense: dense,
     GlobalAveragePool: global_average_pool,
+    LpPool: lp_pool,
     MaxPool: max_pool,
     Reshape: reshape,
     Softmax: softmax,

@@ -1,14 +1,19 @@
 """The ONNX functions that `export` may put into a file; a file's own must be equal to them."""
 
 from collections.abc import Callable, Mapping
+from functools import partial
 
 from onnx import FunctionProto
 
-from tinycnn.onnx_io import insert_zeros_function, softmax_function
+from tinycnn.onnx_io import insert_zeros_function, lp_pool_function, softmax_function
 
 DOMAIN = softmax_function.DOMAIN
 FUNCTIONS: Mapping[str, Callable[[int], FunctionProto]] = {
     f"{DOMAIN}.{insert_zeros_function.NAME}": insert_zeros_function.insert_zeros_function,
+    **{
+        f"{DOMAIN}.{name}": partial(lp_pool_function.lp_pool_function, power)
+        for power, name in lp_pool_function.NAMES.items()
+    },
     f"{DOMAIN}.{softmax_function.NAME}": softmax_function.integer_softmax_function,
 }
 """Name with the domain to what makes the function for an operator set."""

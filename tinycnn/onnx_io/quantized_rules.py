@@ -6,12 +6,14 @@ QDQ files take one path.
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 from onnx import TensorProto
 
 from tinycnn.ir import DType, Operator, Quantization, Tensor
 from tinycnn.onnx_io.insert_zeros_function import PARAMETERS, insert_zeros_parameters
+from tinycnn.onnx_io.lp_pool_function import NAMES as LP_POOLS
 from tinycnn.onnx_io.node import MAX_TENSOR_BYTES, Builder, OnnxNode, RefusalError
 from tinycnn.onnx_io.windows import pool_window_of, window_of
 from tinycnn.ops import (
@@ -24,6 +26,7 @@ from tinycnn.ops import (
     DequantizeLinear,
     GlobalAveragePool,
     InsertZeros,
+    LpPool,
     QuantizeLinear,
     Softmax,
 )
@@ -239,6 +242,15 @@ def qlinear_softmax(builder: Builder, node: OnnxNode) -> None:
     _finish(builder, node, Softmax(axis % rank), (_activation(builder, node, 0),), 3)
 
 
+def qlinear_lp_pool(builder: Builder, node: OnnxNode, power: int) -> None:
+    """A model-local function that `export` writes for an int8 LpPool; see onnx_io.lp_pool_function."""
+    ones, channels = builder.constant_value(node, 3, "ones"), builder.shape(node)[1]
+    window = window_of(node, builder.spatial_shape(node), ones.shape[2:])
+    if ones.shape != (channels, 1, *window.kernel) or (ones != 1).any() or node.integer("group", 1) != channels:
+        raise RefusalError("its parameters are not those that tinycnn writes")
+    _finish(builder, node, LpPool(window, power), (_activation(builder, node, 0),), 4)
+
+
 def integer_softmax(builder: Builder, node: OnnxNode) -> None:
     """The model-local function that `export` writes for an int8 Softmax; see onnx_io.softmax_function."""
     x = _expect(builder.tensor(node, 0), "int8", "uint8")
@@ -261,5 +273,6 @@ QUANTIZED_RULES: dict[str, Rule] = {
     "com.microsoft.QLinearGlobalAveragePool": qlinear_global_average_pool,
     "tinycnn.InsertZeros": insert_zeros,
     "com.microsoft.QLinearSoftmax": qlinear_softmax,
+    **{f"tinycnn.{name}": partial(qlinear_lp_pool, power=power) for power, name in LP_POOLS.items()},
     "tinycnn.IntegerSoftmax": integer_softmax,
 }

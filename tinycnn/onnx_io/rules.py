@@ -22,6 +22,7 @@ from tinycnn.ops import (
     Dense,
     GlobalAveragePool,
     LogSoftmax,
+    LpPool,
     MaxPool,
     Reshape,
     Softmax,
@@ -32,6 +33,10 @@ from tinycnn.ops.batchnorm import affine
 
 MAX_RANK = 32
 """More axes than NumPy holds in any version are refused by name."""
+
+
+MAX_POWER = 16
+"""Of LpPool; float32 overflows soon beyond."""
 
 
 def conv(builder: Builder, node: OnnxNode) -> None:
@@ -121,6 +126,24 @@ def max_pool(builder: Builder, node: OnnxNode) -> None:
 def global_max_pool(builder: Builder, node: OnnxNode) -> None:
     """A MaxPool whose window is the whole image."""
     builder.emit(node, MaxPool(global_window(builder.spatial_shape(node))), node.inputs)
+
+
+def lp_pool(builder: Builder, node: OnnxNode) -> None:
+    """Padding counts nothing, so that what ceil_mode adds at the end is padding too."""
+    sizes = builder.spatial_shape(node)
+    window = pool_window_of(node, sizes)
+    builder.emit(node, LpPool(window.without_ceil_mode(sizes), _power(node)), node.inputs)
+
+
+def global_lp_pool(builder: Builder, node: OnnxNode) -> None:
+    builder.emit(node, LpPool(global_window(builder.spatial_shape(node)), _power(node)), node.inputs)
+
+
+def _power(node: OnnxNode) -> int:
+    power = node.integer("p", 2)
+    if not 1 <= power <= MAX_POWER:
+        raise RefusalError(f"its p={power} is not 1 to {MAX_POWER}")
+    return power
 
 
 def average_pool(builder: Builder, node: OnnxNode) -> None:
@@ -341,7 +364,9 @@ RULES: dict[str, Rule] = {
     "Flatten": flatten,
     "Gemm": gemm,
     "GlobalAveragePool": global_average_pool,
+    "GlobalLpPool": global_lp_pool,
     "GlobalMaxPool": global_max_pool,
+    "LpPool": lp_pool,
     "Identity": identity,
     "LRN": lrn,
     "LogSoftmax": log_softmax,

@@ -23,6 +23,7 @@ from tinycnn.ops.batchnorm import BatchNormalization
 from tinycnn.ops.conv import Conv
 from tinycnn.ops.conv_transpose import ConvTranspose, InsertZeros
 from tinycnn.ops.dense import Dense
+from tinycnn.ops.lp_pool import LpPool
 from tinycnn.ops.move import Concat, DepthToSpace, ResizeLinear, SpaceToDepth, Take
 from tinycnn.ops.normalize import LRN, LogSoftmax
 from tinycnn.ops.pool import AveragePool, GlobalAveragePool, MaxPool
@@ -47,6 +48,7 @@ OPERATORS = (
     DequantizeLinear,
     GlobalAveragePool,
     InsertZeros,
+    LpPool,
     MaxPool,
     QuantizeLinear,
     Reshape,
@@ -80,6 +82,7 @@ __all__ = [
     "InsertZeros",
     "Int8Operator",
     "LogSoftmax",
+    "LpPool",
     "MaxPool",
     "QuantizeLinear",
     "Reshape",

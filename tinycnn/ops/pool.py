@@ -13,7 +13,8 @@ from tinycnn.ops.rescale import rescaler
 from tinycnn.ops.window import Window, to_first, to_last
 
 
-def _pooled_shape(window: Window, channels_last: bool, x: Shape, name: str) -> Shape:
+def pooled_shape(window: Window, channels_last: bool, x: Shape, name: str) -> Shape:
+    """The output's shape; `name` is that of the operator, for the ModelError when x does not fit."""
     if len(x) != window.rank + 2:
         raise ModelError(f"{name}: input {list(x)} does not fit a window {window}.")
     if channels_last:
@@ -35,7 +36,7 @@ class MaxPool:
         return f"MaxPool {self.window}"
 
     def output_shapes(self, *inputs: Shape) -> tuple[Shape, ...]:
-        return (_pooled_shape(self.window, self.channels_last, inputs[0], "MaxPool"),)
+        return (pooled_shape(self.window, self.channels_last, inputs[0], "MaxPool"),)
 
     def macs(self, *inputs: Shape) -> int:
         return 0
@@ -54,7 +55,7 @@ class MaxPool:
         return lambda x: self._largest(x, -128)
 
     def _largest(self, x: Array, lowest: float) -> Array:
-        return _slide(np.maximum, self.window.padding(x.shape[1:-1], lowest)(x), self.window, x.shape[1:-1])
+        return slide(np.maximum, self.window.padding(x.shape[1:-1], lowest)(x), self.window, x.shape[1:-1])
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,14 +72,14 @@ class AveragePool:
         return f"AveragePool {self.window}"
 
     def output_shapes(self, *inputs: Shape) -> tuple[Shape, ...]:
-        return (_pooled_shape(self.window, self.channels_last, inputs[0], "AveragePool"),)
+        return (pooled_shape(self.window, self.channels_last, inputs[0], "AveragePool"),)
 
     def macs(self, *inputs: Shape) -> int:
         return 0
 
     def run_float(self, *inputs: Array) -> tuple[Array, ...]:
         x = inputs[0] if self.channels_last else to_last(inputs[0])
-        sums = _slide(np.add, self.window.padding(x.shape[1:-1], 0)(x), self.window, x.shape[1:-1])
+        sums = slide(np.add, self.window.padding(x.shape[1:-1], 0)(x), self.window, x.shape[1:-1])
         y = (sums / self.counts(x.shape[1:-1])[..., None]).astype(x.dtype)
         return (y if self.channels_last else to_first(y),)
 
@@ -113,7 +114,7 @@ class AveragePool:
         pad = window.padding(sizes, zero_point)
 
         def kernel(x: Int8Array) -> Int8Array:
-            sums = _slide(np.add, pad(x).astype(dtype), window, sizes)
+            sums = slide(np.add, pad(x).astype(dtype), window, sizes)
             out = np.empty(sums.shape, np.int8)
             rescale(sums, out)
             return out
@@ -162,7 +163,7 @@ class GlobalAveragePool:
         return tuple(range(1, x.ndim - 1)) if self.channels_last else tuple(range(2, x.ndim))
 
 
-def _slide(combine: np.ufunc, padded: Array, window: Window, sizes: Shape) -> Array:
+def slide(combine: np.ufunc, padded: Array, window: Window, sizes: Shape) -> Array:
     """The sum or maximum under each window of what `Window.padding` gave: one axis after the other.
 
     Along the last axis it is computed at every position and the strides are taken then: NumPy pays for each row of

@@ -65,6 +65,15 @@ class Window:
             result.append(count)
         return tuple(result)
 
+    def without_ceil_mode(self, sizes: Shape) -> "Window":
+        """The same windows over an input of `sizes`, the last ones by padding at the end."""
+        if not self.ceil_mode:
+            return self
+        begins, ends = self.pads[: self.rank], []
+        for axis, count in enumerate(self.output_sizes(sizes)):
+            ends.append(max((count - 1) * self.strides[axis] + self.extents[axis] - begins[axis] - sizes[axis], 0))
+        return Window(self.kernel, self.strides, self.dilations, (*begins, *ends))
+
     def input_rows(self, output_row: int) -> range:
         """Rows of the input under output row `output_row`, top to bottom; negative or too large means padding."""
         first = output_row * self.strides[0] - self.pads[0]

@@ -6,7 +6,20 @@ import numpy as np
 
 from tinycnn.errors import UnsupportedError
 from tinycnn.ir import Graph, Node
-from tinycnn.ops import Add, AveragePool, Concat, Conv, ConvTranspose, Dense, MaxPool, Softmax, Take, Transpose, is_int8
+from tinycnn.ops import (
+    Add,
+    AveragePool,
+    Concat,
+    Conv,
+    ConvTranspose,
+    Dense,
+    LpPool,
+    MaxPool,
+    Softmax,
+    Take,
+    Transpose,
+    is_int8,
+)
 from tinycnn.ops.softmax import MAX_CLASSES
 
 
@@ -43,8 +56,12 @@ def _why_not(graph: Graph, node: Node) -> str:
             return _why_not_constant(graph, node)
         case Add() if inputs[0] != inputs[1]:
             return f"has an int8 form only for two tensors of one shape, not {_show(inputs)}"
-        case AveragePool(window) | Conv(window) | ConvTranspose(window) | MaxPool(window) if window.rank > 2:
+        case AveragePool(window) | Conv(window) | ConvTranspose(window) | LpPool(window) | MaxPool(window) if (
+            window.rank > 2
+        ):
             return f"has an int8 form only over one or two axes, not {window.rank}"
+        case LpPool() as pool if not pool.is_exact:
+            return "has an int8 form only for the powers 1 and 2 and windows of at most 258 elements (65,793 for 1)"
         case AveragePool(window, with_padding) if set(window.dilations) != {1} or (window.ceil_mode and with_padding):
             return "has no int8 form in onnxruntime with dilations, or with ceil_mode and count_include_pad together"
         case Dense() if len(inputs[0]) != 2:

@@ -19,6 +19,7 @@ from tinycnn.ops import (
     ConvTranspose,
     DepthToSpace,
     GlobalAveragePool,
+    LpPool,
     MaxPool,
     ResizeLinear,
     Softmax,
@@ -30,7 +31,15 @@ from tinycnn.ops import (
 from tinycnn.ops.window import to_first, to_last
 
 Spatial = (
-    AveragePool | BatchNormalization | Conv | ConvTranspose | GlobalAveragePool | MaxPool | DepthToSpace | SpaceToDepth
+    AveragePool
+    | BatchNormalization
+    | Conv
+    | ConvTranspose
+    | GlobalAveragePool
+    | LpPool
+    | MaxPool
+    | DepthToSpace
+    | SpaceToDepth
 )
 """The operators with a `channels_last` field."""
 
