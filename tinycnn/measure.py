@@ -106,7 +106,7 @@ def bench(
 
 
 def bench_all(
-    graph: Graph, samples: engine.Samples, ram_bytes: int | None = None
+    graph: Graph, samples: engine.Samples, ram_bytes: int | None = None, *, pushed: bool = False
 ) -> tuple[tuple[Benchmark, ...], dict[str, str]]:
     """`bench` on every target that has an emulator; and why, by name, the others could not: too small, or no tools."""
     found: list[Benchmark] = []
@@ -116,7 +116,7 @@ def bench_all(
         if target.emulator is None:
             continue
         try:
-            found.append(bench(graph, samples, target, ram_bytes))
+            found.append(bench(graph, samples, target, ram_bytes, pushed=pushed))
         except TinycnnError as error:
             left_out[name] = str(error).splitlines()[0]
     return tuple(found), left_out

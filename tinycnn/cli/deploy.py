@@ -281,7 +281,7 @@ def bench(
     graph = load_quantized(model, input_shapes)
     samples = load_samples(graph, inputs, 1)
     if target_name == "all":
-        _bench_all(graph, samples, ram, json_path)
+        _bench_all(graph, samples, ram, push, json_path)
         return
     target = load_target(target_name)
     with working("Counting"):
@@ -306,9 +306,9 @@ def bench(
     write_json(json_path, found)
 
 
-def _bench_all(graph: Graph, samples: engine.Samples, ram: int | None, json_path: str | None) -> None:
+def _bench_all(graph: Graph, samples: engine.Samples, ram: int | None, push: bool, json_path: str | None) -> None:
     with working("Counting"):
-        found, left_out = measure.bench_all(graph, samples, ram)
+        found, left_out = measure.bench_all(graph, samples, ram, pushed=push)
     show_table(
         f"{graph.name}, one inference; flash and RAM in bytes",
         ("target", "instructions", "cycles", "", "ms", "arena", "stack", "code", "constants"),
