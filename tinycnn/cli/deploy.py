@@ -28,6 +28,7 @@ from tinycnn.cli.common import (
 )
 from tinycnn.errors import DataError
 from tinycnn.ir import Graph
+from tinycnn.imported import compare_with_file
 from tinycnn.plan import plan
 from tinycnn.report.html import budget_html
 from tinycnn.report.text import budget_text
@@ -222,6 +223,8 @@ def verify(
     samples = load_samples(graph, inputs, limit)
     with working("Comparing"):
         results = verify_graph(graph, samples, tuple(runners.split(",")), ram, pushed=push)
+        if "onnxruntime" in runners.split(","):
+            results = (compare_with_file(model, graph, samples), *results)
     show_comparisons(f"{graph.name}: mismatches against the engine on {engine.sample_count(samples)} samples", results)
     mismatches = sum(result.mismatches for result in results)
     write_json(

@@ -29,25 +29,37 @@ def version() -> str:
     return f"onnxruntime {onnxruntime.__version__}"
 
 
-def session(model: onnx.ModelProto, optimized: Path | None = None, threads: int = 0) -> onnxruntime.InferenceSession:
-    """A default CPU session; `optimized` gets the graph that it really runs, `threads` 0 means its own choice."""
+def session(
+    model: onnx.ModelProto, optimized: Path | None = None, threads: int = 0, int8_qdq: bool = False
+) -> onnxruntime.InferenceSession:
+    """A default CPU session; `optimized` gets the graph that it really runs, `threads` 0 means its own choice.
+
+    `int8_qdq` has int8 activations between quantizers run as integers, which it does for uint8 only by itself.
+    """
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
     options.intra_op_num_threads = threads
+    if int8_qdq:
+        options.add_session_config_entry("session.qdqisint8allowed", "1")
     if optimized is not None:
         options.optimized_model_filepath = str(optimized)
     return onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
 
 
-def run_session(model: onnx.ModelProto, inputs: Mapping[str, Array], tensors: Sequence[str]) -> SessionResult:
-    """Run `model` on float32 `inputs`; returns the named `tensors`, which become outputs beside its own."""
+def run_session(
+    model: onnx.ModelProto, inputs: Mapping[str, Array], tensors: Sequence[str], *, int8_qdq: bool = False
+) -> SessionResult:
+    """Run `model` on `inputs`; returns the named `tensors`, which become outputs beside its own."""
     tapped = onnx.ModelProto()
     tapped.CopyFrom(model)
-    for name in tensors:
+    outputs = {output.name for output in model.graph.output}
+    for name in dict.fromkeys(tensors):
+        if name in outputs:
+            continue
         tapped.graph.output.append(onnx.helper.make_empty_tensor_value_info(name))
     with tempfile.TemporaryDirectory(prefix="tinycnn-") as folder:
         path = Path(folder) / "optimized.onnx"
-        running = session(tapped, path)
+        running = session(tapped, path, int8_qdq=int8_qdq)
         values = running.run(list(tensors), {name: np.asarray(array) for name, array in inputs.items()})
         left = _left_in_float(onnx.load(path).graph)
     return SessionResult(dict(zip(tensors, values, strict=True)), left)
