@@ -15,6 +15,7 @@ from onnx import ModelProto
 
 from tinycnn import engine
 from tinycnn.errors import UnsupportedError
+from tinycnn.imported import compare_with_file
 from tinycnn.ir import Array, Graph, Quantization, Tensor
 from tinycnn.onnx_io import FORMATS, export, load
 from tinycnn.ops import call_of
@@ -57,6 +58,8 @@ def assert_imported_exactly(proto: ModelProto, x: Array, stored: Array, names: l
         np.testing.assert_array_equal(engine.run(again, stored)[again.outputs[0]], found[graph.outputs[0]])
         assert again.tensors[again.inputs[0]].quantization == graph.tensors[graph.inputs[0]].quantization
     assert_same_c(graph, {graph.inputs[0]: stored}, folder)
+    if x.dtype == np.float32:
+        assert compare_with_file(folder / "user.onnx", graph, x).mismatches == 0
     return graph
 
 
@@ -252,3 +255,15 @@ def test_an_addend_without_an_integer_form_has_a_table_for_each_channel(tmp_path
     expected = reference.trace(graph, samples)[graph.outputs[0]]
     np.testing.assert_array_equal(engine.run(graph, samples)[graph.outputs[0]], expected)
     assert_same_c(graph, samples, tmp_path)
+
+
+def test_a_difference_from_the_file_is_found_where_it_begins(tmp_path):
+    onnx.save(converted("int8", quantized_input=True), tmp_path / "user.onnx")
+    graph = load(tmp_path / "user.onnx")
+    x = np.random.default_rng(1).normal(0, 1.5, (6, 5, 5, 2)).astype(np.float32)
+    right = compare_with_file(tmp_path / "user.onnx", graph, x)
+    assert right.mismatches == 0
+    bias = next(name for name, value in graph.constants.items() if value.dtype == np.int32)
+    wrong = replace(graph, constants={**graph.constants, bias: graph.constants[bias] + np.int32(5000)})
+    found = compare_with_file(tmp_path / "user.onnx", wrong, x)
+    assert [t.mismatches > 0 for t in found.tensors] == [False, True]

@@ -60,9 +60,21 @@ def run_session(
     with tempfile.TemporaryDirectory(prefix="tinycnn-") as folder:
         path = Path(folder) / "optimized.onnx"
         running = session(tapped, path, int8_qdq=int8_qdq)
-        values = running.run(list(tensors), {name: np.asarray(array) for name, array in inputs.items()})
+        values = _run(running, inputs, tensors)
         left = _left_in_float(onnx.load(path).graph)
     return SessionResult(dict(zip(tensors, values, strict=True)), left)
+
+
+def _run(running: onnxruntime.InferenceSession, inputs: Mapping[str, Array], tensors: Sequence[str]) -> list[Array]:
+    """All samples at once, or one after the other where the model's batch is fixed."""
+    if all(port.shape and isinstance(port.shape[0], int) for port in running.get_inputs()):
+        count = len(next(iter(inputs.values())))
+        runs = [
+            running.run(list(tensors), {name: array[index : index + 1] for name, array in inputs.items()})
+            for index in range(count)
+        ]
+        return [np.concatenate(values) for values in zip(*runs, strict=True)]
+    return list(running.run(list(tensors), {name: np.asarray(array) for name, array in inputs.items()}))
 
 
 def _left_in_float(graph: onnx.GraphProto) -> tuple[str, ...]:
