@@ -27,8 +27,8 @@ from tinycnn.cli.common import (
     write_text,
 )
 from tinycnn.errors import DataError
-from tinycnn.ir import Graph
 from tinycnn.imported import compare_with_file
+from tinycnn.ir import Graph
 from tinycnn.plan import plan
 from tinycnn.report.html import budget_html
 from tinycnn.report.text import budget_text
