@@ -266,4 +266,4 @@ def test_a_difference_from_the_file_is_found_where_it_begins(tmp_path):
     bias = next(name for name, value in graph.constants.items() if value.dtype == np.int32)
     wrong = replace(graph, constants={**graph.constants, bias: graph.constants[bias] + np.int32(5000)})
     found = compare_with_file(tmp_path / "user.onnx", wrong, x)
-    assert [t.mismatches > 0 for t in found.tensors] == [False, True]
+    assert [tensor.mismatches > 0 for tensor in found.tensors] == [False, True]
