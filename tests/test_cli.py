@@ -179,7 +179,12 @@ def test_verify_finds_no_mismatch(tinycnn, int8, tmp_path):
     found = facts(tmp_path / "facts.json")
     assert result.code == 0, result.err
     assert found["mismatches"] == 0
-    assert [runner["name"] for runner in found["runners"]] == ["onnxruntime qoperator", "onnxruntime qdq", "host"]
+    assert [runner["name"] for runner in found["runners"]] == [
+        "onnxruntime on the file itself",
+        "onnxruntime qoperator",
+        "onnxruntime qdq",
+        "host",
+    ]
     assert all(runner["compared_bytes"] > 20 * 8_000 and not runner["notes"] for runner in found["runners"])
 
 
