@@ -7,17 +7,18 @@ import pytest
 
 from tinycnn import ops
 from tinycnn.ir import Node
-from tinycnn.onnx_io import elementwise_rules, movement_rules, quantized_rules, rules
+from tinycnn.onnx_io import elementwise_rules, movement_rules, quantized_rules, reduction_rules, rules
 from tinycnn.onnx_io.export_rules import EXPORTS
 from tinycnn.plan import is_view
 from tinycnn_codegen.lower import LOWERINGS
 
 VIEWS = (ops.Reshape,)
 TESTS = Path(__file__).parent
-FLOAT_ONLY = (ops.LRN, ops.LogSoftmax)
-"""Operators that are refused by name when a model is quantized."""
 FOLDED = (ops.BatchNormalization, ops.QuantizeLinear, ops.DequantizeLinear, ops.InsertZeros, ops.ResizeLinear)
 """Operators that passes remove before anything is int8."""
+FLOAT_ONLY = (ops.Arithmetic, ops.ArgMax, ops.LogSoftmax, ops.LRN, ops.PRelu, ops.Reduce)
+"""Operators without an int8 form, which quantization refuses by name."""
+RULE_MODULES = (rules, elementwise_rules, movement_rules, reduction_rules, quantized_rules)
 
 
 def classes_in_ops() -> set[type]:
@@ -45,12 +46,11 @@ def test_a_view_is_never_computed() -> None:
 @pytest.mark.parametrize("operator", ops.OPERATORS, ids=lambda operator: operator.__name__)
 def test_an_operator_is_complete(operator: type) -> None:
     name = operator.__name__
-    modules = (rules, elementwise_rules, movement_rules, quantized_rules)
-    imported = "".join(inspect.getsource(module) for module in modules)
+    imported = "".join(inspect.getsource(module) for module in RULE_MODULES)
     assert f"{name}(" in imported, f"no rule in tinycnn/onnx_io/rules.py makes {name}"
     assert operator.__doc__, f"{name} needs a docstring with its formula"
     is_int8 = hasattr(operator, "int8_kernel")
-    assert is_int8 or operator in (*FOLDED, *FLOAT_ONLY), f"{name} has no int8_kernel, and no pass removes it"
+    assert is_int8 or operator in FOLDED + FLOAT_ONLY, f"{name} has no int8_kernel, and no pass removes it"
     if is_int8:
         assert operator in EXPORTS, f"add {name} to EXPORTS in tinycnn/onnx_io/export_rules.py"
         assert hasattr(operator, "input_rows"), f"{name} must say which rows a row of its output reads"

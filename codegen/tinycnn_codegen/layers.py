@@ -21,6 +21,7 @@ from tinycnn_codegen.lowered import Lowered
 class Layer:
     """What templates/source.c.jinja writes about one node.
 
+    `rows_read` says in C which row of each input goes with a row of the output.
     `base` begins the layer's identifiers; `output` and `inputs` begin those of the tensors. `tap` is the number of
     the output tensor. `parts` structs are called one after the other for each row. `window_taps` is 0 when the
     kernel reads no window.
@@ -32,6 +33,7 @@ class Layer:
     lowered: Lowered
     output: str
     inputs: tuple[str, ...]
+    rows_read: tuple[str, ...]
     tap: int
     row_bytes: int
     input_rows: int
@@ -66,7 +68,8 @@ class Layer:
             case "counted window":
                 return "rows, row"
             case "rows":
-                rows = ", ".join(f"tcn_row(arena, &{tensor}_tensor, row)" for tensor in self.inputs)
+                pairs = zip(self.inputs, self.rows_read, strict=True)
+                rows = ", ".join(f"tcn_row(arena, &{tensor}_tensor, {row})" for tensor, row in pairs)
                 return f"{rows}, arena + {self.scratch_offset_bytes}" if self.lowered.scratch_bytes else rows
             case "summed rows":
                 return f"tcn_row(arena, &{self.inputs[0]}_tensor, row), row, arena + {self.scratch_offset_bytes}"
@@ -97,6 +100,7 @@ def make_layer(plan: Plan, step: Step, number: int, tap: int, base: str, tensors
         lowered,
         tensors[output],
         tuple(tensors[name] for name in activations),
+        tuple("0" if plan.places[name].rows == 1 < plan.places[output].rows else "row" for name in activations),
         tap,
         row_bytes(graph.tensors[output].shape),
         plan.places[activations[0]].rows,

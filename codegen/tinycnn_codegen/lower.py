@@ -6,9 +6,7 @@ from typing import Any
 import numpy as np
 
 from tinycnn.errors import UnsupportedError
-from tinycnn.fixedpoint import IntegerAdd, integer_add
 from tinycnn.ops import (
-    Add,
     AveragePool,
     Call,
     Conv,
@@ -23,16 +21,15 @@ from tinycnn.ops import (
     is_elementwise,
     row_bytes,
 )
-from tinycnn.ops.add import constant_operand, constant_tables
 from tinycnn.ops.linear import bias_of
 from tinycnn.ops.softmax import exponentials, float_exponentials, float_shares
 from tinycnn_codegen.alternatives import INSTRUCTION_SETS, PORTABLE
 from tinycnn_codegen.ctext import ConstantArray
+from tinycnn_codegen.elementwise import ELEMENTWISE_LOWERINGS
 from tinycnn_codegen.lower_movement import MOVEMENT_LOWERINGS
 from tinycnn_codegen.lowered import Fields, Lowered, RowWindow
 from tinycnn_codegen.planar import Planar
 from tinycnn_codegen.rescaling import proof_of, rescale_fields
-from tinycnn_codegen.steps import step_fields
 from tinycnn_codegen.weights import LANES, linear_layers
 
 
@@ -273,46 +270,7 @@ def lower_elementwise(op: ElementwiseOperator, call: Call) -> Lowered:
     return Lowered("lookup", (layer,), "rows")
 
 
-def lower_add(op: Add, call: Call) -> Lowered:
-    """Multipliers and a shift where they are exact for all pairs of inputs, as for nearly all scales, else steps."""
-    a, b, y = call.quantization(0), call.quantization(1), call.output_quantization
-    row: Fields = {"bytes": row_bytes(call.output.shape)}
-    form = integer_add(a.scales[0], a.zero_point, b.scales[0], b.zero_point, y.scales[0], y.zero_point)
-    if any(constant is not None for constant in call.constants):
-        return _lower_add_constant(call, form)
-    if form is None or not form.fits_int32:
-        return Lowered("add_steps", ({**row, **step_fields(call)},), "rows")
-    fields = {
-        "a_multiplier": form.a_multiplier,
-        "b_multiplier": form.b_multiplier,
-        "addend": form.addend,
-        "shift": form.shift,
-    }
-    return Lowered("add", ({**row, **fields},), "rows")
-
-
-def _lower_add_constant(call: Call, form: IntegerAdd | None) -> Lowered:
-    """The constant goes into the addend; where there is no integer form, a table of 256 bytes for each channel."""
-    row: Fields = {"bytes": row_bytes(call.output.shape), "channels": call.output.shape[-1]}
-    if form is None or not form.fits_int32:
-        return Lowered(
-            "channel_lookup",
-            ({**row, "tables": ConstantArray("int8_t", constant_tables(call).reshape(-1), 16)},),
-            "rows",
-        )
-    index, values = constant_operand(call)
-    multipliers = (form.a_multiplier, form.b_multiplier)
-    addends = values.astype(np.int64) * multipliers[index] + form.addend
-    fields: Fields = {
-        "multiplier": multipliers[1 - index],
-        "shift": form.shift,
-        "addend": ConstantArray("int32_t", addends, 8),
-    }
-    return Lowered("add_constant", ({**row, **fields},), "rows")
-
-
 LOWERINGS: Mapping[type, Callable[[Any, Call], Lowered]] = {
-    Add: lower_add,
     AveragePool: lower_average_pool,
     Conv: lower_conv,
     ConvTranspose: lower_conv_transpose,
@@ -322,5 +280,6 @@ LOWERINGS: Mapping[type, Callable[[Any, Call], Lowered]] = {
     MaxPool: lower_max_pool,
     Softmax: lower_softmax,
     **MOVEMENT_LOWERINGS,
+    **ELEMENTWISE_LOWERINGS,
 }
 """The operators with a kernel of their own. Elementwise operators share one, and views (plan.is_view) need none."""

@@ -7,7 +7,7 @@ import numpy as np
 
 from tinycnn.ir import Node
 from tinycnn.onnx_io.writer import Writer
-from tinycnn.ops import Unary
+from tinycnn.ops import Extremum, Multiply, Unary
 from tinycnn.ops.functions import FUNCTIONS
 
 ARITHMETIC: Mapping[str, str] = {"+": "Add", "-": "Sub", "*": "Mul", "/": "Div", "**": "Pow"}
@@ -41,4 +41,16 @@ def _swish(writer: Writer, node: Node, op: Unary) -> None:
     writer.between_quantizers(node, "Mul", gate)
 
 
-ELEMENTWISE_EXPORTS: dict[type, Callable[[Writer, Node, Any], None]] = {Unary: unary}
+def multiply(writer: Writer, node: Node, op: Multiply) -> None:
+    writer.rescaled(node, "Mul")
+
+
+def extremum(writer: Writer, node: Node, op: Extremum) -> None:
+    writer.between_quantizers(node, op.function)
+
+
+ELEMENTWISE_EXPORTS: dict[type, Callable[[Writer, Node, Any], None]] = {
+    Extremum: extremum,
+    Multiply: multiply,
+    Unary: unary,
+}

@@ -85,26 +85,16 @@ def dense(writer: Writer, node: Node, op: Dense) -> None:
         _linear(writer, node, "QGemm", MICROSOFT, transB=1)
 
 
-def _rescaled(writer: Writer, node: Node, op_type: str, **attributes: Any) -> None:
-    """An operator that has a form of its own on int8 in onnxruntime: QLinear + its name."""
-    if writer.unsigned:
-        writer.between_quantizers(node, op_type, **attributes)
-    else:
-        inputs = [part for name in node.inputs for part in writer.with_parameters(name)]
-        inputs += writer.parameters(node.outputs[0])
-        writer.add(node, f"QLinear{op_type}", inputs, [writer.quantized(node.outputs[0])], MICROSOFT, **attributes)
-
-
 def add(writer: Writer, node: Node, op: Add) -> None:
-    _rescaled(writer, node, "Add")
+    writer.rescaled(node, "Add")
 
 
 def average_pool(writer: Writer, node: Node, op: AveragePool) -> None:
-    _rescaled(writer, node, "AveragePool", **_window(op.window), count_include_pad=int(op.count_include_pad))
+    writer.rescaled(node, "AveragePool", **_window(op.window), count_include_pad=int(op.count_include_pad))
 
 
 def global_average_pool(writer: Writer, node: Node, op: GlobalAveragePool) -> None:
-    _rescaled(writer, node, "GlobalAveragePool")
+    writer.rescaled(node, "GlobalAveragePool")
 
 
 def _moved(writer: Writer, node: Node, op_type: str, *extra: str, **attributes: Any) -> None:
@@ -155,7 +145,7 @@ def softmax(writer: Writer, node: Node, op: Softmax) -> None:
     One that came from a file is written as it came: onnxruntime fuses it with its quantizers.
     """
     if op.as_onnxruntime:
-        _rescaled(writer, node, "Softmax", axis=op.axis, **({} if writer.unsigned else {"opset": 13}))
+        writer.rescaled(node, "Softmax", axis=op.axis, **({} if writer.unsigned else {"opset": 13}))
         return
     tensor = writer.graph.tensors[node.inputs[0]]
     assert tensor.quantization is not None

@@ -27,8 +27,10 @@ from tinycnn.ops import (
     GlobalAveragePool,
     InsertZeros,
     LpPool,
+    Multiply,
     QuantizeLinear,
     Softmax,
+    Unary,
 )
 
 
@@ -214,6 +216,19 @@ def qlinear_concat(builder: Builder, node: OnnxNode) -> None:
     _finish(builder, node, Concat(axis % rank), inputs, 0, like=2)
 
 
+def qlinear_multiply(builder: Builder, node: OnnxNode) -> None:
+    _finish(builder, node, Multiply(), (_activation(builder, node, 0), _activation(builder, node, 3)), 6)
+
+
+def qlinear_sigmoid(builder: Builder, node: OnnxNode) -> None:
+    _finish(builder, node, Unary("Sigmoid"), (_activation(builder, node, 0),), 3)
+
+
+def qlinear_leaky_relu(builder: Builder, node: OnnxNode) -> None:
+    op = Unary("LeakyRelu", (node.number("alpha", 0.01),))
+    _finish(builder, node, op, (_activation(builder, node, 0),), 3)
+
+
 def _channels_first(node: OnnxNode) -> None:
     if node.integer("channels_last", 0):
         raise RefusalError("channels_last=1 is not supported")
@@ -269,6 +284,9 @@ QUANTIZED_RULES: dict[str, Rule] = {
     "com.microsoft.QGemm": qgemm,
     "com.microsoft.QLinearAdd": qlinear_add,
     "com.microsoft.QLinearConcat": qlinear_concat,
+    "com.microsoft.QLinearLeakyRelu": qlinear_leaky_relu,
+    "com.microsoft.QLinearMul": qlinear_multiply,
+    "com.microsoft.QLinearSigmoid": qlinear_sigmoid,
     "com.microsoft.QLinearAveragePool": qlinear_average_pool,
     "com.microsoft.QLinearGlobalAveragePool": qlinear_global_average_pool,
     "tinycnn.InsertZeros": insert_zeros,

@@ -27,9 +27,9 @@ from tinycnn.ops import (
     Reshape,
     Softmax,
     Transpose,
-    Window,
 )
 from tinycnn.ops.batchnorm import affine
+from tinycnn.ops.reduce import REDUCTIONS
 
 MAX_RANK = 32
 """More axes than NumPy holds in any version are refused by name."""
@@ -153,33 +153,6 @@ def average_pool(builder: Builder, node: OnnxNode) -> None:
 
 def global_average_pool(builder: Builder, node: OnnxNode) -> None:
     builder.emit(node, GlobalAveragePool(), node.inputs)
-
-
-def _reduced_to_pool(builder: Builder, node: OnnxNode, pool: Operator) -> None:
-    """A reduction over all spatial axes is a global pool."""
-    shape = builder.shape(node)
-    if builder.tensor(node, 0).dtype != "float32":
-        raise RefusalError(f"its input {node.inputs[0]!r} is {builder.tensor(node, 0).dtype}, not float32")
-    axes = node.integers("axes")
-    if node.has_input(1):
-        axes = tuple(builder.constant_value(node, 1, "axes").reshape(-1).tolist())
-    if sorted(axis % len(shape) for axis in axes or ()) != list(range(2, len(shape))) or len(shape) < 3:
-        raise RefusalError(f"only reductions over the spatial axes are supported, not over {list(axes or shape)}")
-    if node.integer("keepdims", 1):
-        builder.emit(node, pool, node.inputs[:1])
-        return
-    pooled = builder.unused(f"{node.outputs[0]}_pooled")
-    builder.emit(node, pool, node.inputs[:1], output=pooled)
-    builder.emit(node, Reshape((0, shape[1])), (pooled,))
-
-
-def reduce_mean(builder: Builder, node: OnnxNode) -> None:
-    _reduced_to_pool(builder, node, GlobalAveragePool())
-
-
-def reduce_max(builder: Builder, node: OnnxNode) -> None:
-    sizes = builder.shape(node)[2:]
-    _reduced_to_pool(builder, node, MaxPool(Window.of(sizes or (1,))))
 
 
 def cast(builder: Builder, node: OnnxNode) -> None:
@@ -372,8 +345,6 @@ RULES: dict[str, Rule] = {
     "LogSoftmax": log_softmax,
     "MatMul": matmul,
     "MaxPool": max_pool,
-    "ReduceMax": reduce_max,
-    "ReduceMean": reduce_mean,
     "Relu": relu,
     "Reshape": reshape,
     "Softmax": softmax,
@@ -392,11 +363,10 @@ ANY_TYPE = {
     "Flatten",
     "Identity",
     "MaxPool",
-    "ReduceMax",
-    "ReduceMean",
     "Reshape",
     "Transpose",
     *MOVEMENT_RULES,
+    *REDUCTIONS,
     *QUANTIZED_RULES,
 }
 """Those that take other inputs than float32."""

@@ -133,6 +133,15 @@ class Writer:
         self.nodes.append(helper.make_node(op_type, list(inputs), [output], name=name, **attributes))
         return output
 
+    def rescaled(self, node: Node, op_type: str, **attributes: Any) -> None:
+        """`node` as an operator that has a form of its own on int8 in onnxruntime: QLinear + its name."""
+        if self.unsigned:
+            self.between_quantizers(node, op_type, **attributes)
+            return
+        inputs = [part for name in node.inputs for part in self.with_parameters(name)]
+        inputs += self.parameters(node.outputs[0])
+        self.add(node, f"QLinear{op_type}", inputs, [self.quantized(node.outputs[0])], MICROSOFT, **attributes)
+
     def on_bytes(self, node: Node, op_type: str, *extra: str, **attributes: Any) -> None:
         """`node` as an operator on the int8 tensors themselves."""
         inputs = [self.quantized(name) for name in node.inputs]

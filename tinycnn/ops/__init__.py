@@ -7,6 +7,7 @@ from tinycnn.ops.base import (
     Call,
     ElementwiseOperator,
     Int8Operator,
+    broadcasts,
     call_of,
     dequantize_array,
     is_accumulating,
@@ -20,6 +21,7 @@ from tinycnn.ops.base import (
     turns,
 )
 from tinycnn.ops.batchnorm import BatchNormalization
+from tinycnn.ops.binary import Arithmetic, Extremum, Multiply, PRelu
 from tinycnn.ops.conv import Conv
 from tinycnn.ops.conv_transpose import ConvTranspose, InsertZeros
 from tinycnn.ops.dense import Dense
@@ -28,6 +30,7 @@ from tinycnn.ops.move import Concat, DepthToSpace, ResizeLinear, SpaceToDepth, T
 from tinycnn.ops.normalize import LRN, LogSoftmax
 from tinycnn.ops.pool import AveragePool, GlobalAveragePool, MaxPool
 from tinycnn.ops.quantization import DequantizeLinear, QuantizeLinear
+from tinycnn.ops.reduce import ArgMax, Reduce
 from tinycnn.ops.shape import Reshape, Transpose
 from tinycnn.ops.softmax import Softmax
 from tinycnn.ops.unary import Clip, Unary
@@ -37,6 +40,8 @@ OPERATORS = (
     LRN,
     LogSoftmax,
     Add,
+    ArgMax,
+    Arithmetic,
     AveragePool,
     BatchNormalization,
     Clip,
@@ -46,11 +51,15 @@ OPERATORS = (
     Dense,
     DepthToSpace,
     DequantizeLinear,
+    Extremum,
     GlobalAveragePool,
     InsertZeros,
     LpPool,
     MaxPool,
+    Multiply,
+    PRelu,
     QuantizeLinear,
+    Reduce,
     Reshape,
     ResizeLinear,
     Softmax,
@@ -67,6 +76,8 @@ __all__ = [
     "AccumulatingOperator",
     "Accumulation",
     "Add",
+    "ArgMax",
+    "Arithmetic",
     "AveragePool",
     "BatchNormalization",
     "Call",
@@ -78,13 +89,17 @@ __all__ = [
     "DepthToSpace",
     "DequantizeLinear",
     "ElementwiseOperator",
+    "Extremum",
     "GlobalAveragePool",
     "InsertZeros",
     "Int8Operator",
     "LogSoftmax",
     "LpPool",
     "MaxPool",
+    "Multiply",
+    "PRelu",
     "QuantizeLinear",
+    "Reduce",
     "Reshape",
     "ResizeLinear",
     "Softmax",
@@ -93,6 +108,7 @@ __all__ = [
     "Transpose",
     "Unary",
     "Window",
+    "broadcasts",
     "call_of",
     "dequantize_array",
     "is_accumulating",

@@ -8,7 +8,7 @@ import numpy as np
 from tinycnn import fixedpoint
 from tinycnn.errors import ModelError
 from tinycnn.ir import Array, Shape
-from tinycnn.ops.base import Call, Int8Array, Int8Kernel
+from tinycnn.ops.base import Call, Int8Array, Int8Kernel, broadcast_rows
 
 BLOCK_ELEMENTS = 32_768
 """Pairs that are looked up at once: their index, 8 bytes each inside NumPy, stays in the cache."""
@@ -16,12 +16,13 @@ BLOCK_ELEMENTS = 32_768
 
 @dataclass(frozen=True, slots=True)
 class Add:
-    """a + b, with ONNX's broadcasting in float; on int8 both inputs have the same shape.
+    """a + b with ONNX's broadcasting.
 
-    Or one is constant, int8 with one number or one for each channel: quantized files may write a bias so.
+    On int8 one may be constant, int8 with one number or one for each channel: quantized files may write a bias so.
     """
 
     output_scale: ClassVar[Literal["free"]] = "free"
+    broadcasts: ClassVar[bool] = True
     constants_have_zero_points: ClassVar[bool] = True
 
     @property
@@ -41,7 +42,7 @@ class Add:
         return (inputs[0] + inputs[1],)
 
     def input_rows(self, output_row: int, index: int, *inputs: Shape) -> range:
-        return range(output_row, output_row + 1)
+        return broadcast_rows(output_row, inputs[index])
 
     def int8_kernel(self, call: Call) -> Int8Kernel:
         if any(constant is not None for constant in call.constants):
@@ -50,6 +51,8 @@ class Add:
         by_byte = np.roll(add_table(call), (128, 128), axis=(0, 1)).reshape(-1)
 
         def kernel(a: Int8Array, b: Int8Array) -> Int8Array:
+            if a.shape != b.shape:
+                a, b = map(np.ascontiguousarray, np.broadcast_arrays(a, b))
             out = np.empty(a.shape, np.int8)
             flat_a, flat_b, flat_out = a.reshape(-1).view(np.uint8), b.reshape(-1).view(np.uint8), out.reshape(-1)
             for start in range(0, out.size, BLOCK_ELEMENTS):

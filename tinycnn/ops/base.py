@@ -136,6 +136,17 @@ def turns(op: Operator, input_shape: Shape, output_shape: Shape) -> int:
     return row_count(input_shape if sums_rows(op) else output_shape)
 
 
+def broadcasts(op: Operator) -> bool:
+    """Whether the operator combines its inputs element by element, with ONNX's broadcasting."""
+    return bool(getattr(op, "broadcasts", False))
+
+
+def broadcast_rows(output_row: int, shape: Shape) -> range:
+    """The row of an input of `shape` for a row of the output: the one that there is, or the one of the same number."""
+    row = output_row if row_count(shape) > 1 else 0
+    return range(row, row + 1)
+
+
 def row_count(shape: Shape) -> int:
     """Rows of one sample of an int8 tensor [1, ...]: the first axis after the batch, or one row for a vector."""
     return shape[1] if len(shape) > 2 else 1

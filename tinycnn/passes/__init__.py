@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 
 from tinycnn import ir
 from tinycnn.ir import Graph
+from tinycnn.passes.constant_operands import constant_numbers, lone_affine
 from tinycnn.passes.fold_affine import fold_affine
 from tinycnn.passes.fold_transposes import fold_transposes, transposes_as_reshapes
 from tinycnn.passes.fuse_qdq import fuse_qdq, is_qdq
@@ -15,6 +16,8 @@ from tinycnn.passes.merge_takes import merge_takes
 
 FLOAT_PASSES = (
     fold_affine,
+    constant_numbers,
+    lone_affine,
     global_pools,
     linear_resize,
     merge_takes,
@@ -23,7 +26,7 @@ FLOAT_PASSES = (
     transposes_as_reshapes,
 )
 """What a float graph goes through before it is quantized."""
-INT8_PASSES = (fuse_qdq, merge_takes, channels_last, fold_transposes, transposes_as_reshapes)
+INT8_PASSES = (constant_numbers, fuse_qdq, merge_takes, channels_last, fold_transposes, transposes_as_reshapes)
 """What a graph of a quantized file goes through to become an int8 graph."""
 EXPORT_PASSES = (channels_first, fold_transposes)
 """What an int8 graph goes through on its way back to ONNX's axes."""

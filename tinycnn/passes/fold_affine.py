@@ -9,7 +9,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from tinycnn.ir import Array, Graph, Node, Tensor, rebuild, unused_name
-from tinycnn.ops import Add, BatchNormalization, Conv, ConvTranspose, Dense
+from tinycnn.ops import Add, BatchNormalization, Conv, ConvTranspose, Dense, Multiply
 from tinycnn.ops.batchnorm import affine
 
 
@@ -52,12 +52,15 @@ def _factor_and_offset(graph: Graph, producer: Node, node: Node) -> tuple[Array,
     if isinstance(node.op, BatchNormalization) and axis == 1:
         gain, bias, mean, variance = (graph.constants[name] for name in node.inputs[1:])
         return affine(gain, bias, mean, variance, node.op.epsilon)
-    if isinstance(node.op, Add):
+    if isinstance(node.op, Add | Multiply):
         addend = next(graph.constants[name] for name in node.inputs if name in graph.constants)
         sizes = (1,) * (len(shape) - addend.ndim) + addend.shape
         per_channel = (*(1,) * axis, shape[axis], *(1,) * (len(shape) - axis - 1))
         if sizes == per_channel or (addend.size == 1 and addend.ndim <= len(shape)):
-            return np.ones(shape[axis]), np.broadcast_to(addend.astype(np.float64).reshape(-1), (shape[axis],))
+            numbers = np.broadcast_to(addend.astype(np.float64).reshape(-1), (shape[axis],))
+            if isinstance(node.op, Multiply):
+                return numbers, np.zeros(shape[axis])
+            return np.ones(shape[axis]), numbers
     return None
 
 

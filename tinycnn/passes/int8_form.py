@@ -18,6 +18,7 @@ from tinycnn.ops import (
     Softmax,
     Take,
     Transpose,
+    broadcasts,
     is_int8,
 )
 from tinycnn.ops.softmax import MAX_CLASSES
@@ -54,8 +55,12 @@ def _why_not(graph: Graph, node: Node) -> str:
             return "has no int8 form"
         case Add() if len(graph.activations(node)) != 2:
             return _why_not_constant(graph, node)
-        case Add() if inputs[0] != inputs[1]:
-            return f"has an int8 form only for two tensors of one shape, not {_show(inputs)}"
+        case op if broadcasts(op) and len(graph.activations(node)) != 2:
+            return "has a constant operand, which has an int8 form only as one number, or one per channel of an image"
+        case op if broadcasts(op) and (len(inputs[0]) != len(inputs[1]) or inputs[0][0] != inputs[1][0]):
+            return f"has an int8 form only for two tensors with as many axes, not {_show(inputs)}"
+        case op if broadcasts(op) and inputs[0] != inputs[1] and len(output) > 4:
+            return f"has an int8 form over more than four axes only for two tensors of one shape, not {_show(inputs)}"
         case AveragePool(window) | Conv(window) | ConvTranspose(window) | LpPool(window) | MaxPool(window) if (
             window.rank > 2
         ):

@@ -11,7 +11,6 @@ import numpy as np
 
 from tinycnn.ir import Graph, Node, Shape, Tensor, rebuild, unused_name
 from tinycnn.ops import (
-    Add,
     AveragePool,
     BatchNormalization,
     Concat,
@@ -26,6 +25,7 @@ from tinycnn.ops import (
     SpaceToDepth,
     Take,
     Transpose,
+    broadcasts,
     is_elementwise,
 )
 from tinycnn.ops.window import to_first, to_last
@@ -107,7 +107,7 @@ class _Conversion:
         """Whether the operator treats all axes alike: its computed inputs have as many as its output."""
         rank = len(self.graph.tensors[node.outputs[0]].shape)
         ranks = {len(self._shape(name)) for name in self.graph.activations(node)}
-        return (isinstance(node.op, Add) or is_elementwise(node.op)) and ranks == {rank}
+        return (broadcasts(node.op) or is_elementwise(node.op)) and ranks == {rank}
 
     def _follows_layout(self, node: Node) -> bool:
         if self.last:

@@ -1,0 +1,107 @@
+"""Operators on two tensors to kernels: Add, Mul, Min and Max, with broadcasting inside and between rows."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from tinycnn.errors import UnsupportedError
+from tinycnn.fixedpoint import IntegerAdd, integer_add
+from tinycnn.ir import Shape
+from tinycnn.ops import Add, Call, Extremum, Multiply, row_bytes
+from tinycnn.ops.add import constant_operand, constant_tables
+from tinycnn_codegen.ctext import ConstantArray
+from tinycnn_codegen.lowered import Fields, Lowered
+from tinycnn_codegen.rescaling import proof_of, rescale_fields
+from tinycnn_codegen.steps import step_fields
+
+
+def lower_add(op: Add, call: Call) -> Lowered:
+    """Multipliers and a shift where they are exact for all pairs of inputs, as for nearly all scales, else steps."""
+    a, b, y = call.quantization(0), call.quantization(1), call.output_quantization
+    is_plain = call.inputs[0].shape == call.inputs[1].shape
+    form = integer_add(a.scales[0], a.zero_point, b.scales[0], b.zero_point, y.scales[0], y.zero_point)
+    if any(constant is not None for constant in call.constants):
+        return _lower_add_constant(call, form)
+    row: Fields = {"bytes": row_bytes(call.output.shape)} if is_plain else {"pairs": _pairs(call)}
+    if form is None or not form.fits_int32:
+        if not is_plain:
+            raise UnsupportedError(f"Node {call.name!r}", ["an Add that broadcasts and has no integer form."])
+        return Lowered("add_steps", ({**row, **step_fields(call)},), "rows")
+    fields = {
+        "a_multiplier": form.a_multiplier,
+        "b_multiplier": form.b_multiplier,
+        "addend": form.addend,
+        "shift": form.shift,
+    }
+    return Lowered("add" if is_plain else "add_broadcast", ({**row, **fields},), "rows")
+
+
+def _lower_add_constant(call: Call, form: IntegerAdd | None) -> Lowered:
+    """The constant goes into the addend; where there is no integer form, a table of 256 bytes for each channel."""
+    row: Fields = {"bytes": row_bytes(call.output.shape), "channels": call.output.shape[-1]}
+    if form is None or not form.fits_int32:
+        return Lowered(
+            "channel_lookup",
+            ({**row, "tables": ConstantArray("int8_t", constant_tables(call).reshape(-1), 16)},),
+            "rows",
+        )
+    index, values = constant_operand(call)
+    multipliers = (form.a_multiplier, form.b_multiplier)
+    addends = values.astype(np.int64) * multipliers[index] + form.addend
+    fields: Fields = {
+        "multiplier": multipliers[1 - index],
+        "shift": form.shift,
+        "addend": ConstantArray("int32_t", addends, 8),
+    }
+    return Lowered("add_constant", ({**row, **fields},), "rows")
+
+
+def lower_multiply(op: Multiply, call: Call) -> Lowered:
+    layer: Fields = {
+        "pairs": _pairs(call),
+        "a_zero_point": call.quantization(0).zero_point,
+        "b_zero_point": call.quantization(1).zero_point,
+        "rescale": rescale_fields(proof_of(op.accumulation(call)), call.output_quantization.zero_point, slice(None)),
+    }
+    return Lowered("multiply", (layer,), "rows")
+
+
+def lower_extremum(op: Extremum, call: Call) -> Lowered:
+    tables = {f"{name}_table": ConstantArray("int8_t", op.requantized(call, i), 16) for i, name in enumerate("ab")}
+    layer: Fields = {"pairs": _pairs(call), "is_largest": int(op.function == "Max"), **tables}
+    return Lowered("extremum", (layer,), "rows")
+
+
+def _pairs(call: Call) -> Fields:
+    """The fields of a tcn_pairs_t: how far each input moves from position to position, and from channel to channel."""
+    a, b = (tensor.shape for tensor in call.inputs)
+    width, channels = _planar(call.output.shape)
+    steps = (_steps(a), _steps(b))
+    if a == b:
+        width, channels, steps = 1, width * channels, ((0, 1), (0, 1))
+    return {
+        "width": width,
+        "channels": channels,
+        "a_width": steps[0][0],
+        "a_channel": steps[0][1],
+        "b_width": steps[1][0],
+        "b_channel": steps[1][1],
+    }
+
+
+def _planar(shape: Shape) -> tuple[int, int]:
+    """Positions and channels of a row."""
+    return row_bytes(shape) // shape[-1], shape[-1]
+
+
+def _steps(shape: Shape) -> tuple[int, int]:
+    width, channels = _planar(shape)
+    return (channels if width > 1 else 0, 1 if channels > 1 else 0)
+
+
+ELEMENTWISE_LOWERINGS: Mapping[type, Callable[[Any, Call], Lowered]] = {
+    Add: lower_add,
+    Extremum: lower_extremum,
+    Multiply: lower_multiply,
+}

@@ -1,0 +1,156 @@
+"""Two tensors combined element by element with ONNX's broadcasting."""
+
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+import numpy as np
+
+from tinycnn import fixedpoint
+from tinycnn.errors import ModelError
+from tinycnn.fixedpoint import Reach
+from tinycnn.ir import Array, Quantization, Shape
+from tinycnn.ops.base import Accumulation, Call, Int8Array, Int8Kernel, Int64Array, broadcast_rows, quantize_array
+from tinycnn.ops.unary import all_inputs, table_kernel
+
+ALL_BYTES = np.arange(-128, 128, dtype=np.int64)
+
+
+def broadcast_shape(label: str, *inputs: Shape) -> tuple[Shape, ...]:
+    try:
+        return (np.broadcast_shapes(*inputs),)
+    except ValueError:
+        shapes = " and ".join(str(list(shape)) for shape in inputs)
+        raise ModelError(f"{label}: {shapes} cannot be combined.") from None
+
+
+@dataclass(frozen=True, slots=True)
+class Multiply:
+    """a * b; on int8 the product of the distances from the zero points, rescaled like the sums of a convolution.
+
+    That is QLinearMul of onnxruntime but where a result is within its float error of a tie: there it may round the
+    other way. The quantizer takes an output scale with which none of the 65,536 pairs is.
+    """
+
+    output_scale: ClassVar[Literal["free"]] = "free"
+    broadcasts: ClassVar[bool] = True
+
+    @property
+    def label(self) -> str:
+        return "Mul"
+
+    def output_shapes(self, *inputs: Shape) -> tuple[Shape, ...]:
+        return broadcast_shape(self.label, *inputs)
+
+    def macs(self, *inputs: Shape) -> int:
+        return int(np.prod(np.broadcast_shapes(*inputs)))
+
+    def run_float(self, *inputs: Array) -> tuple[Array, ...]:
+        return (np.asarray(inputs[0] * inputs[1]),)
+
+    def input_rows(self, output_row: int, index: int, *inputs: Shape) -> range:
+        return broadcast_rows(output_row, inputs[index])
+
+    def accumulation(self, call: Call) -> Accumulation:
+        a, b = call.quantization(0), call.quantization(1)
+        found = products(a, b)
+        reach = Reach(found.min(keepdims=True), found.max(keepdims=True))
+        scale = fixedpoint.rescale(a.scale[0], b.scale[0], call.output_quantization.scale[0])
+        return Accumulation(reach, scale, call.output_quantization.zero_point)
+
+    def int8_kernel(self, call: Call) -> Int8Kernel:
+        a, b = (np.int32(call.quantization(index).zero_point) for index in (0, 1))
+        rescaling = self.accumulation(call)
+
+        def kernel(x: Int8Array, y: Int8Array) -> Int8Array:
+            sums = (x.astype(np.int32) - a) * (y.astype(np.int32) - b)
+            return fixedpoint.requantize(sums, rescaling.scale, rescaling.zero_point)
+
+        return kernel
+
+
+def products(a: Quantization, b: Quantization) -> Int64Array:
+    """The products of all pairs of distances from the zero points, each once, in rising order."""
+    return np.unique((ALL_BYTES - a.zero_point)[:, None] * (ALL_BYTES - b.zero_point))
+
+
+@dataclass(frozen=True, slots=True)
+class Extremum:
+    """The larger ("Max") or the smaller ("Min") of a and b; on int8 that of their bytes in the output's scale."""
+
+    function: Literal["Max", "Min"]
+    output_scale: ClassVar[Literal["free"]] = "free"
+    broadcasts: ClassVar[bool] = True
+
+    @property
+    def label(self) -> str:
+        return self.function
+
+    def output_shapes(self, *inputs: Shape) -> tuple[Shape, ...]:
+        return broadcast_shape(self.label, *inputs)
+
+    def macs(self, *inputs: Shape) -> int:
+        return 0
+
+    def run_float(self, *inputs: Array) -> tuple[Array, ...]:
+        return (np.asarray(self._choose(*inputs)),)
+
+    def input_rows(self, output_row: int, index: int, *inputs: Shape) -> range:
+        return broadcast_rows(output_row, inputs[index])
+
+    def requantized(self, call: Call, index: int) -> Int8Array:
+        """The bytes -128..127 of input `index` in the output's scale, int8 [256]: rounding keeps their order."""
+        return quantize_array(all_inputs(call.quantization(index)), call.output_quantization)
+
+    def int8_kernel(self, call: Call) -> Int8Kernel:
+        first, second = (table_kernel(self.requantized(call, index)) for index in (0, 1))
+        return lambda a, b: np.asarray(self._choose(first(a), second(b)))
+
+    def _choose(self, a: Array, b: Array) -> Array:
+        return np.asarray(np.maximum(a, b) if self.function == "Max" else np.minimum(a, b))
+
+
+@dataclass(frozen=True, slots=True)
+class Arithmetic:
+    """a - b, a / b or a ** b, in float; with one constant number `passes.constant_operands` makes it a Unary."""
+
+    function: Literal["Sub", "Div", "Pow"]
+    broadcasts: ClassVar[bool] = True
+
+    @property
+    def label(self) -> str:
+        return self.function
+
+    def output_shapes(self, *inputs: Shape) -> tuple[Shape, ...]:
+        return broadcast_shape(self.label, *inputs)
+
+    def macs(self, *inputs: Shape) -> int:
+        return 0
+
+    def run_float(self, *inputs: Array) -> tuple[Array, ...]:
+        compute = {"Sub": np.subtract, "Div": np.divide, "Pow": np.power}[self.function]
+        with np.errstate(all="ignore"):
+            return (np.asarray(compute(inputs[0], inputs[1])).astype(inputs[0].dtype),)
+
+
+@dataclass(frozen=True, slots=True)
+class PRelu:
+    """x where it is at least 0, elsewhere slope * x; inputs x and slope, which broadcasts to x. Float only."""
+
+    broadcasts: ClassVar[bool] = True
+
+    @property
+    def label(self) -> str:
+        return "PRelu"
+
+    def output_shapes(self, *inputs: Shape) -> tuple[Shape, ...]:
+        (shape,) = broadcast_shape(self.label, *inputs)
+        if shape != inputs[0]:
+            raise ModelError(f"PRelu: slopes {list(inputs[1])} do not fit {list(inputs[0])}.")
+        return (shape,)
+
+    def macs(self, *inputs: Shape) -> int:
+        return 0
+
+    def run_float(self, *inputs: Array) -> tuple[Array, ...]:
+        x, slope = inputs
+        return (np.where(x >= 0, x, slope * x),)

@@ -1,0 +1,90 @@
+"""Operators with a constant operand as operators of one input.
+
+One number makes Add, Mul and the like a function of each element. A number per channel, as a lone BatchNormalization
+has it, is a depthwise 1x1 convolution. A difference of two tensors is the sum with the negative of the second, whose
+bytes lose nothing.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import numpy as np
+
+from tinycnn.ir import Array, Graph, Node, Tensor, rebuild, unused_name
+from tinycnn.ops import Add, Arithmetic, BatchNormalization, Clip, Conv, Extremum, Multiply, Unary, Window
+from tinycnn.ops.batchnorm import affine
+
+SYMBOLS: Mapping[str, str] = {"Add": "+", "Mul": "*", "Sub": "-", "Div": "/", "Pow": "**"}
+
+
+def constant_numbers(graph: Graph) -> Graph:
+    """Operands of one number become parameters: x + c, c / x, min(x, c)."""
+    return rebuild(graph, [_with_number(graph, node) for node in graph.nodes], graph.tensors, graph.constants)
+
+
+def _with_number(graph: Graph, node: Node) -> Node:
+    computed = graph.activations(node)
+    if not isinstance(node.op, Add | Arithmetic | Extremum | Multiply) or len(computed) != 1 or len(node.inputs) != 2:
+        return node
+    (constant,) = (graph.constants[name] for name in node.inputs if name not in computed)
+    if constant.size != 1 or constant.ndim > len(graph.tensors[computed[0]].shape) or constant.dtype != np.float32:
+        return node
+    number = float(constant.reshape(-1)[0])
+    if not np.isfinite(number):
+        return node
+    if isinstance(node.op, Extremum):
+        limits = Clip(low=number) if node.op.function == "Max" else Clip(high=number)
+        return replace(node, op=limits, inputs=computed)
+    symbol, first = SYMBOLS[node.op.label], node.inputs[0] in computed
+    if not first and symbol == "**":
+        return node
+    function = f"x {symbol} c" if first or symbol in "+*" else f"c {symbol} x"
+    return replace(node, op=Unary(function, (number,)), inputs=computed)
+
+
+def lone_affine(graph: Graph) -> Graph:
+    """What `fold_affine` found no layer for: depthwise convolutions, and sums for differences."""
+    nodes: list[Node] = []
+    tensors, constants = dict(graph.tensors), dict(graph.constants)
+    for node in graph.nodes:
+        computed = graph.activations(node)
+        found = _per_channel(graph, node) if len(computed) == 1 else None
+        if found is not None:
+            rank = len(graph.tensors[computed[0]].shape)
+            factor, offset = (value.astype(np.float32) for value in found)
+            names = [unused_name(f"{node.name}.{what}", tensors) for what in ("weight", "bias")]
+            weights = factor.reshape(-1, *(1,) * (rank - 1))
+            for name, value in zip(names, (weights, offset), strict=True):
+                constants[name], tensors[name] = value, Tensor(name, value.shape)
+            op = Conv(Window.of((1,) * (rank - 2)), len(factor))
+            nodes.append(replace(node, op=op, inputs=(computed[0], *names)))
+        elif node.op == Arithmetic("Sub") and len(computed) == 2:
+            subtrahend = node.inputs[1]
+            name = unused_name(f"{node.outputs[0]}_negative", tensors)
+            tensors[name] = Tensor(name, graph.tensors[subtrahend].shape)
+            nodes.append(Node(f"{node.name}_negative", Unary("Neg"), (subtrahend,), (name,), node.origins))
+            nodes.append(replace(node, op=Add(), inputs=(node.inputs[0], name)))
+        else:
+            nodes.append(node)
+    return rebuild(graph, nodes, tensors, constants)
+
+
+def _per_channel(graph: Graph, node: Node) -> tuple[Array, Array] | None:
+    """The factor and offset of each channel of an image or signal, [C] both; None where there is more or less to it."""
+    shape = graph.tensors[node.outputs[0]].shape
+    if len(shape) not in (3, 4):
+        return None
+    if isinstance(node.op, BatchNormalization):
+        gain, bias, mean, variance = (graph.constants[name] for name in node.inputs[1:])
+        return affine(gain, bias, mean, variance, node.op.epsilon)
+    divides = node.op == Arithmetic("Div") and node.inputs[1] in graph.constants
+    if not (isinstance(node.op, Add | Multiply) or divides):
+        return None
+    value = next(graph.constants[name] for name in node.inputs if name in graph.constants)
+    sizes = (1,) * (len(shape) - value.ndim) + value.shape
+    if sizes != (1, shape[1], *(1,) * (len(shape) - 2)) or graph.tensors[graph.activations(node)[0]].shape != shape:
+        return None
+    numbers = value.reshape(-1).astype(np.float64)
+    if isinstance(node.op, Add):
+        return np.ones(len(numbers)), numbers
+    return (1 / numbers if divides else numbers), np.zeros(len(numbers))
