@@ -79,6 +79,16 @@ class GraphBuilder:
     def add(self, a: str, b: str, quantization: Quantization | None = None) -> str:
         return self._node(Add(), [a, b], quantization or self._near(0.7 * (self.scale(a) + self.scale(b))))
 
+    def add_constant(self, x: str, quantization: Quantization | None = None) -> str:
+        """One number for each channel added, of the same scale as `x`."""
+        name, channels = f"addend{len(self.nodes)}", self.shape(x)[-1]
+        self.tensors[name] = Tensor(name, (channels,), "int8", Quantization((self.scale(x),), self._zero_point()))
+        self.constants[name] = self.rng.integers(-128, 128, channels).astype(np.int8)
+        return self._node(Add(), [x, name], quantization or self._near(1.4 * self.scale(x)))
+
+    def softmax_as_onnxruntime(self, x: str) -> str:
+        return self._node(Softmax(-1, as_onnxruntime=True), [x], Quantization((1 / 256,), -128))
+
     def clip(self, x: str, low: float, high: float) -> str:
         return self._node(Clip(low, high), [x], self._near(self.scale(x)))
 
