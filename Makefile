@@ -27,14 +27,10 @@ check: $(VENV)/.installed-test ## formatting, lint and types
 examples: $(VENV)/.installed-test ## run the examples that check their own figures
 	for example in examples/*/run.py; do $(BIN)/python $$example || exit 1; done
 
-<<<<<<< HEAD
-bench: $(VENV)/.installed-test ## the engine against onnxruntime; size and instructions against the baseline
-=======
 test-models: $(VENV)/.installed-test ## with MODELS=folder DATA=folder: the MLPerf Tiny models on real inputs
 	$(BIN)/python tests/real_models.py "$(MODELS)" "$(DATA)"
 
-bench: $(VENV)/.installed-test ## the engine against onnxruntime, and instructions on the emulated Cortex-M4
->>>>>>> 267d0e7 (make test-models: the MLPerf Tiny files; verify compares with the file itself)
+bench: $(VENV)/.installed-test ## the engine against onnxruntime; size and instructions against the baseline
 	$(BIN)/python benchmarks/engine_speed.py
 	$(BIN)/python benchmarks/instructions.py
 
