@@ -12,9 +12,11 @@ from tinycnn.ops import (
     Conv,
     ConvTranspose,
     Dense,
+    Extremum,
     GlobalAveragePool,
     LpPool,
     MaxPool,
+    Multiply,
     Reshape,
     Softmax,
     Window,
@@ -78,6 +80,12 @@ class GraphBuilder:
 
     def add(self, a: str, b: str, quantization: Quantization | None = None) -> str:
         return self._node(Add(), [a, b], quantization or self._near(0.7 * (self.scale(a) + self.scale(b))))
+
+    def multiply(self, a: str, b: str) -> str:
+        return self._node(Multiply(), [a, b], self._near(40 * self.scale(a) * self.scale(b)))
+
+    def largest(self, a: str, b: str) -> str:
+        return self._node(Extremum("Max"), [a, b], self._near(max(self.scale(a), self.scale(b))))
 
     def add_constant(self, x: str, quantization: Quantization | None = None) -> str:
         """One number for each channel added, of the same scale as `x`."""
