@@ -118,8 +118,8 @@ def test_wrong_inputs_get_a_sentence():
 
 def test_operators_without_an_int8_form_are_named_together():
     net = Network(0, 3, 8, 8)
-    x = net.add("Transpose", "x", perm=[0, 1, 3, 2])
-    graph = net.graph(net.add("Transpose", x, perm=[0, 2, 1, 3]))
+    x = net.add("LRN", "x", size=3)
+    graph = net.graph(net.add("LRN", x, size=5))
     with pytest.raises(UnsupportedError) as error:
         engine.check_int8(graph)
     assert all(node.name in str(error.value) for node in graph.nodes)

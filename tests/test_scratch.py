@@ -19,7 +19,7 @@ def outputs(graph: Graph) -> list[str]:
     return [node.outputs[0] for node in RowGraph(graph).nodes]
 
 
-@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("seed", range(3))
 def test_random_alternatives_give_a_front_of_checked_plans(seed: int) -> None:
     _, graph = random_graph(seed)
     rng = np.random.default_rng(seed)
