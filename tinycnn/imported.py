@@ -13,7 +13,7 @@ from tinycnn.ops import Add, call_of, quantize_array
 from tinycnn.passes.fuse_qdq import SUFFIX
 from tinycnn.plan import is_view
 from tinycnn.runners import onnxruntime as ort
-from tinycnn.verify import RunnerComparison, TensorComparison
+from tinycnn.verify import RunnerComparison, TensorComparison, as_int8
 
 PROCESSOR_FILE = Path("/proc/cpuinfo")
 
@@ -89,8 +89,7 @@ def _feeds(model: onnx.ModelProto, graph: Graph, samples: Mapping[str, Array]) -
 
 def _stored(graph: Graph, name: str, value: Array) -> Array:
     """A tensor of the file as the graph has it: int8, channels last."""
-    if value.dtype == np.uint8:
-        value = (value.astype(np.int16) - 128).astype(np.int8)
+    value = as_int8(value)
     return np.moveaxis(value, 1, -1) if graph.tensors[name].channels_last else value
 
 

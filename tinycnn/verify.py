@@ -95,7 +95,7 @@ def _compare_onnxruntime(
     wanted = _with_onnx_axes(graph, expected)
     result = ort.run_session(export(graph, format), samples, [name + SUFFIX for name in wanted])
     notes = tuple(f"left in float: {operator}" for operator in result.left_in_float)
-    tensors = [_compare(name, wanted[name], _as_int8(result.tensors[name + SUFFIX])) for name in wanted]
+    tensors = [_compare(name, wanted[name], as_int8(result.tensors[name + SUFFIX])) for name in wanted]
     return RunnerComparison(f"onnxruntime {format}", ort.version(), tuple(tensors), notes)
 
 
@@ -118,7 +118,8 @@ def _moved(graph: Graph, name: str, value: Array) -> Array:
     return np.moveaxis(value, -1, 1) if graph.tensors[name].channels_last else value
 
 
-def _as_int8(value: Array) -> Array:
+def as_int8(value: Array) -> Array:
+    """A tensor of onnxruntime's as the graph has it: uint8 is int8 plus 128."""
     return (value.astype(np.int16) - 128).astype(np.int8) if value.dtype == np.uint8 else value
 
 

@@ -41,20 +41,7 @@ def _operands(builder: Builder, node: OnnxNode) -> tuple[str, ...]:
     return (node.inputs[0], builder.add_constant(f"{node.inputs[1]}_axes", value.reshape(shape)))
 
 
-GATES = {
-    Unary("Sigmoid"): Unary("Swish", (1.0,)),
-    Unary("HardSigmoid", (float(np.float32(1 / 6)), 0.5)): Unary("HardSwish"),
-}
-"""What x * gate(x) is, as exporters write it."""
-
-
 def multiply(builder: Builder, node: OnnxNode) -> None:
-    names = [builder.tensor(node, index).name for index in (0, 1)]
-    for x, other in (names, names[::-1]):
-        gate = builder.producers.get(other)
-        if gate is not None and gate.inputs == (x,) and isinstance(gate.op, Unary) and gate.op in GATES:
-            builder.emit(node, GATES[gate.op], (x,))
-            return
     builder.emit(node, Multiply(), _operands(builder, node))
 
 
