@@ -27,6 +27,10 @@ check: $(VENV)/.installed-test ## formatting, lint and types
 examples: $(VENV)/.installed-test ## run the examples that check their own figures
 	for example in examples/*/run.py; do $(BIN)/python $$example || exit 1; done
 
+figures: $(VENV)/.installed-test ## after a change of kernels or plans: write the examples' figures into their READMEs
+	for example in examples/*/run.py; do $(BIN)/python $$example --update || exit 1; done
+	$(BIN)/python examples/compare.py
+
 test-models: $(VENV)/.installed-test ## with MODELS=folder DATA=folder: the MLPerf Tiny models on real inputs
 	$(BIN)/python tests/real_models.py "$(MODELS)" "$(DATA)"
 
@@ -51,4 +55,4 @@ $(VENV)/.installed-test: $(VENV)/.installed
 	$(BIN)/pip install --quiet -e .[test]
 	touch $@
 
-.PHONY: test-models help demo examples test test-wheel check bench toolchains
+.PHONY: test-models help demo examples figures test test-wheel check bench toolchains
