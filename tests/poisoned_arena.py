@@ -18,6 +18,16 @@ void own_step(void);
 #define NET_STEP(step) own_step()
 """
 
+_WHOLE = """READS
+    net_run(&memory.arena);"""
+
+_PUSHED = """net_start(&memory.arena);
+    for (int row = 0; row < ROWS; row++) {
+        own_step();
+        if (fread(net_next_row(&memory.arena), ROW_BYTES, 1, stdin) != 1) return 2;
+        net_push_row(&memory.arena);
+    }"""
+
 _MAIN = """
 #include <sanitizer/asan_interface.h>
 #include <stdio.h>
@@ -44,8 +54,7 @@ void own_step(void)
 int main(void)
 {
     memset(&memory, 0x55, sizeof memory);
-    READS
-    net_run(&memory.arena);
+    RUN
     ASAN_UNPOISON_MEMORY_REGION(&memory, sizeof memory);
     WRITES
     return 0;
@@ -63,6 +72,10 @@ def run_poisoned(plan: Plan, inputs: dict[str, Array], folder: Path) -> subproce
         "INTERVALS", ", ".join(f"{{{first}, {last - first}}}" for step in owned for first, last in step)
     )
     main = main.replace("BEGINS", ", ".join(map(str, begins)))
+    main = main.replace("RUN", _PUSHED if plan.is_pushed else _WHOLE)
+    if plan.is_pushed:
+        (pushed,) = (plan.places[name] for name in plan.graph.inputs)
+        main = main.replace("ROWS", str(pushed.rows)).replace("ROW_BYTES", str(pushed.row_bytes))
     for word, function, ports in (("READS", "fread", generated.inputs), ("WRITES", "fwrite", generated.outputs)):
         stream = "stdin" if word == "READS" else "stdout"
         calls = [
@@ -79,23 +92,33 @@ def run_poisoned(plan: Plan, inputs: dict[str, Array], folder: Path) -> subproce
 
 
 def owned_bytes(plan: Plan) -> list[list[tuple[int, int]]]:
-    """For each entry of the C's schedule the intervals of bytes that something has during it, merged."""
-    owned, pull = [], 0
-    for step in plan.steps:
+    """For each arriving row and each entry of the C's schedule the intervals of bytes that something has, merged."""
+    owned: list[list[tuple[int, int]]] = []
+    pull = 0
+
+    def own(count: int) -> None:
+        nonlocal pull
+        now = Span(pull, pull + count)
+        found = [(o.offset_bytes, o.offset_bytes + o.size_bytes) for o in plan.occupants if o.live.overlaps(now)]
+        owned.append(_merged(found))
+        pull += count
+
+    for number, step in enumerate(plan.steps):
+        for _ in range(plan.arrivals.count(number)):
+            own(1)
         rows = step.last_row - step.first_row
         for done in range(0, rows, LONGEST_RUN):
             count = min(LONGEST_RUN, rows - done) if _is_scheduled(plan) else rows
-            now = Span(pull, pull + count)
-            found = [(o.offset_bytes, o.offset_bytes + o.size_bytes) for o in plan.occupants if o.live.overlaps(now)]
-            owned.append(_merged(found))
-            pull += count
+            own(count)
             if not _is_scheduled(plan):
                 break
+    for _ in range(plan.arrivals.count(len(plan.steps))):
+        own(1)
     return owned
 
 
 def _is_scheduled(plan: Plan) -> bool:
-    return len(plan.steps) > len({step.node.outputs[0] for step in plan.steps})
+    return plan.is_pushed or len(plan.steps) > len({step.node.outputs[0] for step in plan.steps})
 
 
 def _merged(intervals: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:

@@ -1,11 +1,13 @@
 """A plan run in Python on one array of bytes: only what the plan placed there is in it, all else is garbage."""
 
+from collections import deque
+
 import numpy as np
 
 from tinycnn import fixedpoint
 from tinycnn.ir import Array
 from tinycnn.ops import call_of, is_accumulating, is_int8, row_count, sums_rows
-from tinycnn.plan import Place, Plan, Step
+from tinycnn.plan import Alternative, Place, Plan, Step
 
 
 def simulate(plan: Plan, inputs: dict[str, Array], rng: np.random.Generator) -> dict[str, Array]:
@@ -15,14 +17,21 @@ def simulate(plan: Plan, inputs: dict[str, Array], rng: np.random.Generator) -> 
     """
     arena = rng.integers(-128, 128, plan.arena_bytes, np.int8)
     found: dict[str, Array] = {}
-    for name in plan.graph.inputs:
-        for row, values in enumerate(inputs[name].reshape(plan.places[name].rows, -1)):
-            _row(arena, plan.places[name], row)[:] = values
-    for step in plan.steps:
+    given = {name: inputs[name].reshape(plan.places[name].rows, -1) for name in plan.graph.inputs}
+    if not plan.is_pushed:
+        for name, rows in given.items():
+            for row, values in enumerate(rows):
+                _row(arena, plan.places[name], row)[:] = values
+    arriving = deque(enumerate(plan.arrivals))
+    for number, step in enumerate(plan.steps):
+        while arriving and arriving[0][1] == number:
+            row, _ = arriving.popleft()
+            _row(arena, plan.places[plan.graph.inputs[0]], row)[:] = given[plan.graph.inputs[0]][row]
         (output,) = step.node.outputs
         place = plan.places[output]
         computed = found.setdefault(output, np.zeros((place.rows, place.row_bytes), np.int8))
         for turn in range(step.first_row, step.last_row):
+            _spoil_scratch(plan, step, turn, arena, rng)
             values = (
                 _sum_turn(plan, step, turn, arena)
                 if sums_rows(step.node.op)
@@ -44,6 +53,16 @@ def _row(arena: Array, place: Place, row: int) -> Array:
     begin = place.row_offset_bytes(row)
     assert 0 <= begin <= begin + place.row_bytes <= len(arena), f"row {row} of {place.name} lies outside the arena"
     return arena[begin : begin + place.row_bytes]
+
+
+def _spoil_scratch(plan: Plan, step: Step, turn: int, arena: Array, rng: np.random.Generator) -> None:
+    """What a kernel may do to its scratch before it reads its inputs; sums that are kept come first and stay."""
+    if step.scratch is not None:
+        (output,) = step.node.outputs
+        kept_bytes = 4 * plan.places[output].row_bytes if sums_rows(step.node.op) and turn else 0
+        if not (turn and plan.chosen.get(output, Alternative("")).keeps_scratch):
+            scratch = _row(arena, step.scratch, 0)[kept_bytes:]
+            scratch[:] = rng.integers(-128, 128, len(scratch), np.int8)
 
 
 def _row_turn(plan: Plan, step: Step, turn: int, arena: Array, rng: np.random.Generator) -> Array:
@@ -70,7 +89,7 @@ def _sum_turn(plan: Plan, step: Step, turn: int, arena: Array) -> Array | None:
     assert step.scratch is not None
     (source,) = node.inputs
     place, call = plan.places[source], call_of(graph, node)
-    sums = _row(arena, step.scratch, 0).view(np.int32)
+    sums = _row(arena, step.scratch, 0)[: 4 * plan.places[node.outputs[0]].row_bytes].view(np.int32)
     row = _row(arena, place, turn).reshape(-1, len(sums)).astype(np.int32) - call.quantization(0).zero_point
     sums[:] = row.sum(axis=0) + (sums if turn else 0)
     if turn < place.rows - 1:

@@ -12,31 +12,38 @@ from test_row_plan import random_cuts, random_graph
 
 from tinycnn import engine
 from tinycnn.ir import Array, Graph
-from tinycnn.plan import Plan, candidates, in_stages
+from tinycnn.plan import Alternative, Plan, candidates, in_stages
 from tinycnn.plan.schedule import RowGraph
 
 
-def some_plans(seed: int) -> tuple[Graph, list[Plan], dict[str, Array]]:
-    """A random graph, plans of it and one sample."""
+def some_plans(seed: int, *, pushed: bool = False) -> tuple[Graph, list[Plan], dict[str, Array]]:
+    """A random graph, plans of it (the last two with rings) and one sample; every other node has scratch."""
     builder, graph = random_graph(seed)
-    plans = [*candidates(graph), in_stages(graph, random_cuts(builder.rng, len(RowGraph(graph).nodes)))]
+    chosen = {
+        node.outputs[0]: Alternative("portable", 0, int(builder.rng.integers(1, 40)), bool(builder.rng.integers(2)))
+        for node in RowGraph(graph).nodes[seed % 2 :: 2]
+    }
+    cuts = random_cuts(builder.rng, len(RowGraph(graph).nodes))
+    plans = [*candidates(graph, pushed=pushed), in_stages(graph, cuts, chosen, pushed=pushed)]
     sample = {name: values[-1:] for name, values in builder.samples(4).items()}  # the first ones are flat
     return graph, plans, sample
 
 
+@pytest.mark.parametrize("pushed", [False, True], ids=["whole", "pushed"])
 @pytest.mark.parametrize("seed", range(100, 116))
-def test_a_plan_on_garbage_gives_the_engine_s_bytes(seed: int) -> None:
-    graph, plans, sample = some_plans(seed)
+def test_a_plan_on_garbage_gives_the_engine_s_bytes(seed: int, pushed: bool) -> None:
+    graph, plans, sample = some_plans(seed, pushed=pushed)
     expected = engine.trace(graph, sample)
     for number, plan in enumerate(plans):
         for name, rows in simulate(plan, sample, np.random.default_rng(seed)).items():
             np.testing.assert_array_equal(rows.reshape(-1), expected[name].reshape(-1), f"{seed} {number} {name}")
 
 
+@pytest.mark.parametrize("pushed", [False, True], ids=["whole", "pushed"])
 @pytest.mark.parametrize("seed", range(100, 105))
-def test_the_c_touches_only_what_is_alive(seed: int, tmp_path: Path) -> None:
+def test_the_c_touches_only_what_is_alive(seed: int, pushed: bool, tmp_path: Path) -> None:
     needs("gcc")
-    graph, plans, sample = some_plans(seed)
+    graph, plans, sample = some_plans(seed, pushed=pushed)
     expected = b"".join(engine.run(graph, sample)[name].tobytes() for name in graph.outputs)
     for number, plan in enumerate(plans[-2:]):
         done = run_poisoned(plan, sample, tmp_path / str(number))
@@ -44,10 +51,11 @@ def test_the_c_touches_only_what_is_alive(seed: int, tmp_path: Path) -> None:
         assert done.stdout == expected
 
 
-def test_the_poison_is_felt(tmp_path: Path) -> None:
+@pytest.mark.parametrize("pushed", [False, True], ids=["whole", "pushed"])
+def test_the_poison_is_felt(pushed: bool, tmp_path: Path) -> None:
     """Without a tensor in the table of owners the C dies when it touches it."""
     needs("gcc")
-    _, plans, sample = some_plans(100)
+    _, plans, sample = some_plans(100, pushed=pushed)
     plan = plans[-2]
     name = plan.steps[0].node.outputs[0]
     robbed = replace(plan, occupants=tuple(occupant for occupant in plan.occupants if occupant.name != name))

@@ -192,9 +192,12 @@ def pulls(rows: RowGraph, first: int, last: int) -> list[Pull]:
             order.append(Pull(node, current))
             done[node] = current + 1
 
+    reads_pushed = rows.pushed is not None and first <= rows.pushed_reader < last
+    if reads_pushed:
+        arrive(0)  # the caller has written it when the first push begins, also where a row reads nothing but padding
     for node in range(last - 1, first - 1, -1):
         ensure(node, rows.turns[node] - 1)
-    if rows.pushed and first <= rows.pushed_reader < last:
+    if reads_pushed and rows.pushed:
         arrive(rows.rows(rows.pushed) - 1)  # rows that nothing reads, or that another stage reads
     return order
 
