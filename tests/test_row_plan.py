@@ -16,7 +16,7 @@ from tinycnn import engine
 from tinycnn.cli.demo import examples_folder
 from tinycnn.errors import BudgetError
 from tinycnn.ir import Graph
-from tinycnn.ops import Window, turns
+from tinycnn.ops import Concat, Take, Transpose, Window, turns
 from tinycnn.plan import Plan, PlanError, Span, candidates, check, in_stages, plan
 from tinycnn.plan.lifetimes import Need, Piece, simple_need
 from tinycnn.plan.place import lower_bound_bytes, place
@@ -26,8 +26,11 @@ from tinycnn_codegen import generate
 SAME = Window((3, 3), (1, 1), (1, 1), (1, 1, 1, 1))
 
 
+KINDS = "same strided dilated depthwise pool mean add clip transposed stacked excited turned reversed".split()
+
+
 def random_graph(seed: int) -> tuple[GraphBuilder, Graph]:
-    """A few layers over an image, with residuals, branches, strides, dilations, and now and then a classifier."""
+    """A few layers over an image: residuals, branches, strides, dilations, rows that read none or all of an input."""
     builder = GraphBuilder(seed)
     rng = builder.rng
     channels = int(rng.integers(2, 5))
@@ -35,9 +38,20 @@ def random_graph(seed: int) -> tuple[GraphBuilder, Graph]:
     for _ in range(int(rng.integers(3, 8))):
         x = images[-1] if rng.random() < 0.8 else str(rng.choice(images))
         peers = [name for name in images if builder.shape(name) == builder.shape(x) and name != x]
-        kind = rng.choice(["same", "strided", "dilated", "depthwise", "pool", "mean", "add", "clip", "transposed"])
-        height = builder.shape(x)[1]
-        if kind == "add" and peers:
+        kind = rng.choice(KINDS)
+        height, width = builder.shape(x)[1:3]
+        if kind == "stacked" and height < 12:  # a row of the output reads one of the two inputs, and none of the other
+            images.append(builder.move(Concat(1), x, builder.conv(x, builder.shape(x)[3], SAME)))
+        elif kind == "excited":  # every row reads the one row of the means
+            images.append(builder.multiply(x, builder.global_average_pool(x)))
+        elif kind == "turned":  # every row reads all rows
+            images.append(builder.move(Transpose((0, 2, 1, 3)), x))
+        elif kind == "reversed":
+            rows = tuple(range(height - 1, -1, -1))
+            images.append(builder.move(Take((None, rows, None, None)), x))
+        elif kind == "strided" and min(height, width) < 4:
+            continue
+        elif kind == "add" and peers:
             images.append(builder.add(x, str(rng.choice(peers))))
         elif kind == "clip":
             images.append(builder.clip(x, 0.0, 3.0))

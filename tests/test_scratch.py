@@ -30,7 +30,7 @@ def test_random_alternatives_give_a_front_of_checked_plans(seed: int) -> None:
             Alternative("fastest", 250, int(rng.integers(300, 600)), bool(rng.integers(2))),
         ]
         for output in outputs(graph)
-        if rng.random() < 0.8
+        if rng.random() < 0.4
     }
     front = candidates(graph, alternatives)
     assert all(way.kernel == "fastest" for way in plan(graph, None, alternatives).chosen.values())
