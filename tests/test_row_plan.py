@@ -26,7 +26,10 @@ from tinycnn_codegen import generate
 SAME = Window((3, 3), (1, 1), (1, 1), (1, 1, 1, 1))
 
 
-KINDS = "same strided dilated depthwise pool mean add clip transposed stacked excited turned reversed".split()
+KINDS = (
+    *("same", "strided", "dilated", "depthwise", "transposed", "pool", "mean", "add", "clip"),
+    *("stacked", "excited", "turned", "reversed"),
+)
 
 
 def random_graph(seed: int) -> tuple[GraphBuilder, Graph]:
