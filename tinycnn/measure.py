@@ -50,16 +50,16 @@ class Benchmark:
     layers: tuple[LayerCost, ...]
 
 
-def report(graph: Graph, target: Target, *, pushed: bool = False) -> Budget:
+def report(graph: Graph, target: Target, *, pushed: bool = False, pulled: bool = False) -> Budget:
     """The memory budget of a model on a target; a float model as the int8 model that it would become.
 
     Of the plans worth having it is the one with the fewest instructions that fits, else the one with the least arena.
-    With `pushed` those whose input is pushed row by row.
+    With `pushed` those whose input is pushed row by row, with `pulled` those whose output is pulled so.
     """
     int8 = graph if graph.is_quantized else synthetic_int8(graph)
     ways = alternatives(int8, target)
-    plans = candidates(int8, ways, pushed=pushed)
-    others = () if pushed or len(int8.inputs) > 1 else candidates(int8, ways, pushed=True)
+    plans = candidates(int8, ways, pushed=pushed, pulled=pulled)
+    others = () if pushed or len(int8.inputs) > 1 else candidates(int8, ways, pushed=True, pulled=pulled)
     for planned in plans:
         generated = generate(planned, "network", target_name=target.name)
         code, note = _code(generated, target)
@@ -70,14 +70,20 @@ def report(graph: Graph, target: Target, *, pushed: bool = False) -> Budget:
 
 
 def bench(
-    graph: Graph, samples: engine.Samples, target: Target, ram_bytes: int | None = None, *, pushed: bool = False
+    graph: Graph,
+    samples: engine.Samples,
+    target: Target,
+    ram_bytes: int | None = None,
+    *,
+    pushed: bool = False,
+    pulled: bool = False,
 ) -> Benchmark:
     """Count the instructions of one inference of an int8 graph on the emulator of `target`.
 
     The plan is the one that fits `ram_bytes`, by default the target's. `samples` float32 [N, ...] with ONNX's axes;
     the first one is run. ToolError where the tools are missing.
     """
-    planned = plan(graph, ram_bytes or target.ram_bytes, alternatives(graph, target), pushed=pushed)
+    planned = plan(graph, ram_bytes or target.ram_bytes, alternatives(graph, target), pushed=pushed, pulled=pulled)
     generated = generate(planned, "network", target_name=target.name)
     stored = engine.stored_samples(graph, engine.first_samples(engine.named_samples(graph, samples), 1))
     count = count_instructions(generated, list(stored.values()), target, optimize=OPTIMIZE)
@@ -106,7 +112,12 @@ def bench(
 
 
 def bench_all(
-    graph: Graph, samples: engine.Samples, ram_bytes: int | None = None, *, pushed: bool = False
+    graph: Graph,
+    samples: engine.Samples,
+    ram_bytes: int | None = None,
+    *,
+    pushed: bool = False,
+    pulled: bool = False,
 ) -> tuple[tuple[Benchmark, ...], dict[str, str]]:
     """`bench` on every target that has an emulator; and why, by name, the others could not: too small, or no tools."""
     found: list[Benchmark] = []
@@ -116,7 +127,7 @@ def bench_all(
         if target.emulator is None:
             continue
         try:
-            found.append(bench(graph, samples, target, ram_bytes, pushed=pushed))
+            found.append(bench(graph, samples, target, ram_bytes, pushed=pushed, pulled=pulled))
         except TinycnnError as error:
             left_out[name] = str(error).splitlines()[0]
     return tuple(found), left_out

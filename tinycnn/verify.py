@@ -65,13 +65,14 @@ def verify(
     ram_bytes: int | None = None,
     *,
     pushed: bool = False,
+    pulled: bool = False,
 ) -> tuple[RunnerComparison, ...]:
     """Run an int8 graph on float32 `samples` [N, ...] (ONNX's axes) everywhere and compare all tensors;
     a graph with several inputs takes samples by name.
 
-    The C is that of the plan that fits `ram_bytes`, with `pushed` one whose input is pushed row by row. Each runner
-    gives one comparison, onnxruntime one per export format. Raises TargetError for an unknown runner and ToolError
-    where a compiler or emulator is missing or fails.
+    The C is that of the plan that fits `ram_bytes`, with `pushed` one whose input is pushed row by row, with `pulled` one
+    whose output is pulled so. Each runner gives one comparison, onnxruntime one per export format. Raises TargetError
+    for an unknown runner and ToolError where a compiler or emulator is missing or fails.
     """
     known = runner_names()
     for name in runners:
@@ -85,7 +86,7 @@ def verify(
         if name == "onnxruntime":
             results += [_compare_onnxruntime(graph, named, expected, format) for format in FORMATS]
         else:
-            results.append(_compare_c(graph, stored, expected, name, ram_bytes, pushed))
+            results.append(_compare_c(graph, stored, expected, name, ram_bytes, pushed, pulled))
     return tuple(results)
 
 
@@ -130,11 +131,12 @@ def _compare_c(
     runner: str,
     ram_bytes: int | None,
     pushed: bool,
+    pulled: bool,
 ) -> RunnerComparison:
     target = load_target(runner)
     if ram_bytes is None and runner != "host":
         ram_bytes = target.ram_bytes
-    planned = plan(graph, ram_bytes, alternatives(graph, target), pushed=pushed)
+    planned = plan(graph, ram_bytes, alternatives(graph, target), pushed=pushed, pulled=pulled)
     generated = generate(planned, "network", target_name=target.name)
     inputs, count = list(stored.values()), engine.sample_count(stored)
     if runner == "host":

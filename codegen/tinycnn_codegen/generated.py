@@ -32,7 +32,8 @@ class Generated:
 
     `name` prefixes every C identifier and file name. `tapped[i]` is the tensor that the C calls number i in
     `<NAME>_TAP(tensor, row, pointer, bytes)`; `steps[i]` is what runs after `<NAME>_STEP(i)`.
-    With `pushed_rows` the only input is pushed in so many rows, one after the other, and has no place of its own.
+    With `pushed_rows` the only input is pushed in so many rows, one after the other, and has no place of its own; with
+    `pulled_rows` the only output is pulled in so many.
     """
 
     name: str
@@ -43,8 +44,9 @@ class Generated:
     tapped: tuple[TappedTensor, ...]
     steps: tuple[str, ...]
     pushed_rows: int = 0
+    pulled_rows: int = 0
 
     @property
     def entry(self) -> str:
-        """The C function that computes: all at once, or what a row more makes possible."""
-        return f"{self.name}_{'push_row' if self.pushed_rows else 'run'}"
+        """The C function that computes: all at once, up to the next row of the output, or what a row more allows."""
+        return f"{self.name}_{'pull_row' if self.pulled_rows else 'push_row' if self.pushed_rows else 'run'}"

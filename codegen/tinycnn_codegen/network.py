@@ -31,6 +31,7 @@ def generate(
     inputs = input_ports(plan, name, "uint8_t" if uint8_input else "int8_t")
     outputs = output_ports(plan, name)
     pushed = inputs[0] if plan.is_pushed else None
+    pulled = outputs[0] if plan.is_pulled else None
     common = {"marker": MARKER, "name": name, "NAME": name.upper()}
     summary = comment(
         f"{name}: the network {plan.graph.name} in int8, planned for {target_name}.",
@@ -45,12 +46,18 @@ def generate(
             arena_bytes=plan.arena_bytes,
             ports=inputs + outputs,
             pushed=pushed,
+            pulled=pulled,
             progress_offset_bytes=plan.arena_bytes - plan.progress_bytes,
-            progress_counters=len(source.layers) + 1,
+            progress_counters=plan.progress_bytes // 4 - 1,
             has_selftest=selftest is not None,
         ),
         f"{name}.c": _rendered(
-            "source.c.jinja", common, source=source, sensor_inputs=inputs if uint8_input else (), pushed=pushed
+            "source.c.jinja",
+            common,
+            source=source,
+            sensor_inputs=inputs if uint8_input else (),
+            pushed=pushed,
+            pulled=pulled,
         ),
     }
     if selftest is not None:
@@ -61,6 +68,7 @@ def generate(
             samples=len(selftest.inputs[0]),
             definitions=definitions,
             pushed=pushed,
+            pulled=pulled,
             inputs=inputs,
             outputs=outputs,
         )
@@ -73,6 +81,7 @@ def generate(
         source.tapped,
         tuple(dict.fromkeys(step.node.name for step in plan.steps)),
         len(plan.arrivals),
+        len(plan.departures),
     )
 
 

@@ -15,7 +15,7 @@ class Port:
     """One input or output. `label` is unique among the ports: input, output, or with the tensor's name behind.
 
     `element` is the C type that the caller writes or reads: int8_t, or uint8_t for inputs that take sensor bytes.
-    An input that is pushed has `rows` of `row_bytes`; its buffer has the size of all of them.
+    An input that is pushed and an output that is pulled have `rows` of `row_bytes`; the buffer has the size of all.
     """
 
     label: str
@@ -62,8 +62,8 @@ def _ports(
 
 def _port(plan: Plan, name: str, label: str, tensor: Tensor, usage: str, element: ElementType) -> Port:
     place = plan.places[tensor.name]
-    is_pushed = plan.is_pushed and tensor.name in plan.graph.inputs and label.startswith("input")
-    if place.held_rows != place.rows and not is_pushed:
+    is_passed_in_rows = plan.is_pushed if label.startswith("input") else plan.is_pulled
+    if place.held_rows != place.rows and not is_passed_in_rows:
         raise ValueError(f"The {label} {tensor.name!r} must lie in the arena as a whole.")
     return Port(
         label,
@@ -73,7 +73,7 @@ def _port(plan: Plan, name: str, label: str, tensor: Tensor, usage: str, element
         comment(f"{label.partition('_')[0].capitalize()} {tensor.name}: {describe(tensor, element)}."),
         comment(usage),
         ArenaBuffer(tensor.name, place.offset_bytes, place.rows * place.row_bytes),
-        *((place.rows, place.row_bytes) if is_pushed else ()),
+        *((place.rows, place.row_bytes) if is_passed_in_rows else ()),
     )
 
 

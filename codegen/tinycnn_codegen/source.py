@@ -35,7 +35,8 @@ class RunStep:
 class Source:
     """Everything that templates/source.c.jinja needs to know; `tapped` is numbered as in the C.
 
-    `arrivals` is that of the plan; `input` begins the identifiers of the pushed tensor.
+    `arrivals` and `departures` are those of the plan; `input` and `output` begin the identifiers of the pushed and
+    the pulled tensor.
     """
 
     plan: str
@@ -45,7 +46,9 @@ class Source:
     steps: tuple[RunStep, ...]
     tapped: tuple[TappedTensor, ...]
     arrivals: tuple[int, ...]
+    departures: tuple[int, ...]
     input: str
+    output: str
 
     @property
     def has_assembly(self) -> bool:
@@ -58,28 +61,30 @@ class Source:
     @property
     def is_scheduled(self) -> bool:
         """Whether some layer runs in several steps, so that the run follows a table."""
-        return len(self.steps) > len(self.layers) or bool(self.arrivals)
+        return len(self.steps) > len(self.layers) or bool(self.arrivals or self.departures)
 
     @property
     def schedule(self) -> str:
         """The table: pairs of a layer and how many of its rows come next, eight pairs a line.
 
-        The pair of the number of layers and 0 is where the next row of a pushed input must be there.
+        The pair of the number of layers and 0 is where the next row of a pushed input must be there, that of the number
+        after it and 0 where the next row of a pulled output is.
         """
-        waits = Counter(self.arrivals[1:])
+        pushed, pulled = Counter(self.arrivals), Counter(self.departures)
         pairs = []
-        for number, step in enumerate(self.steps):
-            pairs += [f"{len(self.layers)}, 0"] * waits[number]
-            pairs += [
-                f"{step.layer}, {min(LONGEST_RUN, step.rows - done)}" for done in range(0, step.rows, LONGEST_RUN)
-            ]
-        pairs += [f"{len(self.layers)}, 0"] * waits[len(self.steps)]
+        for number in range(len(self.steps) + 1):
+            pairs += [f"{len(self.layers) + 1}, 0"] * pulled[number] + [f"{len(self.layers)}, 0"] * pushed[number]
+            for step in self.steps[number : number + 1]:
+                pairs += [
+                    f"{step.layer}, {min(LONGEST_RUN, step.rows - done)}" for done in range(0, step.rows, LONGEST_RUN)
+                ]
         lines = [",  ".join(pairs[start : start + 8]) for start in range(0, len(pairs), 8)]
         return "".join(f"    {line},\n" for line in lines)
 
     @property
     def schedule_entries(self) -> int:
-        return sum(-(-step.rows // LONGEST_RUN) for step in self.steps) + len(self.arrivals[1:])
+        waits = len(self.arrivals) + len(self.departures)
+        return sum(-(-step.rows // LONGEST_RUN) for step in self.steps) + waits
 
     @property
     def first_steps(self) -> tuple[RunStep, ...]:
@@ -120,7 +125,9 @@ def make_source(plan: Plan, network: str, *, uint8_input: bool) -> Source:
         _run_steps(plan, layers),
         tuple(TappedTensor(tensor, plan.places[tensor].rows, plan.places[tensor].row_bytes) for tensor in layers),
         plan.arrivals,
+        plan.departures,
         tensor_bases[pushed[0]] if pushed else "",
+        tensor_bases[plan.graph.outputs[0]] if plan.is_pulled else "",
     )
 
 

@@ -55,6 +55,11 @@ push_option = click.option(
     is_flag=True,
     help="The input is pushed row by row, as a camera or microphone delivers it, and never stored as a whole.",
 )
+pull_option = click.option(
+    "--pull",
+    is_flag=True,
+    help="The output is pulled row by row, as it becomes ready (segmentation), and never stored as a whole.",
+)
 flash_option = click.option("--flash", type=Bytes(), metavar="BYTES", help="The same for flash.")
 
 
@@ -70,6 +75,7 @@ def _target(name: str, ram: int | None, flash: int | None = None) -> Target:
 @target_option
 @ram_option
 @push_option
+@pull_option
 @flash_option
 @click.option("--html", "html_path", metavar="FILE", help="Write the report as an HTML page with pictures too.")
 @shape_option
@@ -79,6 +85,7 @@ def report(
     target_name: str,
     ram: int | None,
     push: bool,
+    pull: bool,
     flash: int | None,
     html_path: str | None,
     input_shapes: tuple[str, ...],
@@ -89,7 +96,7 @@ def report(
     target = _target(target_name, ram, flash)
     graph = load_model(model, input_shapes)
     with working("Measuring"):
-        found = measure.report(graph, target, pushed=push)
+        found = measure.report(graph, target, pushed=push, pulled=pull)
     console.print(budget_text(found, target, is_float=not graph.is_quantized), markup=False)
     if html_path:
         write_text(html_path, budget_html(found, target), HTML_START)
@@ -125,6 +132,7 @@ def report(
 )
 @ram_option
 @push_option
+@pull_option
 @shape_option
 @json_option
 def generate(
@@ -137,6 +145,7 @@ def generate(
     input_type: str,
     ram: int | None,
     push: bool,
+    pull: bool,
     input_shapes: tuple[str, ...],
     json_path: str | None,
 ) -> None:
@@ -146,7 +155,7 @@ def generate(
         raise click.UsageError("--selftest N and --inputs DATA go together.")
     target = _target(target_name, ram)
     graph = load_quantized(model, input_shapes)
-    planned = plan(graph, target.ram_bytes, alternatives(graph, target), pushed=push)
+    planned = plan(graph, target.ram_bytes, alternatives(graph, target), pushed=push, pulled=pull)
     cases = None
     if selftest is not None and inputs is not None:
         samples = load_samples(graph, inputs, selftest)
@@ -198,6 +207,7 @@ def generate(
 )
 @ram_option
 @push_option
+@pull_option
 @click.option(
     "--limit",
     type=click.IntRange(1),
@@ -213,6 +223,7 @@ def verify(
     runners: str,
     ram: int | None,
     push: bool,
+    pull: bool,
     limit: int,
     input_shapes: tuple[str, ...],
     json_path: str | None,
@@ -222,7 +233,7 @@ def verify(
     graph = load_quantized(model, input_shapes)
     samples = load_samples(graph, inputs, limit)
     with working("Comparing"):
-        results = verify_graph(graph, samples, tuple(runners.split(",")), ram, pushed=push)
+        results = verify_graph(graph, samples, tuple(runners.split(",")), ram, pushed=push, pulled=pull)
         if "onnxruntime" in runners.split(","):
             results = (compare_with_file(model, graph, samples), *results)
     show_comparisons(f"{graph.name}: mismatches against the engine on {engine.sample_count(samples)} samples", results)
@@ -265,6 +276,7 @@ def show_comparisons(title: str, results: tuple[RunnerComparison, ...]) -> None:
 @inputs_option
 @ram_option
 @push_option
+@pull_option
 @shape_option
 @json_option
 def bench(
@@ -273,6 +285,7 @@ def bench(
     inputs: str,
     ram: int | None,
     push: bool,
+    pull: bool,
     input_shapes: tuple[str, ...],
     json_path: str | None,
 ) -> None:
@@ -284,11 +297,11 @@ def bench(
     graph = load_quantized(model, input_shapes)
     samples = load_samples(graph, inputs, 1)
     if target_name == "all":
-        _bench_all(graph, samples, ram, push, json_path)
+        _bench_all(graph, samples, ram, push, pull, json_path)
         return
     target = load_target(target_name)
     with working("Counting"):
-        found = measure.bench(graph, samples, target, ram, pushed=push)
+        found = measure.bench(graph, samples, target, ram, pushed=push, pulled=pull)
     show_table(
         f"{found.model} on {target.title}",
         ("layer", "instructions", "MACs", "per MAC"),
@@ -309,9 +322,11 @@ def bench(
     write_json(json_path, found)
 
 
-def _bench_all(graph: Graph, samples: engine.Samples, ram: int | None, push: bool, json_path: str | None) -> None:
+def _bench_all(
+    graph: Graph, samples: engine.Samples, ram: int | None, push: bool, pull: bool, json_path: str | None
+) -> None:
     with working("Counting"):
-        found, left_out = measure.bench_all(graph, samples, ram, pushed=push)
+        found, left_out = measure.bench_all(graph, samples, ram, pushed=push, pulled=pull)
     show_table(
         f"{graph.name}, one inference; flash and RAM in bytes",
         ("target", "instructions", "cycles", "", "ms", "arena", "stack", "code", "constants"),

@@ -1,6 +1,7 @@
 """Plan an int8 graph: in which order rows are computed, and where every tensor lies in one arena."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from types import MappingProxyType
 
 from tinycnn.errors import BudgetError, UnsupportedError
@@ -39,23 +40,25 @@ def plan(
     alternatives: Alternatives = _NO_ALTERNATIVES,
     *,
     pushed: bool = False,
+    pulled: bool = False,
 ) -> Plan:
     """The plan of an int8 graph with the fewest instructions whose arena fits `ram_bytes`, checked.
 
     Without a limit that is layer by layer, every node by its fastest alternative. BudgetError names the smallest arena
-    there is when none fits. With `pushed` the rows of the input arrive one after the other and are never all stored;
-    UnsupportedError when the graph has several inputs.
+    there is when none fits. With `pushed` the rows of the input arrive one after the other and are never all stored,
+    with `pulled` those of the output are taken as they are ready; UnsupportedError when the graph has several inputs,
+    or several outputs.
     """
     if ram_bytes is None:
-        return layer_by_layer(graph, fastest(alternatives), pushed=pushed)
-    plans = candidates(graph, alternatives, pushed=pushed)
+        return layer_by_layer(graph, fastest(alternatives), pushed=pushed, pulled=pulled)
+    plans = candidates(graph, alternatives, pushed=pushed, pulled=pulled)
     for found in plans:
         if found.arena_bytes <= ram_bytes:
             return found
     least = min(found.arena_bytes for found in plans)
     change = "a smaller input or fewer channels in its first layers would make it fit"
     if not pushed and len(graph.inputs) == 1:
-        without_image = min(found.arena_bytes for found in candidates(graph, alternatives, pushed=True))
+        without_image = min(found.arena_bytes for found in candidates(graph, alternatives, pushed=True, pulled=pulled))
         if without_image < least:
             verdict = "which fits" if without_image <= ram_bytes else "which is not enough either"
             change = f"pushing the input row by row (--push) takes {without_image:,} bytes, {verdict}; {change}"
@@ -65,17 +68,16 @@ def plan(
 
 
 def candidates(
-    graph: Graph, alternatives: Alternatives = _NO_ALTERNATIVES, *, pushed: bool = False
+    graph: Graph, alternatives: Alternatives = _NO_ALTERNATIVES, *, pushed: bool = False, pulled: bool = False
 ) -> tuple[Plan, ...]:
     """The plans worth having, the fastest first and each with a smaller arena than those before.
 
     They run layer by layer or in stages, with kernels from the fastest to those with the least scratch.
     """
     check_int8_form(graph)
-    source = _pushed_input(graph) if pushed else None
-    lean = RowGraph(graph, leanest(alternatives), source)
+    lean = _row_graph(graph, leanest(alternatives), pushed=pushed, pulled=pulled)
     plans = [
-        assembled(RowGraph(graph, chosen, source), cuts)
+        assembled(replace(lean, chosen=chosen), cuts)
         for cuts in (range(len(lean.nodes)), best_cuts(lean))
         for chosen in choices(lean, cuts, alternatives)
     ]
@@ -86,10 +88,16 @@ def candidates(
     return tuple(front)
 
 
-def layer_by_layer(graph: Graph, chosen: Mapping[str, Alternative] = _NOTHING_CHOSEN, *, pushed: bool = False) -> Plan:
-    """Every node a stage of its own, hence every tensor whole."""
+def layer_by_layer(
+    graph: Graph,
+    chosen: Mapping[str, Alternative] = _NOTHING_CHOSEN,
+    *,
+    pushed: bool = False,
+    pulled: bool = False,
+) -> Plan:
+    """Every node a stage of its own, hence every tensor whole but those that are pushed or pulled."""
     check_int8_form(graph)
-    return in_stages(graph, range(len(RowGraph(graph).nodes)), chosen, pushed=pushed)
+    return in_stages(graph, range(len(RowGraph(graph).nodes)), chosen, pushed=pushed, pulled=pulled)
 
 
 def in_stages(
@@ -98,12 +106,17 @@ def in_stages(
     chosen: Mapping[str, Alternative] = _NOTHING_CHOSEN,
     *,
     pushed: bool = False,
+    pulled: bool = False,
 ) -> Plan:
     """The plan whose stages begin at the nodes `cuts` (views not counted), the first of them 0.
 
     `chosen` has by output the alternative that computes a node, for nodes whose kernels need scratch.
     """
-    return assembled(RowGraph(graph, chosen, _pushed_input(graph) if pushed else None), cuts)
+    return assembled(_row_graph(graph, chosen, pushed=pushed, pulled=pulled), cuts)
+
+
+def _row_graph(graph: Graph, chosen: Mapping[str, Alternative], *, pushed: bool, pulled: bool) -> RowGraph:
+    return RowGraph(graph, chosen, _pushed_input(graph) if pushed else None, _pulled_output(graph) if pulled else None)
 
 
 def _pushed_input(graph: Graph) -> str:
@@ -113,4 +126,14 @@ def _pushed_input(graph: Graph) -> str:
     (name,) = graph.inputs
     if RowGraph(graph, pushed=name).pushed_reader == len(RowGraph(graph).nodes):
         raise UnsupportedError(graph.name, [f"rows pushed into {name}, with which nothing is computed."])
+    return name
+
+
+def _pulled_output(graph: Graph) -> str:
+    """The one output; UnsupportedError when there are several, or no node computes it row by row."""
+    if len(graph.outputs) != 1:
+        raise UnsupportedError(graph.name, [f"rows pulled from several outputs ({', '.join(graph.outputs)})."])
+    (name,) = graph.outputs
+    if name not in RowGraph(graph).maker:
+        raise UnsupportedError(graph.name, [f"rows pulled from {name}, which is other bytes under another shape."])
     return name

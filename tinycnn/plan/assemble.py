@@ -7,7 +7,7 @@ from tinycnn.plan.check import check
 from tinycnn.plan.lifetimes import Need, Piece, simple_need
 from tinycnn.plan.model import Occupant, Place, Plan, Span, Step
 from tinycnn.plan.place import aligned, arena_bytes, lower_bound_bytes, place
-from tinycnn.plan.schedule import INPUT, Held, Pull, RowGraph, held, pulls
+from tinycnn.plan.schedule import INPUT, OUTPUT, Held, Pull, RowGraph, held, pulls
 
 MOST_PIECES = 32
 """A whole tensor with more rows is looked at in groups of rows, so that placing stays fast."""
@@ -43,14 +43,14 @@ def assembled(rows: RowGraph, cuts: Sequence[int]) -> Plan:
     wants = demand(rows, cuts)
     step_of: list[int] = []
     steps: list[Step] = []
-    arrivals: list[int] = []
+    waits: dict[int, list[int]] = {INPUT: [], OUTPUT: []}
     for time, pull in enumerate(wants.order):
-        if pull.node == INPUT:
-            arrivals.append(len(steps))
-            step_of.append(len(steps))
+        if pull.node in waits:
+            waits[pull.node].append(len(steps))
+            step_of.append(len(steps) - (pull.node == OUTPUT))
             continue
         node = rows.nodes[pull.node]
-        if steps and steps[-1].node is node and wants.order[time - 1].node != INPUT:
+        if steps and steps[-1].node is node and wants.order[time - 1].node not in waits:
             steps[-1] = replace(steps[-1], last_row=pull.row + 1)
         else:
             steps.append(Step(node, pull.row, pull.row + 1, None))
@@ -84,7 +84,8 @@ def assembled(rows: RowGraph, cuts: Sequence[int]) -> Plan:
             for span in piece.live
         ),
         rows.chosen,
-        tuple(arrivals),
+        tuple(waits[INPUT]),
+        tuple(waits[OUTPUT]),
     )
     made = _with_progress(made)
     check(made)
@@ -92,8 +93,8 @@ def assembled(rows: RowGraph, cuts: Sequence[int]) -> Plan:
 
 
 def _with_progress(made: Plan) -> Plan:
-    """Room at the end of the arena for how far a pushed network is."""
-    if not made.is_pushed:
+    """Room at the end of the arena for how far a pushed or pulled network is."""
+    if not made.progress_bytes:
         return made
     last = max((occupant.live.last for occupant in made.occupants), default=1)
     progress = Occupant("progress", made.arena_bytes, made.progress_bytes, Span(0, last))

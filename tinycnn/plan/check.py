@@ -31,14 +31,21 @@ def check(plan: Plan) -> None:
         for name in plan.graph.inputs:
             for row in range(plan.places[name].rows):
                 memory.write(plan.places[name], row)
-    arrived = 0
+    if plan.is_pulled:
+        (pulled,) = (plan.places[name] for name in plan.graph.outputs)
+        if len(plan.departures) != pulled.rows or list(plan.departures) != sorted(plan.departures):
+            raise PlanError(f"The rows of {pulled.name!r} are not taken one after the other.")
+    arrived = taken = 0
     for number in range(len(plan.steps) + 1):
+        while taken < len(plan.departures) and plan.departures[taken] == number:
+            memory.read(pulled, taken, "the caller")
+            taken += 1
         while arrived < len(plan.arrivals) and plan.arrivals[arrived] == number:
             memory.write(pushed, arrived)
             arrived += 1
         if number < len(plan.steps):
             _run_step(plan, plan.steps[number], memory)
-    for name in plan.graph.outputs:
+    for name in () if plan.is_pulled else plan.graph.outputs:
         for row in range(plan.places[name].rows):
             memory.read(plan.places[name], row, "the caller")
 

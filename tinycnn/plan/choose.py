@@ -68,7 +68,8 @@ def _alive_beside(rows: RowGraph, cuts: Sequence[int]) -> dict[str, int]:
     alive = np.cumsum(changes)
     times: dict[int, list[int]] = {}
     for time, pull in enumerate(wants.order):
-        times.setdefault(pull.node, []).append(time)
+        if pull.node >= 0:
+            times.setdefault(pull.node, []).append(time)
     return {
         rows.nodes[node].outputs[0]: int(alive[at[0] : at[-1] + 1].max()) - rows.scratch[node][0]
         for node, at in times.items()

@@ -103,6 +103,7 @@ class Plan:
     `lower_bound_bytes` is the most bytes alive at once in this order of work: no placement can need less.
     `occupants` tells at which pull what has which bytes; `chosen` which alternative computes a node, by its output.
     Where the input is pushed, `arrivals` has for each of its rows the step before which it arrives, else it is empty.
+    Where the output is pulled, `departures` has for each of its rows the step before which the caller takes it.
     """
 
     graph: Graph
@@ -113,18 +114,25 @@ class Plan:
     occupants: tuple[Occupant, ...] = ()
     chosen: Mapping[str, Alternative] = field(default_factory=dict)
     arrivals: tuple[int, ...] = ()
+    departures: tuple[int, ...] = ()
 
     @property
     def is_pushed(self) -> bool:
         return bool(self.arrivals)
 
     @property
-    def progress_bytes(self) -> int:
-        """Bytes at the end of the arena in which a pushed network keeps between two rows how far it is.
+    def is_pulled(self) -> bool:
+        return bool(self.departures)
 
-        An int32 for the next row of each node and of the input, and one for the place in the schedule.
+    @property
+    def progress_bytes(self) -> int:
+        """Bytes at the end of the arena in which a pushed or pulled network keeps between two rows how far it is.
+
+        An int32 for the next row of each node, of a pushed input and of a pulled output, and one for the place in the
+        schedule.
         """
-        return 4 * (len({step.node.outputs for step in self.steps}) + 2) if self.is_pushed else 0
+        ports = self.is_pushed + self.is_pulled
+        return 4 * (len({step.node.outputs for step in self.steps}) + ports + 1) if ports else 0
 
     @property
     def compared_instructions(self) -> int:

@@ -21,13 +21,15 @@ MAX_STAGE_NODES = 24
 
 INPUT = -1
 """The node that a pushed input counts as."""
+OUTPUT = -2
+"""The node that the caller counts as who takes the rows of a pulled output."""
 
 
 @dataclass(frozen=True, slots=True)
 class Pull:
     """Compute one row of the output of a node, or take one turn of a node that sums rows.
 
-    With INPUT for a node the row of the pushed input arrives.
+    With INPUT for a node the row of the pushed input arrives, with OUTPUT the caller takes a row of the pulled output.
     """
 
     node: int
@@ -39,12 +41,14 @@ class RowGraph:
     """An int8 graph as rows: which nodes compute, which rows of which tensors each of their rows reads.
 
     `chosen` has the alternatives that nodes are computed with, by output, as far as there are some. `pushed` is the
-    input whose rows arrive one after the other, if there is one.
+    input whose rows arrive one after the other, `pulled` the output whose rows are taken as they are ready, if there
+    is one.
     """
 
     graph: Graph
     chosen: Mapping[str, Alternative] = field(default_factory=dict)
     pushed: str | None = None
+    pulled: str | None = None
 
     @cached_property
     def nodes(self) -> tuple[Node, ...]:
@@ -62,13 +66,17 @@ class RowGraph:
 
     @cached_property
     def last_reader(self) -> dict[str, int]:
-        """The last node that reads a tensor; the number of nodes for the graph's outputs; -1 when nothing does."""
+        """The last node that reads a tensor; -1 when nothing does.
+
+        For the graph's outputs the number of nodes, but not for a pulled one, which may be gone.
+        """
         found = dict.fromkeys([*self.graph.inputs, *self.maker], -1)
         for index, node in enumerate(self.nodes):
             for name in self.graph.activations(node):
                 found[self.root_of[name]] = index
         for name in self.graph.outputs:
-            found[self.root_of[name]] = len(self.nodes)
+            if name != self.pulled:
+                found[self.root_of[name]] = len(self.nodes)
         return found
 
     @cached_property
@@ -191,6 +199,9 @@ def pulls(rows: RowGraph, first: int, last: int) -> list[Pull]:
                     ensure(maker, rows.completing_turn(maker, wanted[-1]))
             order.append(Pull(node, current))
             done[node] = current + 1
+            if rows.nodes[node].outputs[0] == rows.pulled:
+                taken = rows.written_row(order[-1])
+                order.extend([] if taken is None else [Pull(OUTPUT, taken)])
 
     reads_pushed = rows.pushed is not None and first <= rows.pushed_reader < last
     if reads_pushed:
@@ -222,6 +233,10 @@ def held(rows: RowGraph, order: Sequence[Pull], stage_of: Sequence[int]) -> dict
             assert rows.pushed is not None
             written[rows.pushed][pull.row] = time
             continue
+        if pull.node == OUTPUT:
+            assert rows.pulled is not None
+            last_read[rows.pulled][pull.row] = time
+            continue
         for tensor, wanted in rows.reads[pull.node][pull.row]:
             reads = last_read[tensor]
             for read in wanted:
@@ -229,7 +244,7 @@ def held(rows: RowGraph, order: Sequence[Pull], stage_of: Sequence[int]) -> dict
         row = rows.written_row(pull)
         if row is not None:
             written[rows.nodes[pull.node].outputs[0]][row] = time
-    outputs = {rows.root_of[name] for name in rows.graph.outputs}
+    outputs = {rows.root_of[name] for name in rows.graph.outputs if name != rows.pulled}
     found: dict[str, Held] = {}
     for tensor, reads in last_read.items():
         times = written[tensor]
@@ -273,6 +288,10 @@ def peak_bytes(rows: RowGraph, first: int, last: int) -> int:
         if pull.node == INPUT:
             assert rows.pushed is not None
             written.setdefault(rows.pushed, []).append(time)
+            continue
+        if pull.node == OUTPUT:
+            assert rows.pulled is not None
+            reads.setdefault(rows.pulled, [-1] * rows.rows(rows.pulled))[pull.row] = time
             continue
         for tensor, wanted in rows.reads[pull.node][pull.row]:
             times = reads.setdefault(tensor, [-1] * rows.rows(tensor))

@@ -51,11 +51,13 @@ class Occupation:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """A plan that one could have: its arena against its estimated instructions; `is_pushed` with rows pushed in."""
+    """A plan that one could have: its arena against its estimated instructions; `is_pushed` with rows pushed in,
+    `is_pulled` with rows of the output pulled."""
 
     arena_bytes: int
     instructions_estimated: int
     is_pushed: bool = False
+    is_pulled: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,8 +150,10 @@ def budget(
         instructions_estimated=instructions,
         milliseconds_estimated=1e3 * instructions * target.estimate.cycles_per_instruction / target.clock_hz,
         proofs=proofs(graph),
-        pareto=tuple(Choice(p.arena_bytes, estimated_instructions(p, target), p.is_pushed) for p in plans or (plan,)),
-        pulls=len(plan.arrivals) + sum(step.last_row - step.first_row for step in plan.steps),
+        pareto=tuple(
+            Choice(p.arena_bytes, estimated_instructions(p, target), p.is_pushed, p.is_pulled) for p in plans or (plan,)
+        ),
+        pulls=len(plan.arrivals) + len(plan.departures) + sum(step.last_row - step.first_row for step in plan.steps),
         begins=_begins(plan),
         arena=tuple(
             Occupation(o.name, o.offset_bytes, o.size_bytes, o.live.first, o.live.last) for o in plan.occupants
@@ -176,7 +180,9 @@ def _begins(plan: Plan) -> tuple[tuple[int, str], ...]:
     found: dict[str, int] = {}
     pull = 0
     for number, step in enumerate(plan.steps):
-        found.setdefault(step.node.name, pull + bisect_right(plan.arrivals, number))
+        found.setdefault(
+            step.node.name, pull + sum(bisect_right(rows, number) for rows in (plan.arrivals, plan.departures))
+        )
         pull += step.last_row - step.first_row
     return tuple((first, name) for name, first in found.items())
 

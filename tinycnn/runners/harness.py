@@ -191,17 +191,29 @@ typedef {name}_arena_t harness_network_arena_t;
 
 
 def _run_macros(generated: Generated) -> str:
-    """What port_run calls: the network, or the harness where it pushes the rows of the only input."""
+    """What port_run calls: the network, or the function of the harness that pushes and pulls rows."""
     name = generated.name
-    if not generated.pushed_rows:
+    if not generated.pushed_rows and not generated.pulled_rows:
         return f"#define harness_network_run {name}_run"
-    return f"""#define harness_network_run harness_push_image
-void harness_push_image({name}_arena_t *network);
-#define harness_network_start {name}_start
-#define harness_network_next_row {name}_next_row
-#define harness_network_push_row {name}_push_row
-#define NETWORK_PUSHED_ROWS {generated.pushed_rows}u
-#define NETWORK_PUSHED_BYTES {generated.inputs[0].size_bytes}u"""
+    lines = [
+        "#define harness_network_run harness_pass_rows",
+        f"void harness_pass_rows({name}_arena_t *network);",
+        f"#define harness_network_start {name}_start",
+    ]
+    if generated.pushed_rows:
+        lines += [
+            f"#define harness_network_next_row {name}_next_row",
+            f"#define harness_network_push_row {name}_push_row",
+            f"#define NETWORK_PUSHED_ROWS {generated.pushed_rows}u",
+            f"#define NETWORK_PUSHED_BYTES {generated.inputs[0].size_bytes}u",
+        ]
+    if generated.pulled_rows:
+        lines += [
+            f"#define harness_network_pull_row {name}_pull_row",
+            f"#define NETWORK_PULLED_ROWS {generated.pulled_rows}u",
+            f"#define NETWORK_PULLED_BYTES {generated.outputs[0].size_bytes}u",
+        ]
+    return "\n".join(lines)
 
 
 def _initializer(buffers: Sequence[ArenaBuffer]) -> str:

@@ -16,6 +16,8 @@ from tinycnn.target import Target, targets_folder
 from tinycnn_codegen.generated import Generated
 
 _PLUGIN = "count_instructions"
+_CALLERS = ("port_run", "harness_pass_rows")
+"""The functions around the network that call it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,13 +78,13 @@ def count_instructions(
 def _marks(symbols: Sequence[Symbol], name: str, outside: int) -> dict[int, int]:
     """Which address switches to which counter, without regard to steps.
 
-    The network begins at the first instruction of its run function, or of those that push rows; outside of it is all of
-    port_run and of the loop that pushes, which call it.
+    The network begins at the first instruction of its run function, or of those that push or pull rows; outside of it
+    is all of port_run and of the function that passes rows, which call it.
     """
     functions = {symbol.name: symbol for symbol in symbols if symbol.defined and not symbol.local}
-    callers = [functions[caller] for caller in ("port_run", "harness_push_image") if caller in functions]
+    callers = [functions[caller] for caller in _CALLERS if caller in functions]
     marks = {caller.address + offset: outside for caller in callers for offset in range(caller.size_bytes)}
-    inside = (f"{name}_{function}" for function in ("run", "start", "next_row", "push_row"))
+    inside = (f"{name}_{function}" for function in ("run", "start", "next_row", "push_row", "pull_row"))
     return marks | {functions[function].address: 0 for function in inside if function in functions}
 
 
@@ -99,7 +101,12 @@ def _step_marks(symbols: Sequence[Symbol]) -> dict[int, int]:
 
 def _repeated(text: str, generated: Generated, target: Target) -> tuple[int, ...]:
     """The counts of one inference, out of the plugin's lines for two of them: one for each call into the network."""
-    calls = 1 + 2 * generated.pushed_rows  # run; or start, then next_row and push_row for each row
+    pushed, pulled = generated.pushed_rows, generated.pulled_rows
+    calls = 1  # run or start
+    if pushed:
+        calls += 2 * pushed + 1  # next_row and push_row; at last next_row tells that it was the last
+    if pulled:
+        calls += pulled + pushed + 1  # pull_row; it tells once after each pushed row that no more are ready
     counts = [tuple(int(number) for number in line.split()) for line in text.splitlines()]
     first, second = counts[:calls], counts[calls:]
     if len(first) != calls or first != second:

@@ -27,22 +27,49 @@ static const struct buffer outputs[] = NETWORK_OUTPUTS;
 static harness_network_arena_t arena;
 
 #ifdef NETWORK_PUSHED_ROWS
-#define ROW_BYTES (sizeof image / NETWORK_PUSHED_ROWS)
+#define PUSHED_ROW_BYTES (sizeof image / NETWORK_PUSHED_ROWS)
 static int8_t image[NETWORK_PUSHED_BYTES];
+#endif
+#ifdef NETWORK_PULLED_ROWS
+#define PULLED_ROW_BYTES (sizeof pulled / NETWORK_PULLED_ROWS)
+static int8_t pulled[NETWORK_PULLED_BYTES];
+#endif
 
-void harness_push_image(harness_network_arena_t *network)
+#if defined(NETWORK_PUSHED_ROWS) || defined(NETWORK_PULLED_ROWS)
+/* Pull the rows of the output that are ready, push one of the image, and so on until neither can be done. */
+void harness_pass_rows(harness_network_arena_t *network)
 {
-    uint32_t row;
     uint32_t i;
+#ifdef NETWORK_PULLED_ROWS
+    uint32_t ready = 0;
+    const int8_t *from;
+#endif
+#ifdef NETWORK_PUSHED_ROWS
+    uint32_t row = 0;
+    int8_t *to;
+#endif
 
     harness_network_start(network);
-    for (row = 0; row < NETWORK_PUSHED_ROWS; row++) {
-        int8_t *const to = harness_network_next_row(network);
-
-        for (i = 0; i < ROW_BYTES; i++) {
-            to[i] = image[row * ROW_BYTES + i];
+    for (;;) {
+#ifdef NETWORK_PULLED_ROWS
+        while ((from = harness_network_pull_row(network)) != 0) {
+            for (i = 0; i < PULLED_ROW_BYTES && ready < sizeof pulled; i++) {
+                pulled[ready++] = from[i];
+            }
         }
-        harness_network_push_row(network);
+#endif
+#ifdef NETWORK_PUSHED_ROWS
+        to = harness_network_next_row(network);
+        if (to != 0) {
+            for (i = 0; i < PUSHED_ROW_BYTES; i++) {
+                to[i] = image[row * PUSHED_ROW_BYTES + i];
+            }
+            harness_network_push_row(network);
+            row++;
+            continue;
+        }
+#endif
+        break;
     }
 }
 #endif
@@ -112,7 +139,11 @@ int main(void)
         }
         write_record_head(RECORD_OUTPUTS, stack_bytes, output_bytes);
         for (i = 0; i < (uint32_t)(sizeof outputs / sizeof outputs[0]); i++) {
+#ifdef NETWORK_PULLED_ROWS
+            port_write(pulled, outputs[i].size_bytes);
+#else
             port_write(arena.bytes + outputs[i].offset_bytes, outputs[i].size_bytes);
+#endif
         }
     }
     port_exit(0);
