@@ -48,7 +48,7 @@ def test_the_c_compiles_with_the_generated_header(tmp_path):
     images = tinycnn.as_samples(sample, graph.tensors[graph.inputs[0]].shape, "sample")
     plan = tinycnn.plan(tinycnn.quantize(graph, images))
     tinycnn.write(tinycnn.generate(plan, "lenet5", target_name="host"), tmp_path)
-    source = blocks("c")[0]
+    source = blocks("c")[-1]
     (tmp_path / "firmware.c").write_text(source)
     flags = ["-std=c99", "-pedantic", "-Wall", "-Wextra", "-Werror", "-c"]
     subprocess.run(["gcc", *flags, "firmware.c", "lenet5.c"], cwd=tmp_path, check=True)

@@ -71,8 +71,8 @@ def verify(
     a graph with several inputs takes samples by name.
 
     The C is that of the plan that fits `ram_bytes`, with `pushed` one whose input is pushed row by row, with `pulled`
-    one whose output is pulled so. Each runner gives one comparison, onnxruntime one per export format. Raises TargetError
-    for an unknown runner and ToolError where a compiler or emulator is missing or fails.
+    one whose output is pulled so. Each runner gives one comparison, onnxruntime one per export format. Raises
+    TargetError for an unknown runner and ToolError where a compiler or emulator is missing or fails.
     """
     known = runner_names()
     for name in runners:
