@@ -14,6 +14,7 @@ from tinycnn.ops import (
     Dense,
     Extremum,
     GlobalAveragePool,
+    LocallyConnected,
     LpPool,
     MaxPool,
     Multiply,
@@ -61,6 +62,12 @@ class GraphBuilder:
     def conv_transpose(self, x: str, outputs: int, taps: Window, strides: tuple[int, ...], groups: int = 1) -> str:
         shape = (outputs, *taps.kernel, self.shape(x)[-1] // groups)
         return self._linear(ConvTranspose(taps, strides, groups, channels_last=True), x, shape, True, 1.0)
+
+    def locally_connected(self, x: str, filters: int, window: Window) -> str:
+        *sizes, channels = self.shape(x)[1:]
+        positions = int(np.prod(window.output_sizes(tuple(sizes))))
+        shape = (positions * filters, *window.kernel, channels)
+        return self._linear(LocallyConnected(window, channels_last=True), x, shape, True, 1.0)
 
     def dense(self, x: str, outputs: int, *, bias: bool = True, spread: float = 1.0) -> str:
         return self._linear(Dense(), x, (outputs, self.shape(x)[-1]), bias, spread)
@@ -125,7 +132,12 @@ class GraphBuilder:
         return samples
 
     def _linear(
-        self, op: Conv | ConvTranspose | Dense, x: str, shape: tuple[int, ...], bias: bool, spread: float
+        self,
+        op: Conv | ConvTranspose | Dense | LocallyConnected,
+        x: str,
+        shape: tuple[int, ...],
+        bias: bool,
+        spread: float,
     ) -> str:
         """Random weights; scales with which a typical sum is about a third of the range, times `spread`."""
         number = len(self.nodes)

@@ -17,7 +17,7 @@ from tinycnn.ops.base import Int64Array
 from tinycnn.ops.linear import folded_bias, linear_accumulation
 from tinycnn_codegen.ctext import ConstantArray
 from tinycnn_codegen.lowered import Fields, Lowered
-from tinycnn_codegen.planar import Planar
+from tinycnn_codegen.planar import Planar, as_image
 from tinycnn_codegen.rescaling import proof_of, rescale_fields
 
 MOST_DEPTHWISE_TAPS = 31
@@ -99,7 +99,7 @@ def _depthwise(op: Conv, call: Call, planar: Planar) -> Lowered | None:
 
 def _dense(op: Dense, call: Call, whole: bool) -> Lowered | None:
     if len(call.inputs[0].shape) > 3:
-        return _conv(Conv(Window.of((1, 1)), channels_last=True), call, whole)
+        return _conv(Conv(Window.of((1, 1)), channels_last=True), as_image(call), whole)
     weights = call.constant(1).astype(np.int64)
     outputs, inputs = weights.shape
     both = _two_channels(weights) if outputs % 4 == 0 and inputs % 8 == 0 else None

@@ -14,6 +14,7 @@ from tinycnn.ops import (
     Dense,
     ElementwiseOperator,
     GlobalAveragePool,
+    LocallyConnected,
     LpPool,
     MaxPool,
     Softmax,
@@ -28,7 +29,7 @@ from tinycnn_codegen.ctext import ConstantArray
 from tinycnn_codegen.elementwise import ELEMENTWISE_LOWERINGS
 from tinycnn_codegen.lower_movement import MOVEMENT_LOWERINGS
 from tinycnn_codegen.lowered import Fields, Lowered, RowWindow
-from tinycnn_codegen.planar import Planar
+from tinycnn_codegen.planar import Planar, as_image
 from tinycnn_codegen.rescaling import proof_of, rescale_fields
 from tinycnn_codegen.weights import LANES, linear_layers
 
@@ -61,15 +62,9 @@ def lower_conv(op: Conv, call: Call) -> Lowered:
     linear = linear_layers(call, op.groups, unit=LANES, lanes=LANES, line=LANES * inputs * window.kernel[1])
     layers = tuple(
         {
-            "input_width": window.input_width,
+            **window.row_fields,
             "input_channels": window.channels,
-            "output_width": window.output_width,
             "output_channels": weights.shape[0],
-            "kernel_height": window.kernel[0],
-            "kernel_width": window.kernel[1],
-            "stride": window.strides[1],
-            "pad": window.pads[1],
-            "dilation": window.dilations[1],
             "input_zero_point": call.quantization(0).zero_point,
             "first_input": group * inputs,
             "inputs": inputs,
@@ -88,15 +83,9 @@ def _lower_depthwise_conv(op: Conv, call: Call, window: "Planar") -> Lowered:
     linear = linear_layers(call, 1, unit=unit, lanes=lanes, line=lanes * window.kernel[1])
     layers = tuple(
         {
-            "input_width": window.input_width,
+            **window.row_fields,
             "input_channels": window.channels,
-            "output_width": window.output_width,
             "multiplier": multiplier,
-            "kernel_height": window.kernel[0],
-            "kernel_width": window.kernel[1],
-            "stride": window.strides[1],
-            "pad": window.pads[1],
-            "dilation": window.dilations[1],
             "input_zero_point": call.quantization(0).zero_point,
             **fields,
         }
@@ -119,15 +108,10 @@ def lower_conv_transpose(op: ConvTranspose, call: Call) -> Lowered:
         assert isinstance(outputs, int)
         layers.append(
             {
-                "input_width": window.input_width,
-                "input_channels": window.channels,
-                "output_width": window.output_width,
-                "output_channels": weights.shape[0],
-                "kernel_height": window.kernel[0],
-                "kernel_width": window.kernel[1],
+                **window.row_fields,
                 "stride": strides[1],
-                "pad": window.pads[1],
-                "dilation": window.dilations[1],
+                "input_channels": window.channels,
+                "output_channels": weights.shape[0],
                 "input_zero_point": call.quantization(0).zero_point,
                 "first_input": group * inputs,
                 "inputs": inputs,
@@ -139,10 +123,30 @@ def lower_conv_transpose(op: ConvTranspose, call: Call) -> Lowered:
     return Lowered("conv_transpose2d", tuple(layers), "window", rows)
 
 
+def lower_locally_connected(op: LocallyConnected, call: Call) -> Lowered:
+    """Per array of weights a struct; an output element is what a channel is elsewhere."""
+    weights, window = call.constant(1), Planar.of(call, op.window)
+    filters = call.output.shape[-1]
+    lanes = LANES if filters % LANES == 0 else 1
+    linear = linear_layers(call, 1, unit=lanes, lanes=lanes, line=lanes * int(np.prod(weights.shape[1:])))
+    layers = tuple(
+        {
+            **window.row_fields,
+            "channels": window.channels,
+            "filters": filters,
+            "input_zero_point": call.quantization(0).zero_point,
+            "lanes": lanes,
+            **fields,
+        }
+        for _, fields in linear
+    )
+    return Lowered("locally_connected", layers, "counted window", window.rows, call.quantization(0).zero_point)
+
+
 def lower_dense(op: Dense, call: Call) -> Lowered:
     """Per array of weights a struct. Several vectors in a row are the pixels of a 1x1 convolution."""
     if len(call.inputs[0].shape) > 3:
-        return lower_conv(Conv(Window.of((1, 1)), channels_last=True), call)
+        return lower_conv(Conv(Window.of((1, 1)), channels_last=True), as_image(call))
     inputs = call.constant(1).shape[1]
     linear = linear_layers(call, 1, unit=LANES, lanes=LANES, line=LANES * inputs)
     return Lowered("dense", tuple({"inputs": inputs, **fields} for _, fields in linear), "rows")
@@ -151,16 +155,7 @@ def lower_dense(op: Dense, call: Call) -> Lowered:
 def lower_max_pool(op: MaxPool, call: Call) -> Lowered:
     """Padding rows are -128, which never wins."""
     window = Planar.of(call, op.window)
-    layer = {
-        "input_width": window.input_width,
-        "output_width": window.output_width,
-        "channels": window.channels,
-        "kernel_height": window.kernel[0],
-        "kernel_width": window.kernel[1],
-        "stride": window.strides[1],
-        "pad": window.pads[1],
-        "dilation": window.dilations[1],
-    }
+    layer: Fields = {**window.row_fields, "channels": window.channels}
     return Lowered("max_pool", (layer,), "window", window.rows, padding_value=-128)
 
 
@@ -169,14 +164,8 @@ def lower_lp_pool(op: LpPool, call: Call) -> Lowered:
     window, thresholds = Planar.of(call, op.window), op.thresholds(call)
     zero_point = call.quantization(0).zero_point
     layer: Fields = {
-        "input_width": window.input_width,
-        "output_width": window.output_width,
+        **window.row_fields,
         "channels": window.channels,
-        "kernel_height": window.kernel[0],
-        "kernel_width": window.kernel[1],
-        "stride": window.strides[1],
-        "pad": window.pads[1],
-        "dilation": window.dilations[1],
         "input_zero_point": zero_point,
         "output_zero_point": call.output_quantization.zero_point,
         "power": op.power,
@@ -276,6 +265,7 @@ LOWERINGS: Mapping[type, Callable[[Any, Call], Lowered]] = {
     ConvTranspose: lower_conv_transpose,
     Dense: lower_dense,
     GlobalAveragePool: lower_global_average_pool,
+    LocallyConnected: lower_locally_connected,
     LpPool: lower_lp_pool,
     MaxPool: lower_max_pool,
     Softmax: lower_softmax,

@@ -61,9 +61,16 @@ def add_depthwise(builder: GraphBuilder, number: int) -> str:
     return builder.conv(x, channels * multiplier, random_window(rng, rank), channels, bias=bool(rng.integers(2)))
 
 
+def add_locally_connected(builder: GraphBuilder, number: int) -> str:
+    rng = builder.rng
+    rank = int(rng.choice([2, 2, 1]))
+    x = random_input(builder, number, rank, int(rng.integers(1, 4)))
+    return builder.locally_connected(x, int(rng.integers(1, 9)), random_window(rng, rank))
+
+
 def add_dense(builder: GraphBuilder, number: int) -> str:
     rng = builder.rng
-    leading = [(), (), (3,), (2, 4)][int(rng.integers(4))]
+    leading = [(), (), (3,), (2, 4), (2, 2, 3)][int(rng.integers(5))]
     x = builder.input(*leading, int(rng.integers(1, 90)), name=f"input_{number}")
     return builder.dense(x, int(rng.integers(1, 23)), bias=bool(rng.integers(2)))
 
@@ -95,7 +102,14 @@ def add_pointwise(builder: GraphBuilder, number: int) -> str:
 @pytest.mark.parametrize("seed", range(5))
 @pytest.mark.parametrize(
     ("add", "layers"),
-    [(add_conv, 14), (add_depthwise, 14), (add_dense, 14), (add_pool, 20), (add_pointwise, 8)],
+    [
+        (add_conv, 14),
+        (add_depthwise, 14),
+        (add_locally_connected, 6),
+        (add_dense, 14),
+        (add_pool, 20),
+        (add_pointwise, 8),
+    ],
     ids=lambda value: getattr(value, "__name__", None),
 )
 def test_random_layers(add: Callable[[GraphBuilder, int], str], layers: int, seed: int, tmp_path: Path) -> None:

@@ -13,12 +13,21 @@ from typing import Literal
 
 import numpy as np
 
-from tinycnn.errors import ModelError
 from tinycnn.nn.model import Array, Value, apply, he_normal, input, save, to_onnx
-
-Axes = int | Sequence[int]
-Padding = Literal["valid", "same", "full"] | Sequence[int]
-"""No padding, as much as keeps the size at stride 1, as much as any tap can hang over, or ONNX's begins and ends."""
+from tinycnn.nn.windows import (
+    Padding,
+    average_pool,
+    conv1d,
+    conv2d,
+    conv_transpose1d,
+    conv_transpose2d,
+    depthwise_conv2d,
+    global_average_pool,
+    global_max_pool,
+    locally_connected2d,
+    lp_pool,
+    max_pool,
+)
 
 __all__ = [
     "Padding",
@@ -50,6 +59,7 @@ __all__ = [
     "he_normal",
     "input",
     "leaky_relu",
+    "locally_connected2d",
     "log_softmax",
     "lp_pool",
     "max_pool",
@@ -79,185 +89,10 @@ __all__ = [
 ]
 
 
-def _each(axes: Axes, rank: int) -> list[int]:
-    return [axes] * rank if isinstance(axes, int) else list(axes)
-
-
-def _window(kernel: Sequence[int], padding: Padding, strides: Axes, dilations: Axes) -> dict[str, object]:
-    """Attributes of everything that slides a window, those with ONNX's default values left out."""
-    rank = len(kernel)
-    found: dict[str, object] = {"kernel_shape": list(kernel)}
-    if set(_each(strides, rank)) != {1}:
-        found["strides"] = _each(strides, rank)
-    if set(_each(dilations, rank)) != {1}:
-        found["dilations"] = _each(dilations, rank)
-    if padding == "same":
-        found["auto_pad"] = "SAME_UPPER"
-    elif padding == "full":
-        found["pads"] = [(size - 1) * step for size, step in zip(kernel, _each(dilations, rank), strict=True)] * 2
-    elif padding != "valid":
-        found["pads"] = list(padding)
-    return found
-
-
-def _convolution(
-    op_type: str,
-    rank: int,
-    x: Value,
-    weights: Array,
-    bias: Array | None,
-    strides: Axes,
-    padding: Padding,
-    dilations: Axes,
-    groups: int,
-    name: str | None,
-    **attributes: object,
-) -> Value:
-    array = np.asarray(weights, np.float32)
-    if array.ndim != rank + 2:
-        raise ModelError(f"Weights of a {rank}-D convolution have {rank + 2} axes, not shape {list(array.shape)}.")
-    window = _window(array.shape[2:], padding, strides, dilations)
-    group = groups if groups != 1 else None
-    constants = (array,) if bias is None else (array, bias)
-    return apply(op_type, x, *constants, name=name, **window, group=group, **attributes)
-
-
-def conv1d(
-    x: Value,
-    weights: Array,
-    bias: Array | None = None,
-    *,
-    strides: Axes = 1,
-    padding: Padding = "valid",
-    dilations: Axes = 1,
-    groups: int = 1,
-    name: str | None = None,
-) -> Value:
-    """Convolution of a signal, weights [O, I / groups, taps]; as everywhere in the field the kernel is not flipped."""
-    return _convolution("Conv", 1, x, weights, bias, strides, padding, dilations, groups, name)
-
-
-def conv2d(
-    x: Value,
-    weights: Array,
-    bias: Array | None = None,
-    *,
-    strides: Axes = 1,
-    padding: Padding = "valid",
-    dilations: Axes = 1,
-    groups: int = 1,
-    name: str | None = None,
-) -> Value:
-    """Convolution of an image, weights [O, I / groups, height, width]; the kernel is not flipped."""
-    return _convolution("Conv", 2, x, weights, bias, strides, padding, dilations, groups, name)
-
-
-def depthwise_conv2d(
-    x: Value,
-    weights: Array,
-    bias: Array | None = None,
-    *,
-    multiplier: int = 1,
-    strides: Axes = 1,
-    padding: Padding = "valid",
-    dilations: Axes = 1,
-    name: str | None = None,
-) -> Value:
-    """`multiplier` filters for each channel alone, weights [C * multiplier, 1, height, width]."""
-    groups, rest = divmod(len(np.asarray(weights)), multiplier)
-    if rest:
-        raise ModelError(f"{len(np.asarray(weights))} filters are not {multiplier} for each channel.")
-    return conv2d(x, weights, bias, strides=strides, padding=padding, dilations=dilations, groups=groups, name=name)
-
-
-def conv_transpose1d(
-    x: Value,
-    weights: Array,
-    bias: Array | None = None,
-    *,
-    strides: Axes = 1,
-    padding: Padding = "valid",
-    dilations: Axes = 1,
-    groups: int = 1,
-    output_padding: Sequence[int] | None = None,
-    name: str | None = None,
-) -> Value:
-    """The transposed convolution of a signal, weights [I, O / groups, taps]."""
-    extra = {"output_padding": output_padding}
-    return _convolution("ConvTranspose", 1, x, weights, bias, strides, padding, dilations, groups, name, **extra)
-
-
-def conv_transpose2d(
-    x: Value,
-    weights: Array,
-    bias: Array | None = None,
-    *,
-    strides: Axes = 1,
-    padding: Padding = "valid",
-    dilations: Axes = 1,
-    groups: int = 1,
-    output_padding: Sequence[int] | None = None,
-    name: str | None = None,
-) -> Value:
-    """The transposed convolution of an image, weights [I, O / groups, height, width]."""
-    extra = {"output_padding": output_padding}
-    return _convolution("ConvTranspose", 2, x, weights, bias, strides, padding, dilations, groups, name, **extra)
-
-
 def dense(x: Value, weights: Array, bias: Array | None = None, *, name: str | None = None) -> Value:
     """weights @ x + bias for vectors [N, I]; weights [O, I]."""
     constants = (weights,) if bias is None else (weights, bias)
     return apply("Gemm", x, *constants, name=name, transB=1)
-
-
-def max_pool(
-    x: Value,
-    kernel: Sequence[int],
-    *,
-    strides: Axes | None = None,
-    padding: Padding = "valid",
-    dilations: Axes = 1,
-    name: str | None = None,
-) -> Value:
-    """The largest under the window; strides are the kernel's size unless given. One axis or two, as `kernel` has."""
-    return apply("MaxPool", x, name=name, **_window(kernel, padding, kernel if strides is None else strides, dilations))
-
-
-def average_pool(
-    x: Value,
-    kernel: Sequence[int],
-    *,
-    strides: Axes | None = None,
-    padding: Padding = "valid",
-    count_include_pad: bool = False,
-    name: str | None = None,
-) -> Value:
-    """The mean under the window; strides are the kernel's size unless given."""
-    window = _window(kernel, padding, kernel if strides is None else strides, 1)
-    return apply("AveragePool", x, name=name, **window, count_include_pad=1 if count_include_pad else None)
-
-
-def lp_pool(
-    x: Value,
-    kernel: Sequence[int],
-    *,
-    p: int = 2,
-    strides: Axes | None = None,
-    padding: Padding = "valid",
-    name: str | None = None,
-) -> Value:
-    """The p-norm under the window: by default L2 pooling."""
-    return apply("LpPool", x, name=name, p=p, **_window(kernel, padding, kernel if strides is None else strides, 1))
-
-
-def global_average_pool(x: Value, *, name: str | None = None) -> Value:
-    """The mean of every channel, spatial axes of size 1 kept."""
-    return apply("GlobalAveragePool", x, name=name)
-
-
-def global_max_pool(x: Value, *, name: str | None = None) -> Value:
-    """The largest of every channel, spatial axes of size 1 kept."""
-    return apply("GlobalMaxPool", x, name=name)
 
 
 def batch_normalization(

@@ -6,7 +6,7 @@ from pathlib import Path
 from tinycnn.ir import Graph, Shape
 from tinycnn.onnx_io.export import FORMATS, Format, export, save
 from tinycnn.onnx_io.load import load_float
-from tinycnn.passes import INT8_PASSES, check_int8_form, is_qdq, run_passes
+from tinycnn.passes import IMPORT_PASSES, INT8_PASSES, check_int8_form, is_qdq, run_passes
 
 __all__ = ["FORMATS", "Format", "export", "load", "save"]
 
@@ -21,4 +21,5 @@ def load(path: str | Path, input_shapes: Mapping[str, Shape] | None = None) -> G
     if is_qdq(graph):
         graph = run_passes(graph, INT8_PASSES)
         check_int8_form(graph)
-    return graph
+        return graph
+    return run_passes(graph, IMPORT_PASSES)

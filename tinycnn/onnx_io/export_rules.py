@@ -9,10 +9,11 @@ from tinycnn.ir import Node
 from tinycnn.onnx_io.elementwise_exports import ELEMENTWISE_EXPORTS
 from tinycnn.onnx_io.insert_zeros_function import NAME as INSERT_ZEROS
 from tinycnn.onnx_io.insert_zeros_function import insert_zeros_parameters
+from tinycnn.onnx_io.layer_exports import dense, locally_connected
 from tinycnn.onnx_io.lp_pool_function import NAMES as LP_POOLS
 from tinycnn.onnx_io.movement_exports import MOVEMENT_EXPORTS
 from tinycnn.onnx_io.softmax_function import DOMAIN
-from tinycnn.onnx_io.writer import MICROSOFT, Writer
+from tinycnn.onnx_io.writer import Writer
 from tinycnn.ops import (
     Add,
     AveragePool,
@@ -21,6 +22,7 @@ from tinycnn.ops import (
     ConvTranspose,
     Dense,
     GlobalAveragePool,
+    LocallyConnected,
     LpPool,
     MaxPool,
     Reshape,
@@ -41,24 +43,12 @@ def _window(window: Window) -> dict[str, Any]:
     }
 
 
-def _linear(
-    writer: Writer, node: Node, op_type: str, domain: str, *, first: str | None = None, **attributes: Any
-) -> None:
-    """QLinearConv and QGemm: the bias stands before or behind the output's scale. `first` stands in for x."""
-    x, w, *bias = node.inputs
-    inputs = [first or writer.quantized(x), *writer.parameters(x), *writer.with_parameters(w)]
-    output = list(writer.parameters(node.outputs[0]))
-    biases = [writer.quantized(name) for name in bias]
-    inputs += [*(biases or [""]), *output] if op_type == "QGemm" else [*output, *biases]
-    writer.add(node, op_type, inputs, [writer.quantized(node.outputs[0])], domain, **attributes)
-
-
 def conv(writer: Writer, node: Node, op: Conv) -> None:
     attributes = {**_window(op.window), "group": op.groups}
     if writer.unsigned:
         writer.between_quantizers(node, "Conv", **attributes)
     else:
-        _linear(writer, node, "QLinearConv", "", **attributes)
+        writer.linear(node, "QLinearConv", "", **attributes)
 
 
 def conv_transpose(writer: Writer, node: Node, op: ConvTranspose) -> None:
@@ -75,14 +65,7 @@ def conv_transpose(writer: Writer, node: Node, op: ConvTranspose) -> None:
         real = writer.intermediate(node, "DequantizeLinear", [spread, scale, zero_point], "spread_real")
         writer.between_quantizers(node, "Conv", first=real, **attributes)
     else:
-        _linear(writer, node, "QLinearConv", "", first=spread, **attributes)
-
-
-def dense(writer: Writer, node: Node, op: Dense) -> None:
-    if writer.unsigned:
-        writer.between_quantizers(node, "Gemm", transB=1)
-    else:
-        _linear(writer, node, "QGemm", MICROSOFT, transB=1)
+        writer.linear(node, "QLinearConv", "", first=spread, **attributes)
 
 
 def add(writer: Writer, node: Node, op: Add) -> None:
@@ -168,6 +151,7 @@ EXPORTS: dict[type, Callable[[Writer, Node, Any], None]] = {
     ConvTranspose: conv_transpose,
     Dense: dense,
     GlobalAveragePool: global_average_pool,
+    LocallyConnected: locally_connected,
     LpPool: lp_pool,
     MaxPool: max_pool,
     Reshape: reshape,

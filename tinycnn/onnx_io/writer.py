@@ -8,7 +8,7 @@ import numpy as np
 from onnx import NodeProto, TensorProto, helper, numpy_helper
 
 from tinycnn.errors import ModelError
-from tinycnn.ir import Array, Graph, Node, Quantization, Tensor, unused_name
+from tinycnn.ir import Array, Graph, Node, Quantization, Shape, Tensor, unused_name
 from tinycnn.onnx_io.metadata import set_origins
 from tinycnn.passes.fuse_qdq import SUFFIX
 
@@ -62,12 +62,14 @@ class Writer:
             self.initializers[name] = numpy_helper.from_array(np.asarray(value, order="C"), name)
         return name
 
-    def quantized(self, name: str) -> str:
-        """The int8 (or uint8) tensor of an activation or constant of the graph."""
+    def quantized(self, name: str, shape: Shape | None = None) -> str:
+        """The int8 (or uint8) tensor of an activation or constant of the graph, a constant in `shape` if given."""
         if name in self.graph.constants and name + SUFFIX not in self.initializers:
             value = self.graph.constants[name]
             if self.unsigned and value.dtype == np.int8:
                 value = (value.astype(np.int16) + 128).astype(np.uint8)
+            if shape is not None:
+                value = value.reshape(shape)
             self.initializers[name + SUFFIX] = numpy_helper.from_array(np.asarray(value, order="C"), name + SUFFIX)
         return name + SUFFIX
 
@@ -141,6 +143,36 @@ class Writer:
         inputs = [part for name in node.inputs for part in self.with_parameters(name)]
         inputs += self.parameters(node.outputs[0])
         self.add(node, f"QLinear{op_type}", inputs, [self.quantized(node.outputs[0])], MICROSOFT, **attributes)
+
+    def linear(self, node: Node, op_type: str, domain: str, *, first: str | None = None, **attributes: Any) -> None:
+        """QLinearConv and QGemm: the bias stands before or behind the output's scale. `first` stands in for x."""
+        inputs = self._linear_inputs(node, op_type, first)
+        self.add(node, op_type, inputs, [self.quantized(node.outputs[0])], domain, **attributes)
+
+    def linear_part(
+        self,
+        node: Node,
+        number: int,
+        source: str,
+        op_type: str,
+        quantized_type: str,
+        domain: str = "",
+        **attributes: Any,
+    ) -> str:
+        """A layer with weights on the quantized tensor `source` as parts `number` and the next two of `node`."""
+        if not self.unsigned:
+            inputs = self._linear_inputs(node, quantized_type, source)
+            return self.part(node, number, quantized_type, inputs, domain=domain, **attributes)
+        real = self.part(node, number, "DequantizeLinear", [source, *self.parameters(node.inputs[0])])
+        result = self.part(node, number + 1, op_type, [real, *map(self.real, node.inputs[1:])], **attributes)
+        return self.part(node, number + 2, "QuantizeLinear", [result, *self.parameters(node.outputs[0])])
+
+    def _linear_inputs(self, node: Node, op_type: str, first: str | None) -> list[str]:
+        x, w, *bias = node.inputs
+        inputs = [first or self.quantized(x), *self.parameters(x), *self.with_parameters(w)]
+        output = list(self.parameters(node.outputs[0]))
+        biases = [self.quantized(name) for name in bias]
+        return inputs + ([*(biases or [""]), *output] if op_type == "QGemm" else [*output, *biases])
 
     def on_bytes(self, node: Node, op_type: str, *extra: str, **attributes: Any) -> None:
         """`node` as an operator on the int8 tensors themselves."""

@@ -25,6 +25,7 @@ from tinycnn.ops.binary import Arithmetic, Extremum, Multiply, PRelu
 from tinycnn.ops.conv import Conv
 from tinycnn.ops.conv_transpose import ConvTranspose, InsertZeros
 from tinycnn.ops.dense import Dense
+from tinycnn.ops.locally_connected import LocallyConnected
 from tinycnn.ops.lp_pool import LpPool
 from tinycnn.ops.move import Concat, DepthToSpace, ResizeLinear, SpaceToDepth, Take
 from tinycnn.ops.normalize import LRN, LogSoftmax
@@ -54,6 +55,7 @@ OPERATORS = (
     Extremum,
     GlobalAveragePool,
     InsertZeros,
+    LocallyConnected,
     LpPool,
     MaxPool,
     Multiply,
@@ -93,6 +95,7 @@ __all__ = [
     "GlobalAveragePool",
     "InsertZeros",
     "Int8Operator",
+    "LocallyConnected",
     "LogSoftmax",
     "LpPool",
     "MaxPool",

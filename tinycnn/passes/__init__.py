@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from tinycnn import ir
 from tinycnn.ir import Graph
 from tinycnn.passes.constant_operands import constant_numbers, lone_affine
+from tinycnn.passes.dense_over_rows import dense_over_rows
 from tinycnn.passes.fold_affine import fold_affine
 from tinycnn.passes.fold_transposes import fold_transposes, transposes_as_reshapes
 from tinycnn.passes.fuse_qdq import fuse_qdq, is_qdq
@@ -12,9 +13,13 @@ from tinycnn.passes.global_pools import global_pools
 from tinycnn.passes.int8_form import check_int8_form
 from tinycnn.passes.layout import channels_first, channels_last
 from tinycnn.passes.linear_resize import linear_resize
+from tinycnn.passes.locally_connected import locally_connected
 from tinycnn.passes.merge_takes import merge_takes
 
+IMPORT_PASSES = (locally_connected, dense_over_rows)
+"""What a float graph goes through when it is loaded: layers that files write as several operators."""
 FLOAT_PASSES = (
+    *IMPORT_PASSES,
     fold_affine,
     constant_numbers,
     lone_affine,
@@ -26,7 +31,15 @@ FLOAT_PASSES = (
     transposes_as_reshapes,
 )
 """What a float graph goes through before it is quantized."""
-INT8_PASSES = (constant_numbers, fuse_qdq, merge_takes, channels_last, fold_transposes, transposes_as_reshapes)
+INT8_PASSES = (
+    constant_numbers,
+    fuse_qdq,
+    *IMPORT_PASSES,
+    merge_takes,
+    channels_last,
+    fold_transposes,
+    transposes_as_reshapes,
+)
 """What a graph of a quantized file goes through to become an int8 graph."""
 EXPORT_PASSES = (channels_first, fold_transposes)
 """What an int8 graph goes through on its way back to ONNX's axes."""
@@ -39,4 +52,4 @@ def run_passes(graph: Graph, passes: Sequence[Callable[[Graph], Graph]]) -> Grap
     return graph
 
 
-__all__ = ["EXPORT_PASSES", "FLOAT_PASSES", "INT8_PASSES", "check_int8_form", "is_qdq", "run_passes"]
+__all__ = ["EXPORT_PASSES", "FLOAT_PASSES", "IMPORT_PASSES", "INT8_PASSES", "check_int8_form", "is_qdq", "run_passes"]

@@ -12,7 +12,7 @@ from tinycnn.ops import (
     Concat,
     Conv,
     ConvTranspose,
-    Dense,
+    LocallyConnected,
     LpPool,
     MaxPool,
     Softmax,
@@ -61,16 +61,19 @@ def _why_not(graph: Graph, node: Node) -> str:
             return f"has an int8 form only for two tensors with as many axes, not {_show(inputs)}"
         case op if broadcasts(op) and inputs[0] != inputs[1] and len(output) > 4:
             return f"has an int8 form over more than four axes only for two tensors of one shape, not {_show(inputs)}"
-        case AveragePool(window) | Conv(window) | ConvTranspose(window) | LpPool(window) | MaxPool(window) if (
-            window.rank > 2
-        ):
+        case (
+            AveragePool(window)
+            | Conv(window)
+            | ConvTranspose(window)
+            | LocallyConnected(window)
+            | LpPool(window)
+            | MaxPool(window)
+        ) if window.rank > 2:
             return f"has an int8 form only over one or two axes, not {window.rank}"
         case LpPool() as pool if not pool.is_exact:
             return "has an int8 form only for the powers 1 and 2 and windows of at most 258 elements (65,793 for 1)"
         case AveragePool(window, with_padding) if set(window.dilations) != {1} or (window.ceil_mode and with_padding):
             return "has no int8 form in onnxruntime with dilations, or with ceil_mode and count_include_pad together"
-        case Dense() if len(inputs[0]) != 2:
-            return f"has an int8 form only for one vector a sample, not {_show(inputs[:1])}"
         case Softmax(axis) if axis % len(output) != len(output) - 1 or output[-1] > MAX_CLASSES:
             return f"has an int8 form only along the channels, at most {MAX_CLASSES:,}"
     if output[:1] != inputs[0][:1]:

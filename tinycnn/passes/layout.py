@@ -18,6 +18,7 @@ from tinycnn.ops import (
     ConvTranspose,
     DepthToSpace,
     GlobalAveragePool,
+    LocallyConnected,
     LpPool,
     MaxPool,
     ResizeLinear,
@@ -36,6 +37,7 @@ Spatial = (
     | Conv
     | ConvTranspose
     | GlobalAveragePool
+    | LocallyConnected
     | LpPool
     | MaxPool
     | DepthToSpace
@@ -83,7 +85,7 @@ class _Conversion:
     def _convert(self, node: Node) -> None:
         op, source = node.op, node.inputs[0]
         if isinstance(op, Spatial):
-            if isinstance(op, Conv | ConvTranspose):
+            if isinstance(op, Conv | ConvTranspose | LocallyConnected):
                 self._convert_weights(node.inputs[1])
             inputs = (self._wanted(source), *node.inputs[1:])
             self._emit_converted(replace(node, op=replace(op, channels_last=self.last), inputs=inputs))

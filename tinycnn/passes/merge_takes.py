@@ -35,13 +35,14 @@ def _merged(graph: Graph, nodes: dict[str, Node], node: Node) -> tuple[Node, ...
         return None
     if before.op.fills and node.op.fills and before.op.fill != node.op.fill:
         return None
-    tables = tuple(_composed(inner, outer) for inner, outer in zip(before.op.tables, node.op.tables, strict=True))
+    tables = tuple(composed(inner, outer) for inner, outer in zip(before.op.tables, node.op.tables, strict=True))
     op = Take(tables, before.op.fill if before.op.fills else node.op.fill)
     origins = tuple(dict.fromkeys(before.origins + node.origins))
     return replace(node, op=op, inputs=before.inputs, origins=origins), before
 
 
-def _composed(inner: Table | None, outer: Table | None) -> Table | None:
+def composed(inner: Table | None, outer: Table | None) -> Table | None:
+    """The table of a Take of `outer` behind one of `inner`."""
     if inner is None or outer is None:
         return outer if inner is None else inner
     return tuple(FILL if index == FILL else inner[index] for index in outer)

@@ -23,6 +23,7 @@ from tinycnn.ops import (
     Dense,
     GlobalAveragePool,
     Int8Operator,
+    LocallyConnected,
     Multiply,
     Unary,
     is_elementwise,
@@ -121,7 +122,7 @@ class _Quantizer:
             bits = self.bits.get(node.outputs[0], FLOAT32_BITS)
             quantization = clear_of_ties(op, self._quantization(node.inputs[0]), quantization, bits)
         self._declare(node.outputs[0], quantization)
-        if isinstance(op, Conv | ConvTranspose | Dense):
+        if isinstance(op, Conv | ConvTranspose | Dense | LocallyConnected):
             node = self._linear(node, quantization)
         self.nodes.append(node)
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from tinycnn import fixedpoint
 from tinycnn.ir import Graph
-from tinycnn.ops import Conv, ConvTranspose, Dense, call_of, is_accumulating, row_bytes, row_count
+from tinycnn.ops import Conv, ConvTranspose, Dense, LocallyConnected, call_of, is_accumulating, row_bytes, row_count
 from tinycnn.plan import Plan
 from tinycnn.plan.model import STEP_INSTRUCTIONS
 from tinycnn.quantize import moved_scales
@@ -200,9 +200,9 @@ def estimated_instructions(plan: Plan, target: Target) -> int:
         if isinstance(node.op, Conv):
             depthwise = node.op.is_depthwise(graph.tensors[node.inputs[1]].shape)
             per_mac = costs.depthwise_instructions_per_mac if depthwise else costs.convolution_instructions_per_mac
-        elif isinstance(node.op, ConvTranspose):
+        elif isinstance(node.op, ConvTranspose | LocallyConnected):
             per_mac = costs.convolution_instructions_per_mac
         total += graph.macs(node) * per_mac
-        if isinstance(node.op, Conv | ConvTranspose | Dense) or graph.macs(node) == 0:
+        if isinstance(node.op, Conv | ConvTranspose | Dense | LocallyConnected) or graph.macs(node) == 0:
             total += row_count(tensor.shape) * row_bytes(tensor.shape) * costs.instructions_per_output
     return int(np.rint(total))

@@ -546,8 +546,8 @@ static const TCN_FLASH uint8_t conv_0_shift[5] = {
     39, 39,  0, 40, 39,
 };
 static const TCN_FLASH tcn_conv2d_t conv_0_layer = {
-    .input_width = 5, .input_channels = 2, .output_width = 5, .output_channels = 5, .kernel_height = 3,
-    .kernel_width = 3, .stride = 1, .pad = 1, .dilation = 1, .input_zero_point = 82, .first_input = 0, .inputs = 2,
+    .input_width = 5, .output_width = 5, .kernel_height = 3, .kernel_width = 3, .stride = 1, .pad = 1, .dilation = 1,
+    .input_channels = 2, .output_channels = 5, .input_zero_point = 82, .first_input = 0, .inputs = 2,
     .first_output = 0, .outputs = 5, .weights = conv_0_weights, .bias = conv_0_bias,
     .rescale = {.zero_point = 107, .multiplier = conv_0_multiplier, .addend = 0, .shift = conv_0_shift},
 };
@@ -568,8 +568,8 @@ static const TCN_FLASH tcn_window_t maxpool_1_window = {
     .taps = 2, .stride = 2, .pad = 0, .dilation = 1, .padding = 0,
 };
 static const TCN_FLASH tcn_max_pool_t maxpool_1_layer = {
-    .input_width = 5, .output_width = 2, .channels = 5, .kernel_height = 2, .kernel_width = 2, .stride = 2, .pad = 0,
-    .dilation = 1,
+    .input_width = 5, .output_width = 2, .kernel_height = 2, .kernel_width = 2, .stride = 2, .pad = 0, .dilation = 1,
+    .channels = 5,
 };
 
 static void maxpool_1_row(int8_t *arena, int32_t row)
