@@ -12,7 +12,7 @@ from types import MappingProxyType
 from tinycnn.errors import ToolError
 from tinycnn.runners.elf import read_elf
 from tinycnn.runners.harness import write_sources
-from tinycnn.runners.toolchain import compile_object, require, run, version
+from tinycnn.runners.toolchain import compile_object, require, run, version, with_installed_tools
 from tinycnn.target import Target
 from tinycnn_codegen.generated import Generated
 
@@ -49,7 +49,7 @@ def measure_code(generated: Generated, target: Target, *, optimize: str = "-Os")
 
     Raises ToolError if no compiler is known or installed, or it fails.
     """
-    compiler = target.compiler
+    compiler = with_installed_tools(target).compiler
     if compiler is None:
         raise ToolError(f"Code for {target.name} cannot be measured: its profile has no [compiler] table.")
     require(compiler.command, compiler.package)
