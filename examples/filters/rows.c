@@ -1,5 +1,5 @@
-/* Filter a grey image row by row: rows of pixels in from standard input, the filtered image out to standard output.
- * The image is never stored: the network keeps the rows that its 3 x 3 taps still need. */
+/* Filter a grey image row by row: rows of pixels in from standard input, filtered rows out to standard output. Neither
+ * image is ever stored: the network keeps the rows that its 3 x 3 taps still need. */
 #include <stdio.h>
 
 #include "filter.h"
@@ -8,20 +8,25 @@ static filter_arena_t arena;
 
 int main(void)
 {
-    const int8_t *filtered;
+    const int8_t *row;
+    uint8_t *place;
     int i;
 
     filter_start(&arena);
-    do {
-        if (fread(filter_next_row(&arena), 1, FILTER_INPUT_ROW_BYTES, stdin) != FILTER_INPUT_ROW_BYTES) {
+    for (;;) {
+        while ((row = filter_pull_row(&arena)) != 0) {
+            for (i = 0; i < FILTER_OUTPUT_ROW_BYTES; i++) {
+                putchar(row[i] + 128); /* the header says: real = q + 128 */
+            }
+        }
+        place = filter_next_row(&arena);
+        if (place == 0) {
+            return 0;
+        }
+        if (fread(place, 1, FILTER_INPUT_ROW_BYTES, stdin) != FILTER_INPUT_ROW_BYTES) {
             fputs("the image ended too early\n", stderr);
             return 1;
         }
-    } while (!filter_push_row(&arena));
-
-    filtered = filter_output(&arena);
-    for (i = 0; i < FILTER_OUTPUT_BYTES; i++) {
-        putchar(filtered[i] + 128); /* the header says: real = q + 128 */
+        filter_push_row(&arena);
     }
-    return 0;
 }

@@ -1,6 +1,6 @@
 """A U-Net and an hourglass that find the ink of digits on textures; writes both as ONNX.
 
-5,000 batches of 32 scenes that never repeat, about ten minutes for each network on one core.
+5,000 batches of 32 scenes that never repeat, about five minutes for each network on one core.
 """
 
 import sys
