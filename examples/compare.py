@@ -15,7 +15,10 @@ def comparison() -> str:
     """The rows of all examples, sorted by example, each with a link to it."""
     lines: list[str] = []
     for run in sorted(FOLDER.glob("*/run.py")):
-        head, rule, *rows = stated_in(run.parent / "README.md").splitlines()
+        readme = run.parent / "README.md"
+        if "<!-- figures -->" not in readme.read_text(encoding="utf-8"):  # an example without networks of its own
+            continue
+        head, rule, *rows = stated_in(readme).splitlines()
         if not lines:
             lines += [f"| example {head}", f"| --- {rule}"]
         lines += [f"| [{run.parent.name}]({run.parent.name}) {row}" for row in rows]
@@ -23,4 +26,4 @@ def comparison() -> str:
 
 
 if __name__ == "__main__":
-    state(FOLDER / "README.md", comparison())
+    state(FOLDER / "README.md", "figures", comparison())

@@ -1,16 +1,19 @@
 """What every example measures of its networks, states in its README, and checks.
 
-An example is a folder with a run.py that does this, and a README.md with the lines BEGIN and END in it:
+An example is a folder with a run.py that does this, and a README.md with the lines `<!-- figures -->` and
+`<!-- end of figures -->` in it:
 
     rows = {"name of a network": measure_classifier(model, int8, samples, labels, "1,000 digits of MNIST"), ...}
     check("a statement that the README makes", rows["..."].int8 > 99)
     conclude(Path(__file__).parent, rows)
 
 `conclude` ends the program when int8 is more than 0.3 points from fp32 or when README.md states other figures;
-`run.py --update` writes them there. `compare.py` joins the tables of all examples in examples/README.md.
+`run.py --update` writes them there. More tables go the same way: `conclude(folder, rows, memory=markdown)` between
+`<!-- memory -->` and `<!-- end of memory -->`. `compare.py` joins the figures of all examples in examples/README.md.
 """
 
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
@@ -22,7 +25,6 @@ import tinycnn
 Array = npt.NDArray[np.generic]
 Samples = npt.NDArray[np.float32] | dict[str, npt.NDArray[np.float32]]
 
-BEGIN, END = "<!-- figures -->", "<!-- end of figures -->"
 MAX_INT8_LOSS_POINTS = 0.3
 COMPILER = "arm-none-eabi-gcc (15:12.2.rel1-1) 12.2.1 20221205"
 """Flash and instructions in a README are this compiler's; with another one they are printed and not compared."""
@@ -109,39 +111,55 @@ def check(what: str, holds: bool) -> None:
         sys.exit(1)
 
 
-def conclude(folder: Path, rows: dict[str, Figures]) -> None:
-    """The last thing that a run.py does: print the table, compare it with README.md, check int8 against fp32."""
-    printed, readme = table(rows), folder / "README.md"
-    print(f"\n{printed}")
+def conclude(folder: Path, rows: dict[str, Figures], **tables: str) -> None:
+    """The last thing that a run.py does: print the tables, compare them with README.md, check int8 against fp32.
+
+    Without networks of its own (`rows` is empty) an example states its other tables only.
+    """
+    if rows:
+        tables = {"figures": table(rows), **tables}
     for name, row in rows.items():
         if row.fp32 is not None and row.int8 is not None:
             points = abs(row.fp32 - row.int8)
             check(f"{name}: int8 is within 0.3 points of fp32", round(points, 2) <= MAX_INT8_LOSS_POINTS)
-    if "--update" in sys.argv:
-        state(readme, printed)
-    stated = stated_in(readme)
-    for name, row in rows.items():
-        if row.compiler != COMPILER:
-            print(f"{name}: flash and instructions are not compared, {row.compiler} is not {COMPILER}")
+    other_compilers = {row.compiler for row in rows.values()} - {COMPILER}
+    for name, printed in tables.items():
+        print(f"\n{printed}")
+        if "--update" in sys.argv:
+            state(folder / "README.md", name, printed)
+        stated = stated_in(folder / "README.md", name)
+        if name == "figures" and other_compilers:
+            print(f"flash and instructions are not compared: they are of {COMPILER}")
             printed, stated = _without_compiler(printed), _without_compiler(stated)
-    check(f"{readme.parent.name}/README.md states these figures", printed == stated)
+        check(f"{folder.name}/README.md states these {name}", printed == stated)
 
 
-def stated_in(readme: Path) -> str:
-    """The table between BEGIN and END."""
-    text = readme.read_text(encoding="utf-8")
-    if BEGIN not in text or END not in text:
-        raise SystemExit(f"{readme} has no place for figures: put the lines {BEGIN} and {END} into it.")
-    return text.split(BEGIN)[1].split(END)[0].strip() + "\n"
+def stated_in(readme: Path, name: str = "figures") -> str:
+    """What stands between `<!-- name -->` and `<!-- end of name -->`."""
+    text, (begin, end) = readme.read_text(encoding="utf-8"), _marks(name)
+    if begin not in text or end not in text:
+        raise SystemExit(f"{readme} has no place for {name}: put the lines {begin} and {end} into it.")
+    return text.split(begin)[1].split(end)[0].strip() + "\n"
 
 
-def state(readme: Path, table: str) -> None:
-    """Write a table between BEGIN and END."""
-    stated_in(readme)
-    text = readme.read_text(encoding="utf-8")
-    before, after = text.split(BEGIN)[0], text.split(END)[1]
-    readme.write_text(f"{before}{BEGIN}\n{table}{END}{after}", encoding="utf-8")
+def state(readme: Path, name: str, table: str) -> None:
+    """Write a table there."""
+    stated_in(readme, name)
+    text, (begin, end) = readme.read_text(encoding="utf-8"), _marks(name)
+    readme.write_text(f"{text.split(begin)[0]}{begin}\n{table}{end}{text.split(end)[1]}", encoding="utf-8")
 
 
-def _without_compiler(markdown: str) -> str:
-    return "\n".join("|".join(line.split("|")[: -1 - len(OF_THE_COMPILER)]) for line in markdown.splitlines())
+def _marks(name: str) -> tuple[str, str]:
+    return f"<!-- {name} -->", f"<!-- end of {name} -->"
+
+
+def markdown(head: tuple[str, ...], rows: Sequence[tuple[object, ...]]) -> str:
+    """A table: text to the left, numbers to the right, with commas."""
+    cells = [[f"{value:,}" if isinstance(value, int | float) else str(value) for value in row] for row in rows]
+    rule = [" ---: |" if isinstance(value, int | float) else " --- |" for value in rows[0]]
+    lines = ["|".join(["", *(f" {name} " for name in head), ""]), "|" + "".join(rule)]
+    return "\n".join(lines + ["| " + " | ".join(row) + " |" for row in cells]) + "\n"
+
+
+def _without_compiler(figures: str) -> str:
+    return "\n".join("|".join(line.split("|")[: -1 - len(OF_THE_COMPILER)]) for line in figures.splitlines())

@@ -72,7 +72,7 @@ def main(network: nn.Sequential, folder: Path, default_epochs: int) -> None:
     print(f"{model_path}: {correct:,} of {len(test_labels):,} test images right ({measured_with})")
 
 
-def train(network: nn.Sequential, images: Bytes, labels: Bytes, epochs: int) -> None:
+def train(network: nn.Module, images: Bytes, labels: Bytes, epochs: int) -> None:
     """Train in place on images uint8 [n, 28, 28], distorted anew in each epoch, and labels uint8 [n]."""
     # Float sums depend on how they are split over threads: with one, the number of cores does not matter.
     torch.set_num_threads(1)

@@ -144,7 +144,7 @@ HOSTILE = {
     "outer sum": ([node("Tile", "row thousands", "r"), node("Add", "r column", "s")], "is too large"),
     "Gather": ([node("Gather", "row far", "s")], "do not fit together"),
     "Div": ([node("Div", "row zeros", "s")], "it divides by 0"),
-    "Cast": ([node("Cast", "row", "s", to=TensorProto.DOUBLE)], "it casts to the type 11"),
+    "Cast": ([node("Cast", "row", "s", to=TensorProto.STRING)], "it casts to the type 8"),
 }
 
 

@@ -379,13 +379,12 @@ def test_wrong_given_shape_is_refused():
         relu(x=["batch", 3]), input_shapes={"x": (1, 4)}
     )
     assert "the given shape [1, 3, 1] contradicts" in refusal(relu(), input_shapes={"x": (1, 3, 1)})
-    assert "its shape [1, 0] is empty or too large" in refusal(relu(x=None), input_shapes={"x": (1, 0)})
     assert refusal(relu(), input_shapes={"image": (1, 3)}) == ("net.onnx has no input 'image'; its inputs are x.")
 
 
 def test_huge_dimension_is_refused_before_anything_is_allocated():
-    assert "is empty or too large" in refusal(relu(x=[1, 2**40]))
-    assert "is empty or too large" in refusal(relu(x=[2**20, 2**20]))
+    assert "is too large" in refusal(relu(x=[1, 2**40]))
+    assert "is too large" in refusal(relu(x=[2**20, 2**20]))
     constants = {"w": f(1, 1, 1, 1)}
     huge = node("Conv", "x w", "y", pads=[30000] * 4)
     assert "padded input [60002, 60002] is too large" in refusal(model([huge], {"x": (1, 1, 2, 2)}, constants))
@@ -664,16 +663,14 @@ REFUSED: dict[str, tuple[Callable[[], ModelProto], str]] = {
         "its bias ('r') must be constant",
     ),
     "dynamic Gemm": (one(node("Gemm", "x x", "y"), shape=(3, 3)), "its weights ('x') must be constant"),
-    "dynamic MatMul": (one(node("MatMul", "x x", "y"), shape=(3, 3)), "its second factor ('x') must be constant"),
-    "MatMul by a stack": (one(node("MatMul", "x w", "y"), {"w": f(2, 4, 4)}), "must be a matrix, not [2, 4, 4]"),
-    "Gemm of a stack": (one(node("Gemm", "x w", "y"), {"w": f(4, 4)}), "its factors must be matrices"),
-    "Gemm bias of rows": (
-        one(node("Gemm", "x w b", "y"), {"w": f(4, 4), "b": f(3, 4)}, shape=(3, 4)),
-        "its bias [3, 4] is not one number for each of the 4 outputs",
+    "MatMul by another stack": (
+        one(node("MatMul", "x w", "y"), {"w": f(3, 4, 4)}),
+        "MatMul: [1, 2, 4, 4] and [3, 4, 4] cannot be multiplied",
     ),
-    "Gemm bias as a column": (
-        one(node("Gemm", "x w b", "y"), {"w": f(4, 4), "b": f(4, 1)}, shape=(4, 4)),
-        "its bias [4, 1] is not one number for each of the 4 outputs",
+    "Gemm of a stack": (one(node("Gemm", "x w", "y"), {"w": f(4, 4)}), "its factors must be matrices"),
+    "Gemm bias of other rows": (
+        one(node("Gemm", "x w b", "y"), {"w": f(4, 4), "b": f(2, 4)}, shape=(3, 4)),
+        "[3, 4] and [2, 4] cannot be added",
     ),
     "Gemm bias of another length": (
         one(node("Gemm", "x w b", "y"), {"w": f(4, 4), "b": f(5)}, shape=(1, 4)),
@@ -740,7 +737,7 @@ REFUSED: dict[str, tuple[Callable[[], ModelProto], str]] = {
     ),
     "Reshape to nothing": (
         one(node("Reshape", "x s", "y", allowzero=1), {"s": i(0, 5)}),
-        "tensors without elements are not supported",
+        "allowzero=1: [1, 2, 4, 4] cannot become [0, 5]",
     ),
     "Flatten axis": (one(node("Flatten", "x", "y", axis=5)), "it has no axis 5 to flatten at"),
     "Softmax axis": (one(node("Softmax", "x", "y", axis=4)), "its input has no axis 4"),
@@ -748,7 +745,7 @@ REFUSED: dict[str, tuple[Callable[[], ModelProto], str]] = {
     "shapes that do not add": (one(node("Add", "x c", "y"), {"c": f(3)}), "[1, 2, 4, 4] and [3] cannot be added"),
     "Add of int64": (
         one(node("Add", "x c", "y"), {"c": i(1)}),
-        "its input 'c' is int64, not float32",
+        "its inputs are float32 and int64, which do not go together",
     ),
     "Constant of text": (
         one([node("Constant", "", "c", value_string="six"), node("Relu", "x", "y")]),
@@ -759,13 +756,16 @@ REFUSED: dict[str, tuple[Callable[[], ModelProto], str]] = {
         "node 'c' (Constant): it keeps its value in another file, which only initializers may",
     ),
     "everything constant": (one(node("Conv", "c w", "y"), {"c": f(1, 2, 3, 3), "w": f(2, 2, 1, 1)}), "are constant"),
-    "float16 input": (lambda: with_input_type(TensorProto.FLOAT16), "input 'x': it is float16; tinycnn takes float32"),
-    "double input": (lambda: with_input_type(TensorProto.DOUBLE), "input 'x': it is double; tinycnn takes float32"),
+    "float16 input": (lambda: with_input_type(TensorProto.FLOAT16), "its input 'x' is float16, not float32"),
+    "bfloat16 input": (
+        lambda: with_input_type(TensorProto.BFLOAT16),
+        "input 'x': it is bfloat16; tinycnn takes float32, int8, uint8, int32, int64, bool, float16, float64, int16,",
+    ),
     "input of an unknown type": (lambda: with_input_type(99), "input 'x': it is of the unknown type 99; tinycnn"),
     "int8 input to Relu": (lambda: with_input_type(TensorProto.INT8), "its input 'x' is int8, not float32"),
-    "float16 weights": (
-        lambda: with_initializer(tensor(TensorProto.FLOAT16, [4, 4], bytes(32))),
-        "initializer 'w': it is float16; tinycnn takes float32, int8, uint8, int32, int64, bool",
+    "bfloat16 weights": (
+        lambda: with_initializer(tensor(TensorProto.BFLOAT16, [4, 4], bytes(32))),
+        "initializer 'w': it is bfloat16; tinycnn takes float32, int8, uint8, int32, int64, bool, float16",
     ),
     "text weights": (
         lambda: with_initializer(TensorProto(name="w", data_type=TensorProto.STRING, dims=[1], string_data=[b"w"])),
@@ -795,19 +795,11 @@ REFUSED: dict[str, tuple[Callable[[], ModelProto], str]] = {
         lambda: model([], {"x": [1, 2]}, outputs="x"),
         "net.onnx computes nothing for its output 'x': it is the input 'x' itself.",
     ),
-    "output names an input": (
-        one(node("Identity", "x", "y")),
-        "net.onnx computes nothing for its output 'y': it is the input 'x' itself.",
-    ),
     "output is constant": (
         lambda: model([], {"x": [1, 2]}, {"w": f(3)}, outputs="w"),
         "net.onnx computes nothing for its output 'w': it is constant.",
     ),
     "output twice": (one(node("Relu", "x", "y"), outputs="y y"), "Output 'y' is listed 2 times."),
-    "output under two names": (
-        one([node("Relu", "x", "y"), node("Identity", "y", "z")], outputs="y z"),
-        "Output 'z' is listed 2 times.",
-    ),
     "no output": (one(node("Relu", "x", "y"), outputs=""), "net.onnx has no output."),
     "no input": (
         lambda: model([node("Relu", "c", "y")], {}, {"c": f(3)}),

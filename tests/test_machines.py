@@ -17,7 +17,7 @@ from tinycnn.cli.demo import examples_folder
 from tinycnn.errors import ToolError
 from tinycnn.ir import Array, Graph
 from tinycnn.plan import plan
-from tinycnn.runners import measure_code
+from tinycnn.runners import measure_code, missing_tools
 from tinycnn.target import Target, load_target, target_names
 from tinycnn_codegen import generate
 
@@ -55,7 +55,7 @@ def runnable(name: str) -> Target:
     target = load_target(name)
     assert target.compiler is not None
     assert target.emulator is not None
-    needs(target.compiler.command, target.emulator.command, "gcc")
+    needs(*missing_tools(target))
     return target
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from tinycnn import ops, passes
 from tinycnn.ir import Node
-from tinycnn.onnx_io import elementwise_rules, movement_rules, quantized_rules, reduction_rules, rules
+from tinycnn.onnx_io import elementwise_rules, movement_rules, quantized_rules, reduction_rules, resize_rules, rules
 from tinycnn.onnx_io.export_rules import EXPORTS
 from tinycnn.plan import is_view
 from tinycnn_codegen.lower import LOWERINGS
@@ -16,9 +16,9 @@ VIEWS = (ops.Reshape,)
 TESTS = Path(__file__).parent
 FOLDED = (ops.BatchNormalization, ops.QuantizeLinear, ops.DequantizeLinear, ops.InsertZeros, ops.ResizeLinear)
 """Operators that passes remove before anything is int8."""
-FLOAT_ONLY = (ops.Arithmetic, ops.ArgMax, ops.LogSoftmax, ops.LRN, ops.PRelu, ops.Reduce)
+FLOAT_ONLY = (ops.Arithmetic, ops.ArgMax, ops.LogSoftmax, ops.LRN, ops.MatrixProduct, ops.PRelu, ops.Reduce)
 """Operators without an int8 form, which quantization refuses by name."""
-RULE_MODULES = (rules, elementwise_rules, movement_rules, reduction_rules, quantized_rules)
+RULE_MODULES = (rules, resize_rules, elementwise_rules, movement_rules, reduction_rules, quantized_rules)
 JOINED = {ops.LocallyConnected: "locally_connected"}
 """Operators that files write as several; the pass that joins them."""
 

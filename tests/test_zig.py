@@ -1,8 +1,8 @@
 """The C compiler from PyPI that stands in where a machine has none."""
 
 import importlib.util
-import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -12,13 +12,13 @@ from tinycnn.runners import toolchain, zig
 
 def test_without_any_compiler_the_message_names_both_ways_to_get_one(monkeypatch):
     monkeypatch.setattr(toolchain.shutil, "which", lambda _: None)
-    monkeypatch.setattr(toolchain, "zig_compiler", lambda: None)
+    monkeypatch.setattr(zig, "zig_compiler", lambda: None)
     with pytest.raises(ToolError, match=r"apt-get install gcc.*pip install 'tinycnn\[emulate\]'"):
         toolchain.host_compiler()
 
 
 def test_zig_is_taken_only_when_nothing_else_is_there(monkeypatch):
-    monkeypatch.setattr(toolchain, "zig_compiler", lambda: "/somewhere/zig")
+    monkeypatch.setattr(zig, "zig_compiler", lambda: "/somewhere/zig")
     monkeypatch.setenv("CC", "my-compiler")
     monkeypatch.setattr(toolchain.shutil, "which", lambda name: name if name == "my-compiler" else None)
     assert toolchain.host_compiler() == "my-compiler"
@@ -26,11 +26,11 @@ def test_zig_is_taken_only_when_nothing_else_is_there(monkeypatch):
     assert toolchain.host_compiler() == "/somewhere/zig"
 
 
-def test_zig_is_found_beside_the_interpreter_with_its_package(monkeypatch, tmp_path):
-    monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
-    monkeypatch.setattr(importlib.util, "find_spec", lambda _: object())
+def test_zig_is_found_in_its_package(monkeypatch, tmp_path):
+    package = SimpleNamespace(origin=str(tmp_path / "__init__.py"))
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _: package)
     assert zig.zig_compiler() is None
-    Path(tmp_path / zig.COMMAND).touch()
-    assert zig.zig_compiler() == str(tmp_path / zig.COMMAND)
+    Path(tmp_path / zig.PROGRAM).touch()
+    assert zig.zig_compiler() == str(tmp_path / zig.PROGRAM)
     monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
     assert zig.zig_compiler() is None

@@ -40,7 +40,7 @@ def prepare(graph: Graph) -> Program:
     last_use = {name: index for index, (_, inputs, _) in enumerate(steps) for name in inputs}
     activations = (tensor for tensor in graph.tensors.values() if tensor.name not in graph.constants)
     widest = max(int(np.prod(tensor.shape)) for tensor in activations)
-    return Program(graph, tuple(steps), last_use, max(1, min(64, CHUNK_BYTES // (4 * widest))))
+    return Program(graph, tuple(steps), last_use, max(1, min(64, CHUNK_BYTES // max(4 * widest, 1))))
 
 
 def check_int8(graph: Graph) -> None:
@@ -98,6 +98,9 @@ def _run_chunk(program: Program, values: dict[str, Array], kept: frozenset[str] 
 
 
 def _chunks(program: Program, values: dict[str, Array]) -> Iterator[dict[str, Array]]:
+    if _is_as_declared(program.graph, values):
+        yield values
+        return
     count = len(next(iter(values.values())))
     for start in range(0, count, program.chunk_samples):
         yield {name: array[start : start + program.chunk_samples] for name, array in values.items()}
@@ -106,7 +109,8 @@ def _chunks(program: Program, values: dict[str, Array]) -> Iterator[dict[str, Ar
 def _named(graph: Graph, inputs: Array | Mapping[str, Array]) -> dict[str, Array]:
     named = dict(inputs) if isinstance(inputs, Mapping) else {graph.inputs[0]: inputs}
     _check_names(graph, named)
-    _check_counts(named)
+    if not _is_as_declared(graph, named):
+        _check_counts(named)
     for name, array in named.items():
         tensor = graph.tensors[name]
         if array.shape[1:] != tensor.shape[1:] or array.dtype != tensor.dtype:
@@ -115,6 +119,11 @@ def _named(graph: Graph, inputs: Array | Mapping[str, Array]) -> dict[str, Array
                 f" {list(array.shape[1:])}."
             )
     return named
+
+
+def _is_as_declared(graph: Graph, named: Mapping[str, Array]) -> bool:
+    """Whether every input has just the shape in the file: then the first axis need not be a batch."""
+    return all(array.shape == graph.tensors[name].shape for name, array in named.items())
 
 
 def _check_names(graph: Graph, named: Mapping[str, Array]) -> None:
@@ -137,9 +146,10 @@ def onnx_shape(tensor: Tensor) -> Shape:
 
 def to_stored(tensor: Tensor, values: Array) -> Array:
     """float32 samples with ONNX's axes to what the graph stores: channels-last where it is, int8 where it is."""
-    stored: Array = values.astype(np.float32, copy=False)
     if tensor.quantization is not None:
-        stored = quantize_array(stored, tensor.quantization)
+        stored = quantize_array(values.astype(np.float32, copy=False), tensor.quantization)
+    else:
+        stored = values.astype(tensor.dtype, copy=False)
     if not tensor.channels_last:
         return np.ascontiguousarray(stored)
     result = np.empty((len(stored), *stored.shape[2:], stored.shape[1]), stored.dtype)

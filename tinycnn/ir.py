@@ -19,7 +19,10 @@ from tinycnn.errors import ModelError
 
 Shape = tuple[int, ...]
 Array = npt.NDArray[Any]
-DType = Literal["float32", "int8", "uint8", "int32", "int64", "bool"]
+DType = Literal[
+    "float32", "int8", "uint8", "int32", "int64", "bool", "float16", "float64", "int16", "uint16", "uint32", "uint64"
+]
+"""NumPy's names. Only float32 and int8 models are quantized, planned and generated; the float engine runs all."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,7 +37,7 @@ class Compiler:
 class Emulator:
     """What runs images for a target: QEMU, or a program of ours around a library that simulates the processor.
 
-    `program` is the C file of such a program and `libraries` what it is linked with; `command` then only tells
+    `program` is the C or Python file of such a program and `libraries` what C is linked with; `command` then only tells
     whether the library is installed. `arguments` select the machine; the name of the image follows them. `sources`
     (start-up code and port) and `linker_script` make an image, whose memory begins at `ram_origin` and, unless it is
     one for all, at `flash_origin`. Where they are None, the compiler's own start-up and script are taken.
@@ -52,6 +52,17 @@ class Emulator:
     flash_origin: int | None
     program: Path | None = None
     libraries: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PyPI:
+    """What stands in where compiler or emulator are not installed: zig and unicorn (`pip install tinycnn[emulate]`).
+
+    `compiler_flags` select the processor for zig, `emulator_arguments` for emulators/run_cortex_m.py.
+    """
+
+    compiler_flags: tuple[str, ...]
+    emulator_arguments: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +87,7 @@ class Target:
     In "separate" memory, code and constants lie in flash, arena and stack in RAM. In "unified" memory all
     four share `ram_bytes`, and `flash_bytes` is None. `architecture` is what the processor executes, `extensions`
     which of EXTENSIONS it has on top. `int_bits` is the width of C's int. `compiler` is None
-    where no compiler can measure code, `emulator` where nothing can run it.
+    where no compiler can measure code, `emulator` where nothing can run it, `pypi` where PyPI has neither.
     """
 
     name: str
@@ -91,6 +102,7 @@ class Target:
     int_bits: int
     compiler: Compiler | None
     emulator: Emulator | None
+    pypi: PyPI | None
     estimate: Estimate
 
 
@@ -152,6 +164,7 @@ def _read_target(path: Path) -> Target:
         int_bits=top.count("int_bits"),
         compiler=_read_compiler(top.table("compiler")) if top.has("compiler") else None,
         emulator=_read_emulator(top.table("emulator"), memory) if top.has("emulator") else None,
+        pypi=_read_pypi(top.table("pypi")) if top.has("pypi") else None,
         estimate=_read_estimate(top.table("estimate")),
     )
     top.refuse_the_rest()
@@ -192,6 +205,12 @@ def _read_emulator(table: "_Table", memory: str) -> Emulator:
     )
     table.refuse_the_rest()
     return emulator
+
+
+def _read_pypi(table: "_Table") -> PyPI:
+    pypi = PyPI(table.texts("compiler_flags"), table.texts("emulator_arguments"))
+    table.refuse_the_rest()
+    return pypi
 
 
 def _read_estimate(table: "_Table") -> Estimate:

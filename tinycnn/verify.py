@@ -15,7 +15,8 @@ from tinycnn.passes.fuse_qdq import SUFFIX
 from tinycnn.plan import is_view, plan
 from tinycnn.runners import onnxruntime as ort
 from tinycnn.runners import run_emulated, run_on_host
-from tinycnn.runners.toolchain import host_compiler, version
+from tinycnn.runners.emulated import emulator_of
+from tinycnn.runners.toolchain import emulator_version, host_compiler, version
 from tinycnn.target import load_target, target_names
 from tinycnn_codegen.alternatives import alternatives
 from tinycnn_codegen.network import generate
@@ -144,11 +145,8 @@ def _compare_c(
         result = run_on_host(generated, inputs)
     else:
         result = run_emulated(generated, inputs, target)
-        ran_by = (
-            f"{version(target.compiler.command)}, {target.emulator.command}"
-            if target.compiler and target.emulator
-            else ""
-        )
+        compiler, emulator = emulator_of(target)
+        ran_by = f"{version(compiler.command)}, {emulator_version(emulator)}"
     found = [
         *result.tensors.items(),
         *((f"{name} (in the arena)", value) for name, value in result.outputs.items()),

@@ -4,7 +4,7 @@ To add an instruction set: a module with a function like `armv7e_m.alternative`,
 kernels in a folder kernels/<name>/, whose files have names of their own.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,35 +27,72 @@ class InstructionSet:
     lower: Callable[..., Lowered | None]
 
 
-INSTRUCTION_SETS: Mapping[str, InstructionSet] = {"armv7e_m": InstructionSet("dsp", armv7e_m.alternative)}
+INSTRUCTION_SETS: Mapping[str, InstructionSet] = {
+    "armv7e_m": InstructionSet("dsp", armv7e_m.compact),
+    "armv7e_m wide": InstructionSet("dsp", armv7e_m.wide),
+}
 
-COSTS: Mapping[str, tuple[float, float]] = {
-    "dsp_conv2d": (0.85, 10.0),
-    "dsp_depthwise": (3.3, 14.0),
-    "dsp_dense": (1.0, 14.0),
+COSTS: Mapping[tuple[str, str], tuple[float, float]] = {
+    ("armv7e_m", "dsp_conv2d"): (0.78, 8.0),
+    ("armv7e_m wide", "dsp_conv2d"): (0.72, 7.0),
+    ("armv7e_m", "dsp_depthwise"): (3.3, 14.0),
+    ("armv7e_m", "dsp_dense"): (0.93, 10.0),
+    ("armv7e_m wide", "dsp_dense"): (0.75, 9.0),
 }
 """Instructions per multiply-accumulate and per output, fitted to what `tinycnn bench` counted on the Cortex-M4."""
 
 
 def alternatives(graph: Graph, target: Target) -> Mapping[str, tuple[Alternative, ...]]:
-    """For `tinycnn.plan.plan`: the ways to compute each node for which the target has more than portable C."""
+    """For `tinycnn.plan.plan`: the ways to compute each node for which the target has more than portable C.
+
+    Ways that take more flash than the smallest of an instruction set are left out where their constants would not fit
+    half of the target's flash: those that save the fewest instructions per byte first.
+    """
     sets = {name: found for name, found in INSTRUCTION_SETS.items() if found.extension in target.extensions}
-    ways: dict[str, tuple[Alternative, ...]] = {}
+    ways: dict[str, dict[str, Alternative]] = {}
+    constants: dict[str, dict[str, int]] = {}
     for node in graph.nodes:
         if is_view(node) or not sets:
             continue
         call = call_of(graph, node)
         macs, outputs = graph.macs(node), int(np.prod(call.output.shape))
-        portable = Alternative(PORTABLE, _instructions(_portable_cost(call, target.estimate), macs, outputs))
         lowered = {name: found.lower(call, whole=False) for name, found in sets.items()}
-        faster = [
-            Alternative(name, _instructions(COSTS[kernel.kernel], macs, outputs), kernel.scratch_bytes)
-            for name, kernel in lowered.items()
-            if kernel is not None
-        ]
-        if faster:
-            ways[node.outputs[0]] = (portable, *faster)
-    return ways
+        kernels = {name: kernel for name, kernel in lowered.items() if kernel is not None}
+        if kernels:
+            (output,) = node.outputs
+            ways[output] = {
+                name: Alternative(name, _instructions(COSTS[name, kernel.kernel], macs, outputs), kernel.scratch_bytes)
+                for name, kernel in kernels.items()
+            }
+            portable = Alternative(PORTABLE, _instructions(_portable_cost(call, target.estimate), macs, outputs))
+            ways[output] = {PORTABLE: portable, **ways[output]}
+            constants[output] = {name: kernel.constants_bytes for name, kernel in kernels.items()}
+    too_large = set(_too_large(ways, constants, (target.flash_bytes or 0) // 2))
+    return {
+        output: tuple(way for name, way in named.items() if (output, name) not in too_large)
+        for output, named in ways.items()
+    }
+
+
+def _too_large(
+    ways: Mapping[str, Mapping[str, Alternative]], constants: Mapping[str, Mapping[str, int]], flash_bytes: int
+) -> Iterator[tuple[str, str]]:
+    """By output and name the ways for whose constants there is no room beside those of the smallest ways."""
+    smallest = {output: min(sizes, key=lambda name: sizes[name]) for output, sizes in constants.items()}
+    room = flash_bytes - sum(constants[output][name] for output, name in smallest.items())
+
+    def gain(way: tuple[str, str]) -> float:
+        output, name = way
+        saved = ways[output][smallest[output]].instructions - ways[output][name].instructions
+        return saved / (constants[output][name] - constants[output][smallest[output]] + 1)
+
+    larger = [(output, name) for output, sizes in constants.items() for name in sizes if name != smallest[output]]
+    for output, name in sorted(larger, key=gain, reverse=True):
+        more = constants[output][name] - constants[output][smallest[output]]
+        if more > room:
+            yield output, name
+        else:
+            room -= more
 
 
 def _instructions(cost: tuple[float, float], macs: int, outputs: int) -> int:

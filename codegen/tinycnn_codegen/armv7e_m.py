@@ -4,14 +4,12 @@ Each function returns None where its kernel does not fit the layer, or that noth
 constant weights; then the portable kernel is taken.
 """
 
-from collections.abc import Callable, Mapping
-from typing import Any
-
 import numpy as np
 import numpy.typing as npt
 
 from tinycnn.fixedpoint import prove
 from tinycnn.fixedpoint.nudge import HIGH_WORD
+from tinycnn.ir import Array
 from tinycnn.ops import Call, Conv, Dense, Window
 from tinycnn.ops.base import Int64Array
 from tinycnn.ops.linear import folded_bias, linear_accumulation
@@ -24,23 +22,42 @@ MOST_DEPTHWISE_TAPS = 31
 """So that the pointers to them fit in 32."""
 
 
-def alternative(call: Call, *, whole: bool) -> Lowered | None:
+def compact(call: Call, *, whole: bool) -> Lowered | None:
     """The kernel for a node; with `whole` its input and output lie in memory with all their rows."""
-    make = ALTERNATIVES.get(type(call.node.op))
-    return make(call.node.op, call, whole) if make else None
+    match call.node.op:
+        case Conv() as op if op.is_depthwise(call.constant(1).shape):
+            return _depthwise(op, call, Planar.of(call, op.window))
+        case Conv() | Dense() as op:
+            return _product(op, call, whole, is_wide=False)
+    return None
 
 
-def _conv(op: Conv, call: Call, whole: bool) -> Lowered | None:
+def wide(call: Call, *, whole: bool) -> Lowered | None:
+    """A faster kernel with weights of twice the size."""
+    op = call.node.op
+    if (isinstance(op, Conv) and op.is_depthwise(call.constant(1).shape)) or not isinstance(op, Conv | Dense):
+        return None
+    return _product(op, call, whole, is_wide=True)
+
+
+def _product(op: Conv | Dense, call: Call, whole: bool, *, is_wide: bool) -> Lowered | None:
+    weights = call.constant(1)
+    flat = weights.reshape(len(weights), -1).astype(np.int64)
+    stream = _stream(call, np.pad(flat, ((0, 0), (0, -flat.shape[1] % 4))), is_wide)
+    if stream is None:
+        return None
+    if isinstance(op, Conv):
+        return _conv(op, call, stream, whole)
+    if len(call.inputs[0].shape) > 3:
+        return _conv(Conv(Window.of((1, 1)), channels_last=True), as_image(call), stream, whole)
+    layer: Fields = {"inputs": weights.shape[1], "outputs": weights.shape[0], **stream}
+    return Lowered("dsp_dense", (layer,), "rows", scratch_bytes=2 * _padded(weights))
+
+
+def _conv(op: Conv, call: Call, stream: Fields, whole: bool) -> Lowered | None:
     planar = Planar.of(call, op.window)
     weights = call.constant(1)
-    if op.is_depthwise(weights.shape):
-        return _depthwise(op, call, planar)
     if op.groups != 1 or planar.dilations[1] != 1:
-        return None
-    taps = weights.reshape(weights.shape[0], planar.kernel[0], -1).astype(np.int64)
-    padded = np.pad(taps, ((0, 0), (0, 0), (0, -taps.shape[2] % 4)))
-    both = _two_channels(padded.reshape(len(padded), -1))
-    if both is None:
         return None
     at_once = whole and planar.is_pointwise
     rows = call.output.shape[1] if at_once else 1
@@ -54,18 +71,16 @@ def _conv(op: Conv, call: Call, whole: bool) -> Lowered | None:
         "stride": planar.strides[1],
         "pad": planar.pads[1],
         "input_zero_point": call.quantization(0).zero_point,
-        "pairs": padded[0].size // 2,
-        "weights": _words(_pairs(both), padded[0].size // 2),
-        "bias": _words(folded_bias(call), len(weights)),
-        **_rescale(call),
+        **stream,
     }
+    is_copied = planar.kernel[1] * planar.channels % 4 or planar.pads[1] or planar.pads[3]
     return Lowered(
         "dsp_conv2d",
         (layer,),
         "window",
         planar.rows,
         call.quantization(0).zero_point,
-        scratch_bytes=8 * padded[0].size,
+        scratch_bytes=(12 if is_copied else 8) * _padded(weights),
         all_rows_at_once=at_once,
     )
 
@@ -97,44 +112,46 @@ def _depthwise(op: Conv, call: Call, planar: Planar) -> Lowered | None:
     )
 
 
-def _dense(op: Dense, call: Call, whole: bool) -> Lowered | None:
-    if len(call.inputs[0].shape) > 3:
-        return _conv(Conv(Window.of((1, 1)), channels_last=True), as_image(call), whole)
-    weights = call.constant(1).astype(np.int64)
-    outputs, inputs = weights.shape
-    both = _two_channels(weights) if outputs % 4 == 0 and inputs % 8 == 0 else None
-    if both is None:
-        return None
-    words = _pairs(both).reshape(-1, 2, inputs // 2).transpose(0, 2, 1)
-    layer: Fields = {
-        "inputs": inputs,
-        "outputs": outputs,
-        "weights": _words(words, inputs),
-        "bias": _words(folded_bias(call), len(weights)),
-        **_rescale(call),
-    }
-    return Lowered("dsp_dense", (layer,), "rows", scratch_bytes=2 * inputs)
+def _padded(weights: Array) -> int:
+    """Inputs under a window, filled up to fours."""
+    inputs = int(np.prod(weights.shape[1:]))
+    return inputs + -inputs % 4
 
 
-ALTERNATIVES: Mapping[type, Callable[[Any, Call, bool], Lowered | None]] = {Conv: _conv, Dense: _dense}
+def _stream(call: Call, weights: Int64Array, is_wide: bool) -> Fields | None:
+    """The fields for weights [O, K] as tcn_dsp_product.h reads them, K filled up; None where it cannot read them.
 
-
-def _two_channels(weights: Int64Array) -> Int64Array | None:
-    """Weights [O, K] of channels a and b as a + 256 b, [O / 2, K]; None where O is odd or a bound cannot be proved.
-
-    That is: a + 256 b may not fit 16 bits, or the sum of b 24 bits. It is a difference of sums modulo 2^32, divided by
-    256, and comes out whole if it fits.
+    That is where O is odd, or a and b as a + 256 b do not fit 16 bits, or the sum of b 24 bits: it is a difference of
+    sums modulo 2^32, divided by 256, and comes out whole if it fits.
     """
     if len(weights) % 2:
         return None
-    b = weights[1::2]
-    both: Int64Array = weights[0::2] + 256 * b
-    if both.min() < -(2**15) or both.max() >= 2**15 or 128 * np.abs(b).sum(axis=1).max() >= 2**23:
-        return None
-    return both
+    a, b = weights[0::2], weights[1::2]
+    bias, reach = folded_bias(call).astype(np.int64), linear_accumulation(call).reach
+    bias_a, bias_b = bias[0::2], bias[1::2]
+    if is_wide:
+        words = np.stack([_pairs(a), _pairs(b)], axis=2).reshape(len(a), -1)
+    else:
+        both = a + 256 * b
+        if both.min() < -(2**15) or both.max() >= 2**15 or reach.low[1::2].min() < -(2**23):
+            return None
+        if reach.high[1::2].max() >= 2**23:
+            return None
+        words, bias_b = _pairs(both), bias_a + 256 * bias_b
+    multiplier, rescale = _high_multiplier(call)
+    multipliers = multiplier.reshape(-1, 2)
+    multipliers = np.where(multipliers.all(axis=1, keepdims=True), multipliers, 0)
+    stream = np.concatenate([np.stack([bias_a, bias_b], axis=1), words, multipliers], axis=1)
+    return {
+        "output_zero_point": call.output_quantization.zero_point,
+        "pairs": weights.shape[1] // 2,
+        "is_wide": int(is_wide),
+        "weights": _words(stream, stream.shape[1]),
+        "rescale": rescale,
+    }
 
 
-def _rescale(call: Call) -> Fields:
+def _high_multiplier(call: Call) -> tuple[Int64Array, Fields]:
     """2^32 times the scale of each channel, where ((sum * multiplier + 2^31) >> 32) is proved, else 0.
 
     Only a layer with such a 0 has the constants of any rescale besides.
@@ -142,15 +159,18 @@ def _rescale(call: Call) -> Fields:
     sums, zero_point = linear_accumulation(call), call.output_quantization.zero_point
     scale = np.ascontiguousarray(sums.scale, np.float32)
     proof = prove(scale, sums.zero_point, sums.reach, shift=HIGH_WORD, any_addend=False)
-    multiplier = np.where(proof.is_integer, proof.form.multiplier, 0)
+    multiplier: Int64Array = np.where(proof.is_integer, proof.form.multiplier, 0)
     if multiplier.all():
-        rest: Fields = {"zero_point": zero_point, "multiplier": None, "addend": None, "shift": None}
-    else:
-        rest = rescale_fields(proof_of(sums), zero_point, slice(None))
+        return multiplier, {"zero_point": zero_point, "multiplier": None, "addend": None, "shift": None}
+    return multiplier, rescale_fields(proof_of(sums), zero_point, slice(None))
+
+
+def _rescale(call: Call) -> Fields:
+    multiplier, rescale = _high_multiplier(call)
     return {
-        "output_zero_point": zero_point,
+        "output_zero_point": call.output_quantization.zero_point,
         "high_multiplier": _words(multiplier, len(multiplier)),
-        "rescale": rest,
+        "rescale": rescale,
     }
 
 

@@ -65,3 +65,7 @@ class Lowered:
         for fields in self.layers:
             for _, array in constant_arrays(fields):
                 yield array
+
+    @property
+    def constants_bytes(self) -> int:
+        return sum(array.size_bytes for array in self.arrays)

@@ -93,7 +93,7 @@ class Source:
 
     @property
     def constants_bytes(self) -> int:
-        arrays = sum(array.size_bytes for layer in self.layers for array in layer.lowered.arrays)
+        arrays = sum(layer.lowered.constants_bytes for layer in self.layers)
         return arrays + (2 * self.schedule_entries if self.is_scheduled else 0)
 
 

@@ -1,6 +1,7 @@
 """The kernels for the DSP extension: random layers against the engine, in assembly on the emulated Cortex-M4, and in
 their plain C on the host."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ from tinycnn.ir import Graph
 from tinycnn.ops import Window
 from tinycnn.plan import Plan, in_stages, plan
 from tinycnn.plan.choose import fastest
-from tinycnn.runners import run_emulated
+from tinycnn.runners import count_instructions, measure_code, run_emulated
 from tinycnn.target import load_target
 from tinycnn_codegen import generate
 from tinycnn_codegen.alternatives import alternatives
@@ -85,17 +86,36 @@ def test_assembly_on_the_target(optimize: str) -> None:
         np.testing.assert_array_equal(array.reshape(3, -1), expected[name].reshape(3, -1), err_msg=name)
 
 
-def test_a_bound_that_is_not_proved_takes_the_portable_kernel() -> None:
+def test_the_stack_of_assembly_is_counted() -> None:
+    needs("arm-none-eabi-gcc", "qemu-system-arm")
+    builder, graph = layers(3)
+    target = load_target("cortex-m4")
+    generated = generate(planned(graph, staged=False), "net", target_name=target.name)
+    computed = measure_code(generated, target, optimize="-O2").stack_bytes
+    inputs = [builder.samples(1)[port.name] for port in generated.inputs]
+    measured = count_instructions(generated, inputs, target, optimize="-O2").stack_bytes
+    assert computed is not None
+    assert measured is not None
+    assert measured <= computed <= measured + 64
+
+
+def test_a_bound_that_is_not_proved_takes_wide_weights() -> None:
     """b = -128 with a negative a does not fit 16 bits as a + 256 b."""
     builder = GraphBuilder(1)
     y = builder.conv(builder.input(4, 4, 4), 4, Window.of((1, 1)))
     graph = builder.graph([y])
-    assert "tcn_dsp_conv2d_row" in _source(graph)
+    target = load_target("cortex-m4")
+    names = [way.kernel for way in alternatives(graph, target)[y]]
+    assert names == ["portable", "armv7e_m", "armv7e_m wide"]
     weights = graph.constants["w0"]
     weights[0], weights[1] = -1, -128
-    assert "tcn_dsp_conv2d_row" not in _source(graph)
+    assert [way.kernel for way in alternatives(graph, target)[y]] == ["portable", "armv7e_m wide"]
 
 
-def _source(graph: Graph) -> str:
-    made = planned(graph, staged=False)
-    return generate(made, "net", target_name="host").files["net.c"]
+def test_what_takes_more_flash_is_left_out_where_flash_is_short() -> None:
+    builder = GraphBuilder(1)
+    y = builder.conv(builder.input(4, 4, 64), 64, Window.of((1, 1)))
+    graph = builder.graph([y])
+    target = load_target("cortex-m4")
+    tight = replace(target, flash_bytes=2 * (64 * 64 * 2))
+    assert [way.kernel for way in alternatives(graph, tight)[y]] == ["portable", "armv7e_m"]

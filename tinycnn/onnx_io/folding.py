@@ -9,24 +9,15 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
-from onnx import TensorProto
 
 from tinycnn.ir import Array
-from tinycnn.onnx_io.node import Builder, OnnxNode, RefusalError
+from tinycnn.onnx_io.node import DTYPES, Builder, OnnxNode, RefusalError
+from tinycnn.ops.binary import divide
 
 MAX_FOLDED_BYTES = 2**28
 """A constant that is computed is not larger; weights that are only rearranged or scaled stay far below."""
 MAX_ALL_FOLDED_BYTES = 2**30
 """Nor are all that a file makes us compute together."""
-CAST_TYPES: dict[int, npt.DTypeLike] = {
-    TensorProto.FLOAT: np.float32,
-    TensorProto.INT8: np.int8,
-    TensorProto.UINT8: np.uint8,
-    TensorProto.INT32: np.int32,
-    TensorProto.INT64: np.int64,
-    TensorProto.BOOL: np.bool_,
-}
 Values = Sequence[Array]
 Fold = Callable[[OnnxNode, Values, int], Sequence[Array]]
 """From the node, its inputs and the version of the operator set to the outputs."""
@@ -73,13 +64,9 @@ def _elementwise(function: Callable[..., Any]) -> Fold:
 
 
 def _divide(a: Array, b: Array) -> Array:
-    """Integers are divided as C does, towards zero."""
-    if a.dtype.kind == "f":
-        return np.asarray(a / b)
-    if not b.all():
+    if a.dtype.kind != "f" and not b.all():
         raise RefusalError("it divides by 0")
-    quotient = np.abs(a) // np.abs(b)
-    return np.asarray(np.where((a < 0) != (b < 0), -quotient, quotient).astype(a.dtype))
+    return divide(a, b)
 
 
 def _variadic(function: Callable[[Any, Any], Any]) -> Callable[..., Any]:
@@ -117,9 +104,9 @@ def _reduction(function: Callable[..., Any]) -> Fold:
 
 def _cast(node: OnnxNode, values: Values, opset: int) -> Sequence[Array]:
     wanted = node.integer("to", 0)
-    if wanted not in CAST_TYPES:
+    if wanted not in DTYPES:
         raise RefusalError(f"it casts to the type {wanted}, which tinycnn does not read")
-    return (values[0].astype(CAST_TYPES[wanted]),)
+    return (values[0].astype(DTYPES[wanted]),)
 
 
 def _concat(node: OnnxNode, values: Values, opset: int) -> Sequence[Array]:

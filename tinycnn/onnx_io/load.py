@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
-from onnx import FunctionProto, GraphProto, ModelProto, NodeProto, TensorProto, TensorShapeProto, ValueInfoProto
+from onnx import FunctionProto, GraphProto, ModelProto, NodeProto, TensorShapeProto, ValueInfoProto
 
 from tinycnn import ir
 from tinycnn.errors import ModelError, UnsupportedError
@@ -25,12 +25,12 @@ from tinycnn.onnx_io.node import (
     type_name,
 )
 from tinycnn.onnx_io.read import read_model
-from tinycnn.onnx_io.rules import ANY_TYPE, RULES
+from tinycnn.onnx_io.rules import ANY_TYPE, ONE_TYPE, RULES
+from tinycnn.ops import Take
 
 OPSETS = range(6, 29)
 """Versions of ONNX's own operator set that the rules were written for."""
 STANDARD_DOMAINS = ("", "ai.onnx")
-INPUT_TYPES = (TensorProto.FLOAT, TensorProto.INT8, TensorProto.UINT8)
 
 
 def load_float(path: str | Path, input_shapes: Mapping[str, Shape] | None = None) -> Graph:
@@ -140,9 +140,13 @@ def _import_node(builder: Builder, node: OnnxNode) -> None:
         raise RefusalError(f"operator {node.op_type} is not supported")
     if None in tensors:
         return
+    dtypes = [tensor.dtype for tensor in tensors if tensor is not None]
     for tensor in tensors:
-        if node.op_type not in ANY_TYPE and tensor is not None and tensor.dtype != "float32":
+        known = node.op_type in ANY_TYPE or node.op_type in ONE_TYPE
+        if not known and tensor is not None and tensor.dtype != "float32":
             raise RefusalError(f"its input {tensor.name!r} is {tensor.dtype}, not float32")
+    if node.op_type in ONE_TYPE and len(set(dtypes)) > 1:
+        raise RefusalError(f"its inputs are {' and '.join(dict.fromkeys(dtypes))}, which do not go together")
     RULES[node.op_type](builder, node)
 
 
@@ -179,8 +183,8 @@ def _input_tensor(value: ValueInfoProto, wanted: Shape | None) -> Tensor:
     kind = value.type.tensor_type
     if not value.type.HasField("tensor_type"):
         raise RefusalError("it must be a tensor")
-    if kind.elem_type not in INPUT_TYPES:
-        raise RefusalError(f"it is {type_name(kind.elem_type)}; tinycnn takes float32, int8 and uint8")
+    if kind.elem_type not in DTYPES:
+        raise RefusalError(f"it is {type_name(kind.elem_type)}; tinycnn takes {', '.join(DTYPES.values())}")
     sizes = [_size(dimension) for dimension in kind.shape.dim]
     shown = "[" + ", ".join(d.dim_param or str(_size(d) or "?") for d in kind.shape.dim) + "]"
     if wanted is not None:
@@ -200,14 +204,22 @@ def _input_tensor(value: ValueInfoProto, wanted: Shape | None) -> Tensor:
             f" fix it with --input-shape {value.name}={example}"
         )
     shape = tuple(size for size in sizes if size is not None)
-    if min(shape) < 1 or 4 * math.prod(shape) > MAX_TENSOR_BYTES:
-        raise RefusalError(f"its shape {list(shape)} is empty or too large")
+    if 8 * math.prod(shape) > MAX_TENSOR_BYTES:
+        raise RefusalError(f"its shape {list(shape)} is too large")
     return Tensor(value.name, shape, DTYPES[kind.elem_type])
 
 
 def _size(dimension: TensorShapeProto.Dimension) -> int | None:
     """A dimension, or None where it is open: named, absent or, as some exporters write it, negative."""
     return dimension.dim_value if dimension.HasField("dim_value") and dimension.dim_value >= 0 else None
+
+
+def _copied(builder: Builder, source: str, output: str) -> str:
+    """An output that is another name for an input or for another output gets an operator that makes it."""
+    copy = Take((None,) * len(builder.tensors[source].shape))
+    node = OnnxNode(f"{output}_copy", "Identity", (source,), (builder.unused(f"{output}_copy"),), {}, ())
+    builder.emit(node, copy, (source,))
+    return node.outputs[0]
 
 
 def _finished(model: ModelProto, builder: Builder, inputs: tuple[str, ...], source: str) -> Graph:
@@ -218,9 +230,11 @@ def _finished(model: ModelProto, builder: Builder, inputs: tuple[str, ...], sour
     outputs = []
     for value in model.graph.output:
         name = builder.resolve(value.name)
-        if name not in builder.producers:
+        if name in builder.constants or value.name in inputs:
             what = "constant" if name in builder.constants else f"the input {name!r} itself"
             raise ModelError(f"{source} computes nothing for its output {value.name!r}: it is {what}.")
+        if name not in builder.producers or (name in outputs and name != value.name):
+            name = _copied(builder, name, value.name)
         outputs.append(name)
     ours = model.producer_name == PRODUCER
     graph = Graph(

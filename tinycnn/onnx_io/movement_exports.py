@@ -57,6 +57,9 @@ def take(writer: Writer, node: Node, op: Take) -> None:
         widths = np.zeros((2, len(sizes)), np.int64)
         widths[0, axes], widths[1, axes] = begins, ends
         steps.append(("Pad", [("pads", widths.reshape(-1)), ("fill", np.array(op.fill, np.float32))], {}))
+    if not steps:  # an output that is another name for a tensor
+        writer.on_bytes(node, "Identity")
+        return
     source, (output,) = writer.quantized(node.inputs[0]), node.outputs
     for number, (op_type, constants, attributes) in enumerate(steps):
         extra = [writer.initializer(output, f"{number}_{what}", value) for what, value in constants]

@@ -8,16 +8,20 @@ from tinycnn.onnx_io.windows import global_window
 from tinycnn.ops import ArgMax, GlobalAveragePool, MaxPool, Reduce, Reshape, Transpose
 from tinycnn.ops.reduce import REDUCTIONS
 
+EXTREMES = ("ReduceMax", "ReduceMin")
+OF_ANY_TYPE = (*EXTREMES, "ReduceProd", "ReduceSum")
+
 
 def reduce(builder: Builder, node: OnnxNode, function: str) -> None:
     rank = len(builder.shape(node))
-    if builder.tensor(node, 0).dtype != "float32":
-        raise RefusalError(f"its input is {builder.tensor(node, 0).dtype}, not float32")
+    dtype = builder.tensor(node, 0).dtype
+    if dtype != "float32" and (function not in OF_ANY_TYPE or (dtype == "bool" and function not in EXTREMES)):
+        raise RefusalError(f"its input is {dtype}, not float32")
     axes = node.integers("axes")
     if node.has_input(1):
         axes = tuple(builder.constant_value(node, 1, "axes").reshape(-1).tolist())
     if not axes and node.integer("noop_with_empty_axes", 0):
-        if function not in ("ReduceMax", "ReduceMean", "ReduceMin", "ReduceProd", "ReduceSum"):
+        if function not in (*OF_ANY_TYPE, "ReduceMean"):
             raise RefusalError("noop_with_empty_axes=1 is not supported")
         builder.aliases[node.outputs[0]] = builder.tensor(node, 0).name
         return
@@ -36,6 +40,8 @@ def _as_global_pool(builder: Builder, node: OnnxNode, op: Reduce) -> bool:
         (source,), permutation = producer.inputs, producer.op.permutation
     axes = sorted(permutation[axis] for axis in op.axes)
     rank = len(permutation)
+    if builder.tensors[source].dtype != "float32" or 0 in builder.tensors[source].shape:
+        return False
     if op.function not in ("ReduceMean", "ReduceMax") or rank < 3 or axes != list(range(2, rank)) or permutation[0]:
         return False
     moves = op.keepdims and permutation != tuple(range(rank))

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from tinycnn.ir import Operator, Shape
+from tinycnn.ir import Array, Operator, Shape
 from tinycnn.onnx_io.elementwise_rules import ELEMENTWISE_RULES
 from tinycnn.onnx_io.movement_rules import MOVEMENT_RULES
 from tinycnn.onnx_io.node import DTYPES, MAX_TENSOR_BYTES, Builder, OnnxNode, RefusalError
@@ -23,6 +23,7 @@ from tinycnn.ops import (
     GlobalAveragePool,
     LogSoftmax,
     LpPool,
+    MatrixProduct,
     MaxPool,
     Reshape,
     Softmax,
@@ -86,8 +87,23 @@ def gemm(builder: Builder, node: OnnxNode) -> None:
             weights = node.inputs[1]
         else:
             weights = builder.add_constant(f"{node.inputs[1]}_rows", np.ascontiguousarray(rows * alpha))
+        if node.has_input(2) and _is_matrix(builder.constant_value(node, 2, "bias")):
+            _matrix_behind(builder, node, (source, weights), beta)
+            return
         bias = (_gemm_bias(builder, node, len(rows), beta),) if node.has_input(2) else ()
     builder.emit(node, Dense(), (source, weights, *bias))
+
+
+def _is_matrix(bias: Array) -> bool:
+    return bias.ndim == 2 and bias.shape[0] != 1
+
+
+def _matrix_behind(builder: Builder, node: OnnxNode, inputs: tuple[str, ...], beta: np.float32) -> None:
+    """A bias with other numbers for each row is added behind the layer."""
+    product = builder.unused(f"{node.outputs[0]}_product")
+    builder.emit(node, Dense(), inputs, output=product)
+    addend = builder.add_constant(f"{node.inputs[2]}_matrix", builder.constant_value(node, 2, "bias") * beta)
+    builder.emit(node, Add(), (product, addend))
 
 
 def _gemm_bias(builder: Builder, node: OnnxNode, outputs: int, beta: np.float32) -> str:
@@ -100,10 +116,13 @@ def _gemm_bias(builder: Builder, node: OnnxNode, outputs: int, beta: np.float32)
 
 
 def matmul(builder: Builder, node: OnnxNode) -> None:
-    if len(builder.shape(node, 1)) != 2:
-        raise RefusalError(f"its second factor must be a matrix, not {list(builder.shape(node, 1))}")
-    if builder.is_dequantized_constant(node, 1):
+    """With a constant matrix behind it a Dense layer, over the last axis of whatever comes before."""
+    is_matrix = len(builder.shape(node, 1)) == 2
+    if is_matrix and builder.is_dequantized_constant(node, 1):
         weights = _transposed(builder, node)
+    elif not is_matrix or not builder.is_constant(node, 1) or builder.tensor(node, 0).dtype != "float32":
+        builder.emit(node, MatrixProduct(), node.inputs)
+        return
     else:
         value = builder.constant_value(node, 1, "second factor")
         weights = builder.add_constant(f"{node.inputs[1]}_rows", np.ascontiguousarray(value.T))
@@ -233,9 +252,12 @@ def reshape(builder: Builder, node: OnnxNode) -> None:
     if value.dtype != np.int64:
         raise RefusalError(f"its shape is {value.dtype}, not int64")
     wanted = tuple(value.reshape(-1).tolist())
-    if node.integer("allowzero", 0) and 0 in wanted:
-        raise RefusalError("tensors without elements are not supported")
     source = builder.shape(node)
+    if node.integer("allowzero", 0) and 0 in wanted:
+        if math.prod(source) or wanted.count(0) > 1 or -1 in wanted:
+            raise RefusalError(f"allowzero=1: {list(source)} cannot become {list(wanted)}")
+        builder.emit(node, Reshape(tuple(size or -1 for size in wanted)), node.inputs[:1])
+        return
     (shape,) = Reshape(wanted).output_shapes(source)
     builder.emit(node, _reshape(source, shape), node.inputs[:1])
 
@@ -370,3 +392,5 @@ ANY_TYPE = {
     *QUANTIZED_RULES,
 }
 """Those that take other inputs than float32."""
+ONE_TYPE = {"Add", "Clip", "Div", "Max", "MatMul", "Min", "Mul", "Sub", "Sum"}
+"""Those that take inputs of any type, the same for all."""

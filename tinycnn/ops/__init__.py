@@ -24,7 +24,7 @@ from tinycnn.ops.batchnorm import BatchNormalization
 from tinycnn.ops.binary import Arithmetic, Extremum, Multiply, PRelu
 from tinycnn.ops.conv import Conv
 from tinycnn.ops.conv_transpose import ConvTranspose, InsertZeros
-from tinycnn.ops.dense import Dense
+from tinycnn.ops.dense import Dense, MatrixProduct
 from tinycnn.ops.locally_connected import LocallyConnected
 from tinycnn.ops.lp_pool import LpPool
 from tinycnn.ops.move import Concat, DepthToSpace, ResizeLinear, SpaceToDepth, Take
@@ -57,6 +57,7 @@ OPERATORS = (
     InsertZeros,
     LocallyConnected,
     LpPool,
+    MatrixProduct,
     MaxPool,
     Multiply,
     PRelu,
@@ -98,6 +99,7 @@ __all__ = [
     "LocallyConnected",
     "LogSoftmax",
     "LpPool",
+    "MatrixProduct",
     "MaxPool",
     "Multiply",
     "PRelu",

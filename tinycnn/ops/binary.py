@@ -1,5 +1,6 @@
 """Two tensors combined element by element with ONNX's broadcasting."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
@@ -111,7 +112,10 @@ class Extremum:
 
 @dataclass(frozen=True, slots=True)
 class Arithmetic:
-    """a - b, a / b or a ** b, in float; with one constant number `passes.constant_operands` makes it a Unary."""
+    """a - b, a / b (of integers towards zero) or a ** b, in float.
+
+    With one constant number `passes.constant_operands` makes it a Unary.
+    """
 
     function: Literal["Sub", "Div", "Pow"]
     broadcasts: ClassVar[bool] = True
@@ -127,9 +131,20 @@ class Arithmetic:
         return 0
 
     def run_float(self, *inputs: Array) -> tuple[Array, ...]:
-        compute = {"Sub": np.subtract, "Div": np.divide, "Pow": np.power}[self.function]
+        functions: dict[str, Callable[[Array, Array], Array]] = {"Sub": np.subtract, "Div": divide, "Pow": np.power}
+        compute = functions[self.function]
         with np.errstate(all="ignore"):
             return (np.asarray(compute(inputs[0], inputs[1])).astype(inputs[0].dtype),)
+
+
+def divide(a: Array, b: Array) -> Array:
+    """a / b; integers are divided as C does, towards zero, and by 0 give 0."""
+    if a.dtype.kind == "f":
+        return np.asarray(a / b)
+    with np.errstate(divide="ignore"):
+        quotient = np.floor_divide(a, b)
+    is_short = (quotient * b != a) & ((a < 0) != (b < 0)) & (b != 0)
+    return np.asarray((quotient + is_short).astype(a.dtype))
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,7 +36,7 @@ class Take:
 
     @property
     def label(self) -> str:
-        tables = [np.array(table) for table in self.tables if table is not None]
+        tables = [np.array(table, np.int64) for table in self.tables if table is not None]
         if self.fills:
             return "Pad"
         if all(is_arithmetic(table) for table in tables):
@@ -53,8 +53,8 @@ class Take:
         if len(x) != len(self.tables):
             raise ModelError(f"{self.label}: it has {len(self.tables)} axes but its input is {list(x)}.")
         for size, table in zip(x, self.tables, strict=True):
-            if table is not None and (not table or min(table) < FILL or max(table) >= size):
-                raise ModelError(f"{self.label}: it takes nothing, or elements that {list(x)} does not have.")
+            if table and (min(table) < FILL or max(table) >= size):
+                raise ModelError(f"{self.label}: it takes elements that {list(x)} does not have.")
         sizes = zip(x, self.tables, strict=True)
         return (tuple(size if table is None else len(table) for size, table in sizes),)
 
@@ -82,7 +82,7 @@ class Take:
 
     def _taken(self, x: Array, fill: float) -> Array:
         """One copy, whatever the number of tables; then the fill."""
-        wanted = [(axis, np.array(table)) for axis, table in enumerate(self.tables) if table is not None]
+        wanted = [(axis, np.array(table, np.int64)) for axis, table in enumerate(self.tables) if table is not None]
         for axis, table in wanted:
             x = x.take(np.maximum(table, 0), axis)
         for axis, table in wanted:
@@ -97,40 +97,40 @@ def is_arithmetic(table: Array) -> bool:
     return bool((table >= 0).all() and (steps == (steps[0] if steps.size else 1)).all() and (steps != 0).all())
 
 
-Blend = tuple[Table, Table, tuple[float, ...]]
-"""For each output element a lower and an upper input element, and the weight of the upper one."""
+Taps = tuple[tuple[Table, tuple[float, ...]], ...]
+"""Each tap: for every output element an input element and its weight."""
 
 
 @dataclass(frozen=True, slots=True)
 class ResizeLinear:
-    """Linear Resize: y[i] = (1 - w[i]) x[low[i]] + w[i] x[high[i]] along each axis; None keeps an axis.
+    """Linear or cubic Resize: y[i] = the sum of w[i] x[index[i]] over the taps of an axis; None keeps an axis.
 
-    On int8 only by one whole factor for height and width, as a convolution (passes.linear_resize): the same bytes
-    everywhere, and weights that are rounded like those of any layer.
+    On int8 only the linear one by one whole factor for height and width, as a convolution (passes.linear_resize): the
+    same bytes everywhere, and weights that are rounded like those of any layer.
     """
 
-    axes: tuple[Blend | None, ...]
+    axes: tuple[Taps | None, ...]
 
     @property
     def label(self) -> str:
-        return "Resize linear"
+        return "Resize linear" if max((len(taps) for taps in self.axes if taps), default=2) == 2 else "Resize cubic"
 
     def output_shapes(self, *inputs: Shape) -> tuple[Shape, ...]:
         (x,) = inputs
         if len(x) != len(self.axes):
             raise ModelError(f"Resize: it has {len(self.axes)} axes but its input is {list(x)}.")
-        return (tuple(size if blend is None else len(blend[0]) for size, blend in zip(x, self.axes, strict=True)),)
+        return (tuple(size if taps is None else len(taps[0][0]) for size, taps in zip(x, self.axes, strict=True)),)
 
     def macs(self, *inputs: Shape) -> int:
         return 0
 
     def run_float(self, *inputs: Array) -> tuple[Array, ...]:
         x = inputs[0]
-        for axis, blend in enumerate(self.axes):
-            if blend is not None:
-                low, high, weights = blend
-                w = np.array(weights, x.dtype).reshape(-1, *(1,) * (x.ndim - 1 - axis))
-                x = x.take(low, axis) * (1 - w) + x.take(high, axis) * w
+        for axis, taps in enumerate(self.axes):
+            if taps is not None:
+                across = (-1, *(1,) * (x.ndim - 1 - axis))
+                parts = [x.take(index, axis) * np.array(weights, x.dtype).reshape(across) for index, weights in taps]
+                x = np.asarray(sum(parts[1:], parts[0]))
         return (x,)
 
     def moved(self, axes: tuple[int, ...]) -> "ResizeLinear":
@@ -239,9 +239,11 @@ class DepthToSpace:
 
 @dataclass(frozen=True, slots=True)
 class SpaceToDepth:
-    """Blocks of `block` x `block` pixels to channels; the place in the block is the outer part of the number."""
+    """Blocks of `block` x `block` pixels to channels; the place in the block is the outer part of a channel's number
+    (DCR) or, with `channels_outer`, the inner part (CRD)."""
 
     block: int
+    channels_outer: bool = False
     channels_last: bool = False
     output_scale: ClassVar[Literal["input"]] = "input"
 
@@ -264,7 +266,8 @@ class SpaceToDepth:
         x = inputs[0] if self.channels_last else inputs[0].transpose(0, 2, 3, 1)
         n, h, w, c = x.shape
         b = self.block
-        y = x.reshape(n, h // b, b, w // b, b, c).transpose(0, 1, 3, 2, 4, 5).reshape(n, h // b, w // b, b * b * c)
+        order = (0, 1, 3, 5, 2, 4) if self.channels_outer else (0, 1, 3, 2, 4, 5)
+        y = x.reshape(n, h // b, b, w // b, b, c).transpose(order).reshape(n, h // b, w // b, b * b * c)
         return (y if self.channels_last else y.transpose(0, 3, 1, 2),)
 
     def input_rows(self, output_row: int, index: int, *inputs: Shape) -> range:

@@ -17,14 +17,26 @@ def _log_sum_exp(x: Array, **along: Any) -> Any:
     return np.log(np.sum(np.exp(x), **along))
 
 
+def _max(x: Array, **along: Any) -> Any:
+    """Of nothing the least number of the type, which ONNX wants."""
+    lowest = -np.inf if x.dtype.kind == "f" else False if x.dtype == np.bool_ else np.iinfo(x.dtype).min
+    return np.max(x, initial=lowest, **along)
+
+
+def _min(x: Array, **along: Any) -> Any:
+    """Of nothing the largest number of the type."""
+    highest = np.inf if x.dtype.kind == "f" else True if x.dtype == np.bool_ else np.iinfo(x.dtype).max
+    return np.min(x, initial=highest, **along)
+
+
 REDUCTIONS: Mapping[str, Callable[..., Any]] = {
     "ReduceL1": lambda x, **along: np.sum(np.abs(x), **along),
     "ReduceL2": lambda x, **along: np.sqrt(np.sum(x * x, **along)),
     "ReduceLogSum": lambda x, **along: np.log(np.sum(x, **along)),
     "ReduceLogSumExp": _log_sum_exp,
-    "ReduceMax": np.max,
+    "ReduceMax": _max,
     "ReduceMean": np.mean,
-    "ReduceMin": np.min,
+    "ReduceMin": _min,
     "ReduceProd": np.prod,
     "ReduceSum": np.sum,
     "ReduceSumSquare": lambda x, **along: np.sum(x * x, **along),

@@ -1,7 +1,7 @@
 """Operators with one input that look at each element alone; on int8 each is a table of 256 bytes."""
 
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 
@@ -13,6 +13,14 @@ from tinycnn.ops.functions import FUNCTIONS
 def all_inputs(source: Quantization) -> FloatArray:
     """What the int8 values -128..127 stand for, float32 [256]."""
     return dequantize_array(np.arange(-128, 128, dtype=np.int8), source)
+
+
+def _limit(limit: float, dtype: np.dtype[Any]) -> Any:
+    """`limit` as a number of the type that is clipped; beyond the integers of the type it is the last of them."""
+    if dtype.kind == "f":
+        return dtype.type(limit)
+    known = np.iinfo(dtype)
+    return dtype.type(known.min if limit <= known.min else known.max if limit >= known.max else int(limit))
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +43,9 @@ class Clip:
 
     def run_float(self, *inputs: Array) -> tuple[Array, ...]:
         # maximum before minimum, as ONNX defines it where low > high
-        return (np.minimum(np.maximum(inputs[0], np.float32(self.low)), np.float32(self.high)),)
+        x = inputs[0]
+        low, high = (_limit(limit, x.dtype) for limit in (self.low, self.high))
+        return (np.minimum(np.maximum(x, low), high),)
 
     def input_rows(self, output_row: int, index: int, *inputs: Shape) -> range:
         return range(output_row, output_row + 1)

@@ -75,10 +75,13 @@ class _Fusion:
         for name in self.graph.inputs:
             if name not in self.tensors and not self.problems:
                 self.problems.append(f"input {name!r} is read by nothing that tells its scale")
-        outputs = [self.real.get(name) or self.int8.get(name) or "" for name in self.graph.outputs]
-        for name, found in zip(self.graph.outputs, outputs, strict=True):
-            if (not found or found in self.graph.inputs) and not self.problems:
+        outputs: list[str] = []
+        for name in self.graph.outputs:
+            found = self.real.get(name) or self.int8.get(name) or ""
+            if (not found or found in self.constants) and not self.problems:
                 self.problems.append(f"output {name!r} is not made by a quantized operator")
+            is_copy = not self.problems and (found in self.graph.inputs or found in outputs)
+            outputs.append(self._copied(found, name) if is_copy else found)
         if self.problems:
             raise UnsupportedError(self.graph.name, self.problems)
         fused = rebuild(self.graph, self.nodes, self.tensors, self.constants, outputs=tuple(outputs))
@@ -207,12 +210,15 @@ class _Fusion:
             return
         inputs = tuple(self.int8[name] for name in node.inputs)
         source = inputs[0]
+        fixed: Quantization | None = getattr(op, "fixed_quantization", None)
+        if fixed is None and not isinstance(op, Concat | Transpose) and op.output_scale != "input":
+            self._left_in_float(node, "it computes with the bytes themselves, which have no scale then")
+            return
         if isinstance(op, Concat) and len({self.tensors[name].quantization for name in inputs}) > 1:
             self.problems.append(f"node {node.name!r} joins bytes of different scales")
         if isinstance(op, Take) and op.fills:
             self._left_in_float(node, "it pads int8 values outside of quantizers")
             return
-        fixed: Quantization | None = getattr(op, "fixed_quantization", None)
         self._emit(node, inputs, node.outputs[0], fixed or self.tensors[source].quantization, node.origins)
 
     def _between_quantizers(self, node: Node, op: Int8Operator | Transpose) -> None:
@@ -279,6 +285,13 @@ class _Fusion:
                 self._left_in_float(node, "its bias is not constant int32")
             elif not np.allclose(b.quantization.scales, units, rtol=BIAS_SCALE_TOLERANCE, atol=0):
                 self._left_in_float(node, "the scale of its bias is not that of its input times that of its weights")
+
+    def _copied(self, source: str, output: str) -> str:
+        """Another name for an input or for another output: a node that makes it."""
+        tensor, name = self.tensors[source], unused_name(output, self.tensors)
+        self.tensors[name] = replace(tensor, name=name)
+        self.nodes.append(Node(f"{output}_copy", Take((None,) * len(tensor.shape)), (source,), (name,), ()))
+        return name
 
     def _quantization(self, name: str) -> Quantization:
         quantization = self.tensors[name].quantization

@@ -31,6 +31,11 @@ def check_int8_form(graph: Graph) -> None:
         for name in graph.inputs
         if graph.tensors[name].shape[:1] != (1,)
     ]
+    problems += [
+        f"input {name!r} is {graph.tensors[name].dtype}; only models that compute in float32 are quantized"
+        for name in graph.inputs
+        if graph.tensors[name].dtype not in ("float32", "int8")
+    ]
     for node in graph.nodes:
         why = _why_not(graph, node)
         if why:
@@ -42,6 +47,8 @@ def check_int8_form(graph: Graph) -> None:
 def _why_not(graph: Graph, node: Node) -> str:
     inputs = graph.shapes(node.inputs)
     (output,) = graph.shapes(node.outputs)
+    if 0 in output:
+        return f"makes a tensor without elements: {list(output)}"
     match node.op:
         case Transpose(permutation) if permutation[0] != 0:
             return "mixes the samples of a batch"

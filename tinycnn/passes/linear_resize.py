@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from tinycnn.ir import Graph, Node, Tensor, rebuild, unused_name
 from tinycnn.ops import Conv, DepthToSpace, ResizeLinear, Take, Window
-from tinycnn.ops.move import Blend
+from tinycnn.ops.move import Taps
 
 Weights = npt.NDArray[np.float64]
 
@@ -51,20 +51,22 @@ def _kernels(graph: Graph, node: Node) -> tuple[Weights, Weights] | None:
     if not isinstance(node.op, ResizeLinear) or len(node.op.axes) != 4 or node.op.axes[:2] != (None, None):
         return None
     sizes = graph.tensors[node.inputs[0]].shape[2:]
-    found = [_kernel(blend, size) for blend, size in zip(node.op.axes[2:], sizes, strict=True)]
+    found = [_kernel(taps, size) for taps, size in zip(node.op.axes[2:], sizes, strict=True)]
     rows, columns = found
     return (rows, columns) if rows is not None and columns is not None and len(rows) == len(columns) else None
 
 
-def _kernel(blend: Blend | None, size: int) -> Weights | None:
+def _kernel(taps: Taps | None, size: int) -> Weights | None:
     """The weights for positions at half pixels, or else at whole ones, where they give what the Resize does."""
-    if blend is None or len(blend[0]) % size or not 2 <= len(blend[0]) // size <= MAX_FACTOR:
+    if taps is None:
         return None
-    low, high, weights = (np.array(part) for part in blend)
-    factor, outputs = len(low) // size, np.arange(len(low))
-    wanted = np.zeros((len(low), size))
-    np.add.at(wanted, (outputs, low), 1 - weights)
-    np.add.at(wanted, (outputs, high), weights)
+    outputs = np.arange(len(taps[0][0]))
+    factor = len(outputs) // size
+    if len(outputs) % size or not 2 <= factor <= MAX_FACTOR:
+        return None
+    wanted = np.zeros((len(outputs), size))
+    for index, weights in taps:
+        np.add.at(wanted, (outputs, np.array(index)), np.array(weights))
     for first in (0.5 / factor - 0.5, 0.0):
         kernel = np.maximum(1 - np.abs(first + np.arange(factor)[:, None] / factor - np.array([-1, 0, 1])), 0)
         given = np.zeros_like(wanted)

@@ -16,7 +16,7 @@ from tinycnn.runners.harness import (
     run_network,
     write_sources,
 )
-from tinycnn.runners.toolchain import compile_object, host_compiler, require, run
+from tinycnn.runners.toolchain import compile_object, host_compiler, is_python, require, run, with_installed_tools
 from tinycnn.target import Compiler, Emulator, Target
 from tinycnn_codegen.generated import Generated
 
@@ -47,11 +47,15 @@ def run_emulated(
 
 
 def emulator_of(target: Target) -> tuple[Compiler, Emulator]:
-    """Compiler and emulator of `target`. Raises ToolError if it names none, or they are not installed."""
+    """Compiler and emulator of `target`, or what stands in for them.
+
+    Raises ToolError if it names none, or none is installed.
+    """
+    target = with_installed_tools(target)
     if target.compiler is None or target.emulator is None:
         raise ToolError(f"The target {target.name} has no emulator: its profile has no [emulator] table.")
-    require(target.compiler.command, target.compiler.package)
-    require(target.emulator.command, target.emulator.package)
+    require(target.compiler.command, target.compiler.package, pypi=target.pypi is not None)
+    require(target.emulator.command, target.emulator.package, pypi=target.pypi is not None)
     return target.compiler, target.emulator
 
 
@@ -66,22 +70,11 @@ def build_image(
         for source in write_sources(folder, generated, instrumentation)
     ]
     # The harness is the same in every build, whatever the network is compiled with.
-    fixed_flags = [*flags, "-O2", "-fno-tree-loop-distribute-patterns"]
+    fixed_flags = [*flags, "-O2"]
     for source in (common_folder() / "harness.c", common_folder() / "memory.c", *emulator.sources):
         objects.append(compile_object(compiler.command, source, fixed_flags, folder, f"board_{source.stem}"))
-    # The second names are those of avr-libc's scripts.
-    memory = {
-        "RAM_ORIGIN": emulator.ram_origin,
-        "RAM_BYTES": target.ram_bytes,
-        "__DATA_REGION_LENGTH__": target.ram_bytes,
-        "FLASH_ORIGIN": emulator.flash_origin,
-        "FLASH_BYTES": target.flash_bytes,
-        "__TEXT_REGION_LENGTH__": target.flash_bytes,
-    }
-    script = ["-nostdlib", "-static", "-T", str(emulator.linker_script)] if emulator.linker_script else []
     command = [
-        *(compiler.command, *compiler.flags, *script),
-        *(f"-Wl,--defsym={symbol}={value}" for symbol, value in memory.items() if value is not None),
+        *(compiler.command, *compiler.flags, *_memory_flags(target, emulator, folder)),
         *(*(item.name for item in objects), "-lgcc", "-o", IMAGE),
     ]
     try:
@@ -89,6 +82,25 @@ def build_image(
     except ToolError as error:
         raise _over_budget(generated, target, str(error)) or error from None
     return folder / IMAGE
+
+
+def _memory_flags(target: Target, emulator: Emulator, folder: Path) -> list[str]:
+    """What tells the linker where memory is and how much: our script with the numbers put in, since not every linker
+    takes symbols there; else the symbols of avr-libc's scripts.
+    """
+    if emulator.linker_script is None:
+        lengths = {"__DATA_REGION_LENGTH__": target.ram_bytes, "__TEXT_REGION_LENGTH__": target.flash_bytes}
+        return [f"-Wl,--defsym={symbol}={value}" for symbol, value in lengths.items()]
+    memory = {
+        "RAM_ORIGIN": emulator.ram_origin,
+        "RAM_BYTES": target.ram_bytes,
+        "FLASH_ORIGIN": emulator.flash_origin,
+        "FLASH_BYTES": target.flash_bytes,
+    }
+    text = emulator.linker_script.read_text(encoding="utf-8")
+    script = re.sub("|".join(rf"\b{name}\b" for name in memory), lambda found: str(memory[found[0]]), text)
+    (folder / "image.ld").write_text(script, encoding="utf-8")
+    return ["-nostdlib", "-static", "-T", "image.ld"]
 
 
 def _over_budget(generated: Generated, target: Target, message: str) -> ToolError | None:
@@ -117,7 +129,7 @@ def run_image(
     (folder / "inputs.bin").write_bytes(packed)
     run(
         [
-            *(_executable(emulator, folder), *arguments, *emulator.arguments, IMAGE),
+            *(*_executable(emulator, folder), *arguments, *emulator.arguments, IMAGE),
         ],
         folder,
         f"running {generated.name} on the emulated {target.name}",
@@ -126,11 +138,13 @@ def run_image(
     return (folder / "results.bin").read_bytes()
 
 
-def _executable(emulator: Emulator, folder: Path) -> str:
-    """What to start: the emulator's command, or its program, built into `folder` first."""
+def _executable(emulator: Emulator, folder: Path) -> list[str]:
+    """What to start: the emulator's command, or its program, which in C is built into `folder` first."""
     if emulator.program is None:
-        return emulator.command
+        return [emulator.command]
+    if is_python(emulator):
+        return [emulator.command, str(emulator.program)]
     name = emulator.program.stem
     command = [host_compiler(), "-std=c99", "-O2", str(emulator.program), *emulator.libraries, "-o", name]
     run(command, folder, f"compiling {emulator.program.name}, which takes apt-get install {emulator.package}")
-    return f"./{name}"
+    return [f"./{name}"]

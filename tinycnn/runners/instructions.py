@@ -11,7 +11,7 @@ from tinycnn.errors import ToolError
 from tinycnn.runners.elf import Symbol, read_elf
 from tinycnn.runners.emulated import build_image, emulator_of, run_image
 from tinycnn.runners.harness import STEP_LABEL, Instrumentation, Int8Array, pack_inputs, unpack_results
-from tinycnn.runners.toolchain import host_compiler, run, version
+from tinycnn.runners.toolchain import host_compiler, is_python, run, version
 from tinycnn.target import Target, targets_folder
 from tinycnn_codegen.generated import Generated
 
@@ -121,7 +121,7 @@ def _counting(target: Target, folder: Path) -> list[str]:
     """The arguments that make the emulator count. QEMU does it by a plugin, our own programs by themselves."""
     _, emulator = emulator_of(target)
     if emulator.program is not None:
-        return ["marks.txt", "counts.txt", "cycles.txt"]
+        return ["marks.txt", "counts.txt", *([] if is_python(emulator) else ["cycles.txt"])]
     source = targets_folder() / "emulators" / f"{_PLUGIN}.c"
     interface = f"-DQEMU_PLUGIN_INTERFACE={_plugin_interface(emulator.command)}"
     flags = ["-std=c99", "-O2", "-shared", "-fPIC", interface]

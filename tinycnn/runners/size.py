@@ -7,16 +7,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from types import MappingProxyType
 
 from tinycnn.errors import ToolError
 from tinycnn.runners.elf import read_elf
 from tinycnn.runners.harness import write_sources
-from tinycnn.runners.toolchain import compile_object, require, run, version
+from tinycnn.runners.toolchain import compile_object, require, run, version, with_installed_tools
 from tinycnn.target import Target
 from tinycnn_codegen.generated import Generated
 
+_NONE: Mapping[str, int] = MappingProxyType({})
 _CALL_GRAPH_FLAG = "-fcallgraph-info=su"
 _NODE = re.compile(r'node: \{ title: "([^"]*)" label: "[^"]*?(?:(\d+) bytes \((static|dynamic[^)]*)\))?"')
+_ASSEMBLY = re.compile(r"\bTCN_ASSEMBLY\((\d+)\)\s+static [\w *]+?\b(\w+)\(")
 _EDGE = re.compile(r'edge: \{ sourcename: "([^"]*)" targetname: "([^"]*)"')
 
 
@@ -46,7 +49,7 @@ def measure_code(generated: Generated, target: Target, *, optimize: str = "-Os")
 
     Raises ToolError if no compiler is known or installed, or it fails.
     """
-    compiler = target.compiler
+    compiler = with_installed_tools(target).compiler
     if compiler is None:
         raise ToolError(f"Code for {target.name} cannot be measured: its profile has no [compiler] table.")
     require(compiler.command, compiler.package)
@@ -61,7 +64,8 @@ def measure_code(generated: Generated, target: Target, *, optimize: str = "-Os")
         stack_bytes = None
         if graph:
             graphs = [(folder / source).with_suffix(".ci").read_text(encoding="utf-8") for source in sources]
-            stack_bytes = deepest_stack_bytes("\n".join(graphs), generated.entry)
+            assembly = {name: int(size) for text in generated.files.values() for size, name in _ASSEMBLY.findall(text)}
+            stack_bytes = deepest_stack_bytes("\n".join(graphs), generated.entry, assembly)
     defined = {symbol.name for file in files for symbol in file.symbols if symbol.defined}
     wanted = {symbol.name for file in files for symbol in file.symbols if not symbol.defined}
     return CodeSize(
@@ -85,12 +89,13 @@ def _writes_call_graphs(compiler: str, folder: Path) -> bool:
     return True
 
 
-def deepest_stack_bytes(graph: str, function: str) -> int:
+def deepest_stack_bytes(graph: str, function: str, assembly: Mapping[str, int] = _NONE) -> int:
     """The most stack that `function` and all it calls use at once, from gcc's call graph in VCG form
     (-fcallgraph-info=su).
 
     Functions of which the graph holds no size, those of a library, count as 0. Raises ToolError if it cannot
-    be known: recursion, a call through a pointer, a frame whose size is only known when it runs.
+    be known: recursion, a call through a pointer, a frame whose size is only known when it runs. `assembly` has
+    what functions take that are assembly as a whole, of which the compiler knows nothing.
     """
     frames: dict[str, int] = {}
     calls: dict[str, list[str]] = {}
@@ -98,7 +103,7 @@ def deepest_stack_bytes(graph: str, function: str) -> int:
         if kind == "dynamic":
             raise ToolError(f"The stack of {function} cannot be known: the frame of {title} has no fixed size.")
         if size_bytes:
-            frames[title] = int(size_bytes)
+            frames[title] = int(size_bytes) + assembly.get(title.rpartition(":")[2], 0)
     for caller, callee in _EDGE.findall(graph):
         calls.setdefault(caller, []).append(callee)
     if function not in frames:

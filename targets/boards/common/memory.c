@@ -1,10 +1,13 @@
 /* memory.c - memcpy and memset, the two library functions that generated C may call.
  *
  * Own ones rather than those of a C library, so that a bare compiler is enough and instruction counts do not
- * depend on which library happens to be installed. Compile with -ffreestanding and
- * -fno-tree-loop-distribute-patterns, or the compiler replaces the loops by calls of the very functions that
- * they define.
+ * depend on which library happens to be installed. Compile with -ffreestanding. gcc takes one thing more, or it
+ * replaces the loops by calls of the very functions that they define.
  */
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC optimize ("no-tree-loop-distribute-patterns")
+#endif
+
 #include <stddef.h>
 #include <stdint.h>
 

@@ -2,6 +2,11 @@
 #define TCN_DSP_DEPTHWISE_H
 
 #include "tcn_dsp_rescale.h"
+#include "tcn_halves.h"
+#include "tcn_load4.h"
+#include "tcn_signed.h"
+#include "tcn_smlad.h"
+#include "tcn_sxtb16.h"
 
 /* Depthwise convolution of four channels at a time: the same channels of two taps are brought together as int16 and
  * multiplied at once. Taps outside the row read zero points in scratch. */

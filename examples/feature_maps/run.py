@@ -1,0 +1,136 @@
+"""What LeNet-5 has learned and what it sees: filters, feature maps and receptive fields, float beside int8."""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+
+import tinycnn
+from tinycnn.passes import FLOAT_PASSES, run_passes
+
+FOLDER = Path(__file__).resolve().parent
+sys.path.insert(0, str(FOLDER.parent))
+from figures import Array, check, conclude, markdown, measure_classifier  # noqa: E402  (the line above finds it)
+from pictures import Pixels, box, enlarge, gray, grid, signed, write_panels  # noqa: E402
+
+DIGIT = 4
+MAPS = ("relu1", "pool1", "relu2", "pool2")
+UNIT_PIXEL = 12
+"""Fields are drawn for the unit of each map that lies over about this row and column of the image."""
+
+
+def main() -> None:
+    data = np.load(FOLDER.parent / "mnist_sample" / "mnist_sample.npz")
+    calibration, test = (data[name][:, None].astype(np.float32) for name in ("calibration_images", "test_images"))
+    labels = data["test_labels"]
+    model = tinycnn.load(FOLDER.parent / "lenet5" / "lenet5.onnx")
+    floats, int8 = run_passes(model, FLOAT_PASSES), tinycnn.quantize(model, calibration)
+
+    draw_filters(floats, int8)
+    digit = test[labels == DIGIT][:1]
+    real, rounded = maps(floats, digit), maps(int8, digit)
+    draw_maps(digit, real, rounded)
+    noise = {error.name: error for error in tinycnn.evaluate(int8, test, labels, against=model).tensors}
+    losses = [(name, " x ".join(map(str, real[name].shape)), round(noise[name].signal_to_noise_db, 1)) for name in MAPS]
+    check("every map as int8 is at least 35 dB above its rounding noise", all(row[2] > 35 for row in losses))
+
+    summary = {layer.name: layer for layer in tinycnn.summarize(model).layers}
+    panels, seen = [], []
+    for name in MAPS:
+        rows, columns = field(int8, name, test[:8])
+        size = (len(rows), len(columns))
+        said = summary[name].receptive_field
+        check(
+            f"a unit of {name} changes with {size[0]} x {size[1]} pixels and no other, as the summary says",
+            size == said,
+        )
+        seen.append((name, f"{size[0]} x {size[1]}", f"{rows.start} to {rows.stop - 1}"))
+        drawn = box(
+            enlarge(gray(digit[0, 0], 0, 255), 6),
+            *(6 * edge for edge in (rows.start, columns.start, rows.stop, columns.stop)),
+            (255, 60, 60),
+        )
+        panels.append((f"{name}: {size[0]} x {size[1]}", drawn))
+    write_panels(FOLDER / "fields.svg", [panels])
+
+    rows = {"lenet5": measure_classifier(model, int8, test, labels, "1,000 digits of MNIST")}
+    conclude(
+        FOLDER,
+        rows,
+        maps=markdown(("map", "rows x columns x maps", "signal to noise, dB"), losses),
+        fields=markdown(("unit of", "sees pixels", "rows of the image"), seen),
+    )
+
+
+def maps(graph: tinycnn.Graph, image: Array) -> dict[str, Array]:
+    """Real values [H, W, C] of the maps for one image [1, 1, 28, 28]."""
+    values = tinycnn.trace(graph, tinycnn.to_stored(graph.tensors[graph.inputs[0]], image))
+    return {name: tinycnn.to_real(graph.tensors[name], values[name])[0].transpose(1, 2, 0) for name in MAPS}
+
+
+def weights(graph: tinycnn.Graph, name: str) -> Array:
+    """Real weights [outputs, H, W, inputs], whatever type they are stored in."""
+    values, quantization = graph.constants[name], graph.tensors[name].quantization
+    return values if quantization is None else values * quantization.scales[:, None, None, None]
+
+
+def draw_filters(floats: tinycnn.Graph, int8: tinycnn.Graph) -> None:
+    rows = []
+    for layer, columns, factor in (("conv1", 6, 8), ("conv2", 16, 4)):
+        row = []
+        for kind, graph in (("float", floats), ("int8", int8)):
+            filters = weights(graph, f"{layer}.weight")
+            largest = float(np.abs(filters).max())
+            pictures = [
+                enlarge(signed(filters[output, :, :, input], largest), factor)
+                for input in range(filters.shape[3])
+                for output in range(filters.shape[0])
+            ]
+            row.append((f"{layer}, {kind}", grid(pictures, columns, 2)))
+        rows.append(row)
+    write_panels(FOLDER / "filters.svg", rows)
+
+
+def draw_maps(digit: Array, real: dict[str, Array], rounded: dict[str, Array]) -> None:
+    rows: list[list[tuple[str, Pixels]]] = [[("the digit", enlarge(gray(digit[0, 0], 0, 255), 3))]]
+    for name in MAPS:
+        top = float(real[name].max())
+        factor = 84 // real[name].shape[0] // (1 if name.endswith("1") else 2)
+        rows.append(
+            [
+                (
+                    f"{name}, {kind}",
+                    grid(
+                        [enlarge(gray(values[..., c], 0, top), factor) for c in range(values.shape[2])],
+                        6 if name.endswith("1") else 8,
+                        2,
+                    ),
+                )
+                for kind, values in (("float", real[name]), ("int8", rounded[name]))
+            ]
+        )
+    write_panels(FOLDER / "maps.svg", rows)
+
+
+def field(int8: tinycnn.Graph, name: str, images: Array) -> tuple[range, range]:
+    """Rows and columns of the image that a unit of a map in the middle depends on, found by changing each pixel.
+
+    A change may be lost behind a maximum, so several images and both extremes of a pixel are tried.
+    """
+    tensor = int8.tensors[int8.inputs[0]]
+    height = int8.tensors[name].shape[1]
+    at = UNIT_PIXEL * height // 28
+    touched = np.zeros((28, 28), bool)
+    random = np.random.default_rng(0)
+    for image in [*images, *random.integers(0, 256, images.shape).astype(np.float32)]:
+        for extreme in (0, 255):
+            changed = np.repeat(image[None], 28 * 28 + 1, axis=0)
+            changed[np.arange(28 * 28), 0, np.arange(28 * 28) // 28, np.arange(28 * 28) % 28] = extreme
+            unit = tinycnn.trace(int8, tinycnn.to_stored(tensor, changed))[name][:, at, at]
+            touched |= (unit[:-1] != unit[-1]).any(axis=1).reshape(28, 28)
+    rows, columns = np.flatnonzero(touched.any(axis=1)), np.flatnonzero(touched.any(axis=0))
+    return range(int(rows[0]), int(rows[-1]) + 1), range(int(columns[0]), int(columns[-1]) + 1)
+
+
+if __name__ == "__main__":
+    main()
