@@ -45,7 +45,7 @@ def main() -> None:
             )
         )
         int8 = as_int8(graph)
-        layers, streamed, pushed = (arena(int8, way) for way in ("layer by layer", "in stages", "pushed"))
+        layers, streamed, pushed = arenas(int8)
         constants = constants_bytes(int8)
         needs[name] = (min(streamed, pushed), constants)
         memory.append((name, constants, layers, streamed, pushed, f"{layers / min(streamed, pushed):.1f} times"))
@@ -97,11 +97,10 @@ def as_int8(graph: tinycnn.Graph) -> tinycnn.Graph:
     return replace(floats, tensors=tensors, constants=constants)
 
 
-def arena(int8: tinycnn.Graph, way: str) -> int:
-    """Bytes that everything between input and output takes, both inside; `way` is one of the three of the table."""
-    if way == "layer by layer":
-        return tinycnn.plan(int8).arena_bytes
-    return min(plan.arena_bytes for plan in candidates(int8, pushed=way == "pushed"))
+def arenas(int8: tinycnn.Graph) -> tuple[int, int, int]:
+    """Bytes from input to output, both inside: layer by layer, in stages, and with the image pushed."""
+    layer_by_layer, *streamed = (plan.arena_bytes for plan in candidates(int8))
+    return layer_by_layer, min(streamed), min(plan.arena_bytes for plan in candidates(int8, pushed=True))
 
 
 def constants_bytes(int8: tinycnn.Graph) -> int:
