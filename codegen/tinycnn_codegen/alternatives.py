@@ -30,12 +30,14 @@ class InstructionSet:
 INSTRUCTION_SETS: Mapping[str, InstructionSet] = {
     "armv7e_m": InstructionSet("dsp", armv7e_m.compact),
     "armv7e_m wide": InstructionSet("dsp", armv7e_m.wide),
+    "armv7e_m planar": InstructionSet("dsp", armv7e_m.planar),
 }
 
 COSTS: Mapping[tuple[str, str], tuple[float, float]] = {
     ("armv7e_m", "dsp_conv2d"): (0.78, 8.0),
     ("armv7e_m wide", "dsp_conv2d"): (0.72, 7.0),
     ("armv7e_m", "dsp_depthwise"): (3.3, 14.0),
+    ("armv7e_m planar", "dsp_planar"): (1.7, 4.0),
     ("armv7e_m", "dsp_dense"): (0.93, 10.0),
     ("armv7e_m wide", "dsp_dense"): (0.75, 9.0),
 }
@@ -61,7 +63,12 @@ def alternatives(graph: Graph, target: Target) -> Mapping[str, tuple[Alternative
         if kernels:
             (output,) = node.outputs
             ways[output] = {
-                name: Alternative(name, _instructions(COSTS[name, kernel.kernel], macs, outputs), kernel.scratch_bytes)
+                name: Alternative(
+                    name,
+                    _instructions(COSTS[name, kernel.kernel], macs, outputs),
+                    kernel.scratch_bytes,
+                    kernel.keeps_scratch,
+                )
                 for name, kernel in kernels.items()
             }
             portable = Alternative(PORTABLE, _instructions(_portable_cost(call, target.estimate), macs, outputs))

@@ -112,6 +112,46 @@ def _depthwise(op: Conv, call: Call, planar: Planar) -> Lowered | None:
     )
 
 
+def planar(call: Call, *, whole: bool) -> Lowered | None:
+    """A faster kernel for depthwise 3 x 3, which keeps three rows of int16 in scratch."""
+    op = call.node.op
+    if not isinstance(op, Conv) or not op.is_depthwise(call.constant(1).shape):
+        return None
+    window, channels = Planar.of(call, op.window), call.constant(1).shape[0]
+    is_plain = window.kernel == (3, 3) and window.dilations == (1, 1) and window.strides[1] in (1, 2)
+    if op.groups != channels or channels % 4 or not is_plain:
+        return None
+    taps = call.constant(1).reshape(channels, 3, 3).astype(np.int64)
+    pairs = np.stack([_halves(taps[..., 0], taps[..., 1]), _halves(taps[..., 1], taps[..., 2])], axis=2)
+    multiplier, rescale = _high_multiplier(call)
+    ends = np.stack([folded_bias(call).astype(np.int64), multiplier], axis=1)
+    row_width = (window.output_width - 1) * window.strides[1] + 3
+    row_width += -row_width % 4
+    layer: Fields = {
+        "input_width": window.input_width,
+        "channels": channels,
+        "output_width": window.output_width,
+        "stride": window.strides[1],
+        "row_stride": window.strides[0],
+        "pad": window.pads[1],
+        "row_width": row_width,
+        "input_zero_point": call.quantization(0).zero_point,
+        "output_zero_point": call.output_quantization.zero_point,
+        "is_proved": int(multiplier.all()),
+        "weights": _words(np.concatenate([pairs.reshape(channels, -1), ends], axis=1), 8),
+        "rescale": rescale,
+    }
+    return Lowered(
+        "dsp_planar",
+        (layer,),
+        "counted window",
+        window.rows,
+        call.quantization(0).zero_point,
+        scratch_bytes=channels * (6 * row_width + 1),
+        keeps_scratch=True,
+    )
+
+
 def _padded(weights: Array) -> int:
     """Inputs under a window, filled up to fours."""
     inputs = int(np.prod(weights.shape[1:]))

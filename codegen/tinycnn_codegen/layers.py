@@ -66,7 +66,7 @@ class Layer:
             case "window":
                 return "rows"
             case "counted window":
-                return "rows, row"
+                return f"rows, row, arena + {self.scratch_offset_bytes}" if self.lowered.scratch_bytes else "rows, row"
             case "rows":
                 pairs = zip(self.inputs, self.rows_read, strict=True)
                 rows = ", ".join(f"tcn_row(arena, &{tensor}_tensor, {row})" for tensor, row in pairs)

@@ -42,8 +42,8 @@ class Lowered:
     """A call of kernels/tcn_<kernel>.h for every struct of `layers`, with which one output row is computed.
 
     The structs are of type tcn_<kernel>_t. `window` and the byte `padding_value` of its padding rows are for kernels
-    that read a window. With `scratch_bytes` the kernel is also given a pointer to so many aligned bytes; with
-    `all_rows_at_once` one call computes the whole tensor.
+    that read a window. With `scratch_bytes` the kernel is also given a pointer to so many aligned bytes, with
+    `keeps_scratch` the same from its first row to its last; with `all_rows_at_once` one call computes the whole tensor.
     """
 
     kernel: str
@@ -52,6 +52,7 @@ class Lowered:
     window: RowWindow | None = None
     padding_value: int = 0
     scratch_bytes: int = 0
+    keeps_scratch: bool = False
     all_rows_at_once: bool = False
 
     @property

@@ -44,6 +44,8 @@ def layers(seed: int) -> tuple[GraphBuilder, Graph]:
         y = builder.conv(y, 4 * int(rng.integers(1, 4)), Window.of((1, 1)))
         depth = builder.shape(y)[-1]
         y = builder.conv(y, depth, Window((3, 3), (1, 1), (2, 1), (2, 1, 2, 1), False), depth, spread=0.5)
+        stride = int(rng.integers(1, 3))
+        y = builder.conv(y, depth, Window.of((3, 3), (stride, stride), (1, 1, 1, 1)), depth, spread=0.5)
         y = builder.conv(y, int(rng.integers(1, 9)), Window.of((1, 1)))
         outputs.append(y)
     vector = builder.input(8 * int(rng.integers(1, 12)), name="vector")
@@ -63,7 +65,7 @@ def test_plain_c_on_the_host(seed: int, staged: bool, tmp_path: Path) -> None:
     builder, graph = layers(seed)
     generated = generate(planned(graph, staged=staged), "net", target_name="host")
     source = generated.files["net.c"]
-    for kernel in ("conv2d", "depthwise", "dense"):
+    for kernel in ("conv2d", "depthwise", "planar", "dense"):
         assert f"tcn_dsp_{kernel}_row(&" in source
     samples = builder.samples(3)
     found = CompiledNetwork(generated, tmp_path, "-DNET_PORTABLE", *SANITIZED).run(samples)

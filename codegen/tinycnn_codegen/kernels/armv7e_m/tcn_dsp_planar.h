@@ -1,0 +1,359 @@
+#ifndef TCN_DSP_PLANAR_H
+#define TCN_DSP_PLANAR_H
+
+#include "tcn_dsp.h"
+#include "tcn_rescale.h"
+#include "tcn_signed.h"
+
+/* Depthwise convolution, 3 x 3, over rows that scratch keeps channel after channel, as int16 and with their padding: a
+ * pair of taps is then one word. Each row is brought into that order once and stays for as long as windows reach it. */
+typedef struct {
+    int32_t input_width;
+    int32_t channels;          /* a multiple of 4 */
+    int32_t output_width;
+    int32_t stride;            /* 1 or 2 */
+    int32_t row_stride;
+    int32_t pad;
+    int32_t row_width;         /* of a kept row, a multiple of 4 */
+    int32_t input_zero_point;
+    int32_t output_zero_point;
+    int32_t is_proved;         /* every channel has a multiplier */
+    const TCN_FLASH int32_t *weights; /* [channels][8]: (w0, w1), (w1, w2) of each row as int16; bias; 2^32 scale or 0 */
+    tcn_rescale_t rescale;            /* of channels without a multiplier */
+} tcn_dsp_planar_t;
+
+/* Some channels of a row of the output. */
+typedef struct {
+    const int16_t *rows[3];
+    const int32_t *weights;
+    int8_t *output;
+    int32_t zero_point;
+    int32_t channels;
+    int32_t channels3;         /* 3 channels */
+    const int8_t *end;         /* output and as many as there are to compute */
+    int32_t fours_bytes;       /* of a row, under as many outputs in fours as there are */
+    int32_t next_row_bytes;    /* from there to the next channel's row */
+    int32_t next_output;       /* from behind the last four to the next channel */
+    int32_t rest;              /* outputs that are left, 0 to 3 */
+} tcn_dsp_planar_part_t;
+
+#if TCN_HAS_DSP
+/* Four pixels, next to each other, of all channels: from[i] is pixel i, the channel c goes to to[c * pitch]. It takes
+ * 32 instructions for 16 bytes (4 LDR, 8 SXTB16, 8 PKH, 4 STRD, 8 for pointers and the loop), 2 each. */
+TCN_ASSEMBLY(44)
+static void tcn_dsp_planar_pixels(TCN_UNUSED int16_t *to, TCN_UNUSED const int8_t *const *from,
+                                  TCN_UNUSED int32_t channels, TCN_UNUSED int32_t pitch_bytes)
+{
+    __asm__("push {r4-r11, lr}\n\t"
+            "ldr r4, [r1]\n\t"
+            "add r4, r2\n\t"
+            "push {r3, r4}\n\t"
+            "ldm r1, {r1, r2, r3, r4}\n"
+            "1:\n\t"
+            "ldr r7, [r1], #4\n\t"
+            "ldr r8, [r2], #4\n\t"
+            "ldr r9, [r3], #4\n\t"
+            "ldr r10, [r4], #4\n\t"
+            "sxtb16 r11, r7\n\t"
+            "sxtb16 r12, r8\n\t"
+            "sxtb16 r7, r7, ror #8\n\t"
+            "sxtb16 r8, r8, ror #8\n\t"
+            "pkhbt lr, r11, r12, lsl #16\n\t"
+            "pkhtb r12, r12, r11, asr #16\n\t"
+            "pkhbt r11, r7, r8, lsl #16\n\t"
+            "pkhtb r8, r8, r7, asr #16\n\t"
+            "sxtb16 r6, r9\n\t"
+            "sxtb16 r7, r10\n\t"
+            "pkhbt r5, r6, r7, lsl #16\n\t"
+            "pkhtb r7, r7, r6, asr #16\n\t"
+            "strd lr, r5, [r0]\n\t"
+            "ldr r5, [sp]\n\t"
+            "add r6, r0, r5, lsl #1\n\t"
+            "strd r12, r7, [r6]\n\t"
+            "sxtb16 r9, r9, ror #8\n\t"
+            "sxtb16 r10, r10, ror #8\n\t"
+            "pkhbt r7, r9, r10, lsl #16\n\t"
+            "pkhtb r10, r10, r9, asr #16\n\t"
+            "add r0, r5\n\t"
+            "strd r11, r7, [r0]\n\t"
+            "add r6, r5\n\t"
+            "strd r8, r10, [r6]\n\t"
+            "add r0, r6, r5\n\t"
+            "ldr r7, [sp, #4]\n\t"
+            "cmp r1, r7\n\t"
+            "bne 1b\n\t"
+            "add sp, #8\n\t"
+            "pop {r4-r11, pc}");
+}
+
+/* One to four outputs of a channel. r0 to r2: rows, r3: weights, lr: output; sums in r4 to r7. An even output with
+ * stride 1 takes (x0, x1) (w0, w1) by SMLAD and x2 w2 by SMLABT, an odd one x1 w0 by SMLATB and (x2, x3) (w1, w2) by
+ * SMLAD, so no input has to be shifted. The first row begins with the bias in r7. */
+#define TCN_PLANAR_EVEN(sum, x0, x1, from) \
+    "smlad " sum ", " x0 ", r11, " from "\n\tsmlabt " sum ", " x1 ", r12, " sum "\n\t"
+#define TCN_PLANAR_ODD(sum, x0, x1, from) \
+    "smlatb " sum ", " x0 ", r11, " from "\n\tsmlad " sum ", " x1 ", r12, " sum "\n\t"
+#define TCN_PLANAR_WEIGHTS(offset) "ldrd r11, r12, [r3, #" offset "]\n\t"
+#define TCN_PLANAR_STRIDE1_1(row, offset, f4, f5, f6) \
+    TCN_PLANAR_WEIGHTS(offset) "ldrd r8, r9, [" row "]\n\t" TCN_PLANAR_EVEN("r4", "r8", "r9", f4)
+#define TCN_PLANAR_STRIDE1_2(row, offset, f4, f5, f6) \
+    TCN_PLANAR_STRIDE1_1(row, offset, f4, f5, f6) TCN_PLANAR_ODD("r5", "r8", "r9", f5)
+#define TCN_PLANAR_STRIDE1_3(row, offset, f4, f5, f6) \
+    TCN_PLANAR_STRIDE1_2(row, offset, f4, f5, f6) \
+    "ldr r10, [" row ", #8]\n\t" TCN_PLANAR_EVEN("r6", "r9", "r10", f6)
+#define TCN_PLANAR_STRIDE1_4(row, offset, f4, f5, f6)       \
+    TCN_PLANAR_WEIGHTS(offset) "ldrd r8, r9, [" row "], #8\n\t" \
+    TCN_PLANAR_EVEN("r4", "r8", "r9", f4)                   \
+    TCN_PLANAR_ODD("r5", "r8", "r9", f5)                    \
+    "ldr r10, [" row "]\n\t"                                \
+    TCN_PLANAR_EVEN("r6", "r9", "r10", f6)                  \
+    TCN_PLANAR_ODD("r7", "r9", "r10", "r7")
+#define TCN_PLANAR_STRIDE2_1(row, offset, f4, f5, f6) TCN_PLANAR_STRIDE1_1(row, offset, f4, f5, f6)
+#define TCN_PLANAR_STRIDE2_2(row, offset, f4, f5, f6) \
+    TCN_PLANAR_STRIDE2_1(row, offset, f4, f5, f6) \
+    "ldr r10, [" row ", #8]\n\t" TCN_PLANAR_EVEN("r5", "r9", "r10", f5)
+#define TCN_PLANAR_STRIDE2_3(row, offset, f4, f5, f6) \
+    TCN_PLANAR_STRIDE2_1(row, offset, f4, f5, f6) \
+    "ldrd r10, r8, [" row ", #8]\n\t"             \
+    TCN_PLANAR_EVEN("r5", "r9", "r10", f5)        \
+    TCN_PLANAR_EVEN("r6", "r10", "r8", f6)
+#define TCN_PLANAR_STRIDE2_4(row, offset, f4, f5, f6)       \
+    TCN_PLANAR_WEIGHTS(offset) "ldrd r8, r9, [" row "], #8\n\t" \
+    TCN_PLANAR_EVEN("r4", "r8", "r9", f4)                   \
+    "ldrd r10, r8, [" row "], #8\n\t"                       \
+    TCN_PLANAR_EVEN("r5", "r9", "r10", f5)                  \
+    TCN_PLANAR_EVEN("r6", "r10", "r8", f6)                  \
+    "ldr r9, [" row "]\n\t"                                 \
+    TCN_PLANAR_EVEN("r7", "r8", "r9", "r7")
+#define TCN_PLANAR_SUMS(row_of)               \
+    "ldr r7, [r3, #24]\n\t"                   \
+    row_of("r0", "0", "r7", "r7", "r7")       \
+    row_of("r1", "8", "r4", "r5", "r6")       \
+    row_of("r2", "16", "r4", "r5", "r6")      \
+    "ldr r11, [r3, #28]\n\t"                  \
+    "ldr r12, [sp]\n\t"
+#define TCN_PLANAR_INT8(sum) "smmlar " sum ", " sum ", r11, r12\n\tssat " sum ", #8, " sum "\n\t"
+#define TCN_PLANAR_1(row_of) TCN_PLANAR_SUMS(row_of) TCN_PLANAR_INT8("r4") "strb r4, [lr]\n\t"
+#define TCN_PLANAR_2(row_of)                  \
+    TCN_PLANAR_SUMS(row_of)                   \
+    TCN_PLANAR_INT8("r4")                     \
+    TCN_PLANAR_INT8("r5")                     \
+    "ldr r11, [sp, #4]\n\t"                   \
+    "strb r4, [lr]\n\t"                       \
+    "strb r5, [lr, r11]\n\t"
+#define TCN_PLANAR_3(row_of)                  \
+    TCN_PLANAR_SUMS(row_of)                   \
+    TCN_PLANAR_INT8("r4")                     \
+    TCN_PLANAR_INT8("r5")                     \
+    TCN_PLANAR_INT8("r6")                     \
+    "ldr r11, [sp, #4]\n\t"                   \
+    "strb r4, [lr]\n\t"                       \
+    "strb r5, [lr, r11]\n\t"                  \
+    "strb r6, [lr, r11, lsl #1]\n\t"
+#define TCN_PLANAR_4(row_of)                  \
+    TCN_PLANAR_SUMS(row_of)                   \
+    TCN_PLANAR_INT8("r4")                     \
+    TCN_PLANAR_INT8("r5")                     \
+    TCN_PLANAR_INT8("r6")                     \
+    TCN_PLANAR_INT8("r7")                     \
+    "ldrd r11, r12, [sp, #4]\n\t"             \
+    "strb r4, [lr]\n\t"                       \
+    "strb r5, [lr, r11]\n\t"                  \
+    "strb r6, [lr, r11, lsl #1]\n\t"          \
+    "strb r7, [lr, r12]\n\t"                  \
+    "add lr, lr, r11, lsl #2\n\t"
+/* sp: zero point, channels, 3 channels, end, fours_bytes, next_row_bytes, next_output, rest; end of the fours.
+ * "tbb [pc, r4]" jumps as far as the r4-th byte behind it says, twice. */
+#define TCN_PLANAR_CHANNELS(one, two, three, four) \
+    __asm__("push {r4-r11, lr}\n\t"           \
+            "sub sp, #36\n\t"                 \
+            "mov r12, r0\n\t"                 \
+            "ldm r12!, {r0-r3, lr}\n\t"       \
+            "ldm r12, {r4-r11}\n\t"           \
+            "stm sp, {r4-r11}\n"              \
+            "1:\n\t"                          \
+            "ldr r4, [sp, #16]\n\t"           \
+            "adds r5, r0, r4\n\t"             \
+            "cmp r4, #0\n\t"                  \
+            "beq 3f\n\t"                      \
+            "str r5, [sp, #32]\n"             \
+            "2:\n\t"                          \
+            TCN_PLANAR_4(four)                \
+            "ldr r4, [sp, #32]\n\t"           \
+            "cmp r0, r4\n\t"                  \
+            "bne 2b\n"                        \
+            "3:\n\t"                          \
+            "ldr r4, [sp, #28]\n\t"           \
+            "tbb [pc, r4]\n"                  \
+            "4:\n\t"                          \
+            ".byte (8f - 4b) / 2, (5f - 4b) / 2, (6f - 4b) / 2, (7f - 4b) / 2\n" \
+            "7:\n\t" TCN_PLANAR_3(three) "b 8f\n" \
+            "6:\n\t" TCN_PLANAR_2(two) "b 8f\n" \
+            "5:\n\t" TCN_PLANAR_1(one)        \
+            "8:\n\t"                          \
+            "ldrd r4, r5, [sp, #20]\n\t"      \
+            "add r0, r4\n\t"                  \
+            "add r1, r4\n\t"                  \
+            "add r2, r4\n\t"                  \
+            "add lr, r5\n\t"                  \
+            "adds r3, #32\n\t"                \
+            "ldr r4, [sp, #12]\n\t"           \
+            "cmp lr, r4\n\t"                  \
+            "bne 1b\n\t"                      \
+            "add sp, #36\n\t"                 \
+            "pop {r4-r11, pc}")
+
+/* The inner loop takes 53 instructions for 36 multiply-accumulates with stride 1 (24 to multiply, 9 loads of inputs and
+ * weights, 20 for the four outputs and the loop), 56 with stride 2, that is 1.47 and 1.56 each; the bound is 0.5, SMLAD
+ * alone, and 0.67 for what is multiplied here. */
+TCN_ASSEMBLY(72)
+static void tcn_dsp_planar_stride1(TCN_UNUSED const tcn_dsp_planar_part_t *part)
+{
+    TCN_PLANAR_CHANNELS(TCN_PLANAR_STRIDE1_1, TCN_PLANAR_STRIDE1_2, TCN_PLANAR_STRIDE1_3, TCN_PLANAR_STRIDE1_4);
+}
+
+TCN_ASSEMBLY(72)
+static void tcn_dsp_planar_stride2(TCN_UNUSED const tcn_dsp_planar_part_t *part)
+{
+    TCN_PLANAR_CHANNELS(TCN_PLANAR_STRIDE2_1, TCN_PLANAR_STRIDE2_2, TCN_PLANAR_STRIDE2_3, TCN_PLANAR_STRIDE2_4);
+}
+#else
+static void tcn_dsp_planar_pixels(int16_t *to, const int8_t *const *from, int32_t channels, int32_t pitch_bytes)
+{
+    int32_t c;
+    int pixel;
+
+    for (c = 0; c < channels; c++) {
+        for (pixel = 0; pixel < 4; pixel++) {
+            to[pixel] = from[pixel][c];
+        }
+        to += pitch_bytes / 2;
+    }
+}
+#endif
+
+/* One channel in C, for those without a multiplier, and for all where there is no assembly. */
+static void tcn_dsp_planar_channel(const TCN_FLASH tcn_dsp_planar_t *layer, const int16_t *const *rows, int32_t channel,
+                                   int8_t *output)
+{
+    const uint32_t *const weights = (const uint32_t *)(layer->weights + 8 * channel);
+    const int32_t multiplier = tcn_signed(weights[7]);
+    int32_t x;
+
+    for (x = 0; x < layer->output_width; x++) {
+        int32_t sum = tcn_signed(weights[6]);
+        int32_t r;
+
+        for (r = 0; r < 3; r++) {
+            const int16_t *const at = rows[r] + x * layer->stride;
+
+            sum += tcn_signed(weights[2 * r] << 16) / 65536 * at[0];
+            sum += tcn_signed(weights[2 * r + 1] << 16) / 65536 * at[1];
+            sum += (tcn_signed(weights[2 * r + 1]) >> 16) * at[2];
+        }
+        if (multiplier != 0) {
+            const int64_t product = (int64_t)sum * multiplier + INT64_C(0x80000000);
+            const int32_t y = (int32_t)(product >> 32) + layer->output_zero_point;
+
+            *output = (int8_t)(y < -128 ? -128 : y > 127 ? 127 : y);
+        } else {
+            *output = tcn_rescale(&layer->rescale, channel, sum);
+        }
+        output += layer->channels;
+    }
+}
+
+/* Bring a row of the input into the order of scratch; `zeros` is a pixel of zero points. */
+static void tcn_dsp_planar_keep(const TCN_FLASH tcn_dsp_planar_t *layer, int16_t *to, const int8_t *row,
+                                const int8_t *zeros)
+{
+    const int32_t channels = layer->channels;
+    int32_t column = -layer->pad;
+    int32_t left;
+
+    for (left = layer->row_width; left > 0; left -= 4) {
+        const int8_t *from[4];
+        int pixel;
+
+        for (pixel = 0; pixel < 4; pixel++) {
+            from[pixel] = column >= 0 && column < layer->input_width ? row + column * channels : zeros;
+            column++;
+        }
+        tcn_dsp_planar_pixels(to, from, channels, 2 * layer->row_width);
+        to += 4;
+    }
+}
+
+/* Row number `row` of the output; input[r] is the input under row r of the kernel, or a row of zero points. `scratch`
+ * has three rows, and a pixel of zero points; it is kept from row to row. */
+static void tcn_dsp_planar_row(const TCN_FLASH tcn_dsp_planar_t *layer, const int8_t *const *input, int32_t row,
+                               int8_t *scratch, int8_t *output)
+{
+    const int32_t channels = layer->channels;
+    const int32_t kept_row = channels * layer->row_width;
+    int16_t *const kept = (int16_t *)(void *)scratch;
+    int8_t *const zeros = scratch + 6 * kept_row;
+    const int16_t *rows[3];
+    int32_t channel;
+    int32_t r;
+
+    for (channel = 0; row == 0 && channel < channels; channel++) {
+        zeros[channel] = (int8_t)layer->input_zero_point;
+    }
+    for (r = 0; r < 3; r++) {
+        int16_t *const to = kept + (row * layer->row_stride + r) % 3 * kept_row;
+
+        if (row == 0 || r >= 3 - layer->row_stride) {
+            tcn_dsp_planar_keep(layer, to, input[r], zeros);
+        }
+        rows[r] = to;
+    }
+#if TCN_HAS_DSP
+    {
+        const int32_t fours = layer->output_width / 4;
+        tcn_dsp_planar_part_t part;
+
+        part.zero_point = layer->output_zero_point;
+        part.channels = channels;
+        part.channels3 = 3 * channels;
+        part.fours_bytes = fours * 8 * layer->stride;
+        part.next_row_bytes = 2 * layer->row_width - part.fours_bytes;
+        part.next_output = 1 - fours * 4 * channels;
+        part.rest = layer->output_width - 4 * fours;
+        for (channel = 0; channel < channels;) {
+            if (layer->weights[8 * channel + 7] == 0) {
+                tcn_dsp_planar_channel(layer, rows, channel, output + channel);
+                for (r = 0; r < 3; r++) {
+                    rows[r] += layer->row_width;
+                }
+                channel++;
+                continue;
+            }
+            part.rows[0] = rows[0];
+            part.rows[1] = rows[1];
+            part.rows[2] = rows[2];
+            part.weights = layer->weights + 8 * channel;
+            part.output = output + channel;
+            channel = layer->is_proved ? channels : channel + 1;
+            part.end = output + channel;
+            if (layer->stride == 1) {
+                tcn_dsp_planar_stride1(&part);
+            } else {
+                tcn_dsp_planar_stride2(&part);
+            }
+            for (r = 0; r < 3; r++) {
+                rows[r] += layer->row_width;
+            }
+        }
+    }
+#else
+    for (channel = 0; channel < channels; channel++) {
+        tcn_dsp_planar_channel(layer, rows, channel, output + channel);
+        for (r = 0; r < 3; r++) {
+            rows[r] += layer->row_width;
+        }
+    }
+#endif
+}
+
+#endif /* TCN_DSP_PLANAR_H */
