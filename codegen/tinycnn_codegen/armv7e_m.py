@@ -73,6 +73,7 @@ def _conv(op: Conv, call: Call, stream: Fields, whole: bool) -> Lowered | None:
         "input_zero_point": call.quantization(0).zero_point,
         **stream,
     }
+    padded = _padded(weights)
     is_copied = planar.kernel[1] * planar.channels % 4 or planar.pads[1] or planar.pads[3]
     return Lowered(
         "dsp_conv2d",
@@ -80,7 +81,7 @@ def _conv(op: Conv, call: Call, stream: Fields, whole: bool) -> Lowered | None:
         "window",
         planar.rows,
         call.quantization(0).zero_point,
-        scratch_bytes=(12 if is_copied else 8) * _padded(weights),
+        scratch_bytes=8 * padded + (4 * (padded + 4) if is_copied else 0),
         all_rows_at_once=at_once,
     )
 
@@ -194,12 +195,12 @@ def _stream(call: Call, weights: Int64Array, is_wide: bool) -> Fields | None:
 def _high_multiplier(call: Call) -> tuple[Int64Array, Fields]:
     """2^32 times the scale of each channel, where ((sum * multiplier + 2^31) >> 32) is proved, else 0.
 
-    Only a layer with such a 0 has the constants of any rescale besides.
+    Only a layer with such a 0 has the constants of any rescale besides. A proved 0 is written 1, which gives 0 as well.
     """
     sums, zero_point = linear_accumulation(call), call.output_quantization.zero_point
     scale = np.ascontiguousarray(sums.scale, np.float32)
     proof = prove(scale, sums.zero_point, sums.reach, shift=HIGH_WORD, any_addend=False)
-    multiplier: Int64Array = np.where(proof.is_integer, proof.form.multiplier, 0)
+    multiplier: Int64Array = np.where(proof.is_integer, np.maximum(proof.form.multiplier, 1), 0)
     if multiplier.all():
         return multiplier, {"zero_point": zero_point, "multiplier": None, "addend": None, "shift": None}
     return multiplier, rescale_fields(proof_of(sums), zero_point, slice(None))

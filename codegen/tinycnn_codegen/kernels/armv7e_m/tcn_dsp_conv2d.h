@@ -25,16 +25,27 @@ typedef struct {
     tcn_rescale_t rescale;            /* of channels without a multiplier */
 } tcn_dsp_conv2d_t;
 
+/* Four bytes. */
+static inline void tcn_copy4(int8_t *to, const int8_t *from)
+{
+#if TCN_HAS_DSP
+    __builtin_memcpy(to, from, 4);
+#else
+    to[0] = from[0];
+    to[1] = from[1];
+    to[2] = from[2];
+    to[3] = from[3];
+#endif
+}
+
 /* `count` bytes. Returns where the next one goes. */
 static int8_t *tcn_dsp_copy(int8_t *to, const int8_t *from, int32_t count)
 {
-#if TCN_HAS_DSP
     for (; count >= 4; count -= 4) {
-        __builtin_memcpy(to, from, 4);
+        tcn_copy4(to, from);
         to += 4;
         from += 4;
     }
-#endif
     for (; count > 0; count--) {
         *to++ = *from++;
     }
@@ -73,6 +84,32 @@ static void tcn_dsp_conv2d_copy_window(const TCN_FLASH tcn_dsp_conv2d_t *layer, 
     }
 }
 
+/* The bytes under four windows that lie inside the input, a word at a time: up to three bytes behind each kernel row are
+ * read as well, and written over by the next. */
+static void tcn_dsp_conv2d_copy_inside(const TCN_FLASH tcn_dsp_conv2d_t *layer, int8_t *to, const int8_t *const *rows,
+                                       int32_t column, int32_t pitch)
+{
+    const int32_t row_bytes = layer->kernel_width * layer->input_channels;
+    const int32_t step = layer->stride * layer->input_channels;
+    int32_t r;
+    int32_t left;
+
+    for (r = 0; r < layer->kernel_height; r++) {
+        const int8_t *from = rows[r] + column * layer->input_channels;
+        int8_t *at = to;
+
+        for (left = row_bytes; left > 0; left -= 4) {
+            tcn_copy4(at, from);
+            tcn_copy4(at + pitch, from + step);
+            tcn_copy4(at + 2 * pitch, from + 2 * step);
+            tcn_copy4(at + 3 * pitch, from + 3 * step);
+            at += 4;
+            from += 4;
+        }
+        to += row_bytes;
+    }
+}
+
 /* The inputs under four windows, the first of which begins at `column`. Where kernel rows are whole words of the input
  * they need not be copied first. */
 static void tcn_dsp_conv2d_gather(const TCN_FLASH tcn_dsp_conv2d_t *layer, const int8_t *const *rows, int32_t column,
@@ -82,12 +119,12 @@ static void tcn_dsp_conv2d_gather(const TCN_FLASH tcn_dsp_conv2d_t *layer, const
     const int32_t row_bytes = layer->kernel_width * channels;
     const int32_t bytes = 2 * layer->pairs;
     const int32_t step = layer->stride * channels;
+    const int32_t behind = (layer->input_width - column - 3 * layer->stride - layer->kernel_width) * channels;
     int8_t *copy = (int8_t *)(gathered + 4 * layer->pairs);
     const int8_t *from[4];
     int32_t i;
 
-    if (row_bytes % 4 == 0 && column >= 0 &&
-        column + 3 * layer->stride + layer->kernel_width <= layer->input_width) {
+    if (row_bytes % 4 == 0 && column >= 0 && behind >= 0) {
         for (i = 0; i < layer->kernel_height; i++) {
             from[0] = rows[i] + column * channels;
             from[1] = from[0] + step;
@@ -98,10 +135,16 @@ static void tcn_dsp_conv2d_gather(const TCN_FLASH tcn_dsp_conv2d_t *layer, const
         return;
     }
     for (i = 0; i < 4; i++) {
-        tcn_dsp_conv2d_copy_window(layer, copy, rows, column, bytes);
-        from[i] = copy;
-        copy += bytes;
-        column += layer->stride;
+        from[i] = copy + i * (bytes + 4);
+    }
+    if (column >= 0 && behind >= 3) {
+        tcn_dsp_conv2d_copy_inside(layer, copy, rows, column, bytes + 4);
+    } else {
+        for (i = 0; i < 4; i++) {
+            tcn_dsp_conv2d_copy_window(layer, copy, rows, column, bytes);
+            copy += bytes + 4;
+            column += layer->stride;
+        }
     }
     tcn_dsp_gather(gathered, from, bytes);
 }
