@@ -160,14 +160,16 @@ def test_weights_around_another_zero_point(weight_type, zero, low, tmp_path):
     assert_imported_exactly(proto, x, stored, ["q"], tmp_path)
 
 
-def test_weights_too_far_from_their_zero_point_are_named(tmp_path):
+def test_weights_too_far_from_their_zero_point_are_split(tmp_path):
     constants = {
         "s": np.float32(0.1), "z": np.int8(0), "w": np.array([[-128], [127]], np.int8), "zw": np.int8(9),
     }  # fmt: skip
     nodes = [node("QuantizeLinear", "x s z", "xq"), node("QLinearMatMul", "xq s z w s zw s z", "y")]
     onnx.save(model(nodes, {"x": [1, 2]}, constants, opset=21), tmp_path / "far.onnx")
-    with pytest.raises(UnsupportedError, match="'w_rows' less its zero point does not fit int8"):
-        load(tmp_path / "far.onnx")
+    graph = load(tmp_path / "far.onnx")
+    assert [value.tolist() for value in graph.constants.values()] == [[[-128, 118, -9, 0]]]
+    x = (np.random.default_rng(0).integers(-128, 128, (200, 2)) * np.float32(0.1)).astype(np.float32)
+    assert compare_with_file(tmp_path / "far.onnx", graph, x).mismatches == 0
 
 
 def softmax_after(dtype: type, length: int, x_scale: float, y_scale: float, y_zero: int, *, qdq: bool) -> ModelProto:

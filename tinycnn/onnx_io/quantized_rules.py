@@ -86,8 +86,27 @@ def quantize_linear(builder: Builder, node: OnnxNode) -> None:
     builder.emit(node, QuantizeLinear(quantization_from(builder, node, 1), dtype), node.inputs[:1], dtype)
 
 
+def _centered(builder: Builder, node: OnnxNode, index: int, axis: int) -> OnnxNode:
+    """The node whose constant weights in input `index`, scale and zero points behind, have a zero point for each index
+    of `axis`: then their distances from it, which are int16, around zero point 0."""
+    if not node.has_input(index + 2) or not builder.is_constant(node, index):
+        return node
+    zero_points = builder.constant_value(node, index + 2, "zero point")
+    value = builder.constant_value(node, index, "weights")
+    if len(np.unique(zero_points)) < 2 or zero_points.shape != value.shape[axis : axis + 1]:
+        return node
+    if value.dtype not in (np.int8, np.uint8) or zero_points.dtype != value.dtype:
+        return node
+    along = [1] * value.ndim
+    along[axis] = -1
+    distances = value.astype(np.int16) - zero_points.astype(np.int16).reshape(along)
+    name = builder.add_constant(f"{node.inputs[index]}_centered", distances)
+    return replace(node, inputs=(*node.inputs[:index], name, node.inputs[index + 1], "", *node.inputs[index + 3 :]))
+
+
 def dequantize_linear(builder: Builder, node: OnnxNode) -> None:
     x = _expect(builder.tensor(node, 0), "int8", "uint8", "int32")
+    node = _centered(builder, node, 0, node.integer("axis", 1) % max(len(x.shape), 1))
     if node.integer("block_size", 0):
         raise RefusalError("quantization by blocks is not supported")
     axis = node.integer("axis", 1) % max(len(x.shape), 1) if builder.is_constant(node, 0) else None
@@ -111,8 +130,10 @@ def _activation(builder: Builder, node: OnnxNode, index: int) -> str:
 
 def _linear_inputs(builder: Builder, node: OnnxNode, bias: int) -> tuple[str, ...]:
     """Float forms of the inputs x (0), weights (3) and `bias` of QLinearConv and QGemm."""
-    w = _expect(builder.tensor(node, 3), "int8", "uint8")
+    _expect(builder.tensor(node, 3), "int8", "uint8")
     builder.constant_value(node, 3, "weights")
+    node = _centered(builder, node, 3, 0)
+    w = builder.tensor(node, 3)
     x_quantization, w_quantization = quantization_from(builder, node, 1), quantization_from(builder, node, 4, w, 0)
     inputs = (_activation(builder, node, 0), _real(builder, node, 3, w_quantization))
     if not node.has_input(bias):

@@ -25,7 +25,7 @@ def _limit(limit: float, dtype: np.dtype[Any]) -> Any:
 
 @dataclass(frozen=True, slots=True)
 class Clip:
-    """min(max(x, low), high)."""
+    """min(max(x, low), high); without limits it only changes the scale of an int8 tensor."""
 
     low: float = -np.inf
     high: float = np.inf
@@ -33,7 +33,8 @@ class Clip:
 
     @property
     def label(self) -> str:
-        return "Relu" if (self.low, self.high) == (0.0, np.inf) else f"Clip {self.low:g}..{self.high:g}"
+        names = {(0.0, np.inf): "Relu", (-np.inf, np.inf): "Requantize"}
+        return names.get((self.low, self.high), f"Clip {self.low:g}..{self.high:g}")
 
     def output_shapes(self, *inputs: Shape) -> tuple[Shape, ...]:
         return (inputs[0],)

@@ -90,7 +90,9 @@ class _Fusion:
 
     def _fuse(self, node: Node) -> None:
         op, source = node.op, node.inputs[0]
-        if isinstance(op, QuantizeLinear):
+        if isinstance(op, QuantizeLinear) and self.real.get(source, "") in self.tensors.keys() - self.constants.keys():
+            self._requantized(node, self.real[source], _signed(op.quantization, op.dtype))
+        elif isinstance(op, QuantizeLinear):
             self._input(node, source, _signed(op.quantization, op.dtype))
         elif isinstance(op, DequantizeLinear):
             self._dequantized(node, source, op.quantization)
@@ -111,6 +113,13 @@ class _Fusion:
             return
         self.int8[node.outputs[0]] = source
         self.tensors[source] = replace(self.graph.tensors[source], dtype="int8", quantization=quantization)
+
+    def _requantized(self, node: Node, source: str, quantization: Quantization) -> None:
+        """QuantizeLinear right behind DequantizeLinear: a table of 256, or nothing where the scale stays."""
+        if self.tensors[source].quantization == quantization:
+            self.int8[node.outputs[0]] = source
+        else:
+            self._emit(replace(node, op=Clip()), (source,), node.outputs[0], quantization, node.origins)
 
     def _moved_input(self, node: Node, source: str) -> bool:
         """Reshape and Transpose between an input of the graph and the node that tells its scale, moved to int8.
@@ -166,8 +175,9 @@ class _Fusion:
     def _constant(self, name: str, quantization: Quantization, is_operand: bool) -> str:
         """Record a quantized constant as int8 or int32; the name it has in the int8 graph.
 
-        Weights are around zero point 0: only differences from the zero point count, so that taking it off is exact
-        where they fit int8. What is added to an activation (`is_operand`) keeps its zero point, as activations do.
+        Weights are around zero point 0: only differences from the zero point count, so that taking it off is exact;
+        where they do not fit int8 they become int16, which `_in_parts` splits. What is added to an activation
+        (`is_operand`) keeps its zero point, as activations do.
         """
         key = (name, quantization, is_operand)
         if key not in self.dequantized:
@@ -178,12 +188,13 @@ class _Fusion:
             if quantization.zero_point != 0 and not is_operand:
                 distances = value.astype(np.int64) - quantization.zero_point
                 folded = replace(quantization, zero_point=0)
-                limits = np.iinfo(value.dtype)
-                if distances.min() < limits.min or distances.max() > limits.max:
-                    self.problems.append(
-                        f"constant {name!r} less its zero point does not fit {value.dtype}, which is not supported"
-                    )
                 value = distances.astype(value.dtype)
+                if not np.array_equal(value, distances) and value.dtype == np.int32:
+                    self.problems.append(f"constant {name!r} less its zero point does not fit int32")
+                elif not np.array_equal(value, distances):
+                    value = distances.astype(np.int16)
+            elif value.dtype == np.int16 and value.min() >= -128 and value.max() <= 127:
+                value = value.astype(np.int8)
             self.dequantized[key] = self._declare_constant(self._int8_name(name), value, folded)
         return self.dequantized[key]
 
@@ -216,9 +227,11 @@ class _Fusion:
             return
         if isinstance(op, Concat) and len({self.tensors[name].quantization for name in inputs}) > 1:
             self.problems.append(f"node {node.name!r} joins bytes of different scales")
-        if isinstance(op, Take) and op.fills:
-            self._left_in_float(node, "it pads int8 values outside of quantizers")
-            return
+        if isinstance(op, Take) and op.fills:  # with a byte as it is stored, here as a real number
+            unit = self._quantization(source)
+            offset = 128 if self.graph.tensors[node.inputs[0]].dtype == "uint8" else 0
+            fill = float((op.fill - offset - unit.zero_point) * unit.scale[0])
+            node = replace(node, op=replace(op, fill=fill))
         self._emit(node, inputs, node.outputs[0], fixed or self.tensors[source].quantization, node.origins)
 
     def _between_quantizers(self, node: Node, op: Int8Operator | Transpose) -> None:
@@ -242,12 +255,9 @@ class _Fusion:
             return
         self.absorbed.add(last.outputs[0])
         quantization = _signed(last.op.quantization, last.op.dtype)
-        if limits is not None and not _saturates(quantization, limits):
-            self.problems.append(
-                f"node {node.name!r}: {limits.label} behind it clips inside the range of the output's scale"
-            )
-        if op.output_scale == "input" and self.tensors[inputs[0]].quantization != quantization:
-            self.problems.append(f"node {node.name!r} ({op.label}) has another scale at its output than at its input")
+        made, behind = quantization, limits if limits is not None and not _saturates(quantization, limits) else None
+        if op.output_scale == "input" and self._quantization(inputs[0]) != quantization:
+            made, behind = self._quantization(inputs[0]), limits or Clip()
         if isinstance(op, Softmax):
             powers = float_exponentials(
                 self._quantization(inputs[0]), self.graph.tensors[node.inputs[0]].shape[op.axis]
@@ -258,8 +268,38 @@ class _Fusion:
                 )
             node = replace(node, op=replace(op, as_onnxruntime=True))
         if isinstance(op, Conv | ConvTranspose | Dense):
+            inputs = self._in_parts(node, *inputs)
             self._check_constants(node, *inputs)
-        self._emit(node, inputs, last.outputs[0], quantization, origins)
+        if behind is None:
+            self._emit(node, inputs, last.outputs[0], quantization, origins)
+            return
+        before = unused_name(f"{node.outputs[0]}_unlimited", self.graph.tensors)  # rounding keeps order: clip after it
+        self.tensors[before] = Tensor(before, self.graph.tensors[node.outputs[0]].shape, "int8", made)
+        self.nodes.append(replace(node, inputs=inputs, outputs=(before,), origins=origins))
+        clipping = Node(f"{node.name}_limits", behind, (), (), ())
+        self._emit(clipping, (before,), last.outputs[0], quantization, origins)
+
+    def _in_parts(self, node: Node, x: str, weights: str, *bias: str) -> tuple[str, ...]:
+        """The inputs of a layer whose int16 weights become a sum of int8 ones: it reads each channel several times."""
+        value = self.constants.get(weights)
+        if value is None or value.dtype != np.int16:
+            return (x, weights, *bias)
+        parts = []
+        while value.any():
+            parts.append(np.clip(value, -128, 127).astype(np.int8))
+            value = value - parts[-1]
+        axis, groups = (1, node.op.groups) if isinstance(node.op, Conv | ConvTranspose) else (-1, 1)
+        tensor = self.tensors[x]
+        channels = np.arange(tensor.shape[axis]).reshape(groups, -1)
+        tables: list[tuple[int, ...] | None] = [None] * len(tensor.shape)
+        tables[axis] = tuple(np.tile(channels, len(parts)).reshape(-1).tolist())
+        repeated = replace(tensor, name=unused_name(f"{x}_repeated", self.tensors))
+        (shape,) = Take(tuple(tables)).output_shapes(tensor.shape)
+        self.tensors[repeated.name] = replace(repeated, shape=shape)
+        self.nodes.append(Node(f"{node.name}_repeated", Take(tuple(tables)), (x,), (repeated.name,), ()))
+        name, quantization = unused_name(f"{weights}_parts", self.tensors), self.tensors[weights].quantization
+        assert quantization is not None
+        return (repeated.name, self._declare_constant(name, np.concatenate(parts, 1), quantization), *bias)
 
     def _bias_behind(self, node: Node, follower: Node | None) -> str:
         """The int32 constant that an Add behind a Dense without bias adds to each output, or ""."""
