@@ -164,7 +164,8 @@ def test_weights_too_far_from_their_zero_point_are_split(tmp_path):
     constants = {
         "s": np.float32(0.1), "z": np.int8(0), "w": np.array([[-128], [127]], np.int8), "zw": np.int8(9),
     }  # fmt: skip
-    nodes = [node("QuantizeLinear", "x s z", "xq"), node("QLinearMatMul", "xq s z w s zw s z", "y")]
+    nodes = [node("QuantizeLinear", "x s z", "xq"), node("QLinearMatMul", "xq s z w s zw s z", "yq")]
+    nodes.append(node("DequantizeLinear", "yq s z", "y"))
     onnx.save(model(nodes, {"x": [1, 2]}, constants, opset=21), tmp_path / "far.onnx")
     graph = load(tmp_path / "far.onnx")
     assert [value.tolist() for value in graph.constants.values()] == [[[-128, 118, -9, 0]]]
