@@ -23,17 +23,19 @@ OPTIMIZE = "-O2"
 
 @dataclass(frozen=True, slots=True)
 class LayerCost:
-    """One step of the generated C: executed instructions (exact) and multiply-accumulates."""
+    """One step of the generated C: executed instructions (exact), cycles as in `Benchmark`, multiply-accumulates."""
 
     name: str
     instructions: int
+    cycles: int
     macs: int
 
 
 @dataclass(frozen=True, slots=True)
 class Benchmark:
-    """One inference on an emulated target. `instructions` is exact. So are `cycles` and
-    `milliseconds` if `cycles_are_exact`; else they are estimated from it. `stack_bytes` was measured."""
+    """One inference on an emulated target. `instructions` is exact. So are `cycles` and `milliseconds` if
+    `cycles_are_exact`; else they are estimated, from the classes of the executed instructions where the target has
+    timings, without from their number. `stack_bytes` was measured."""
 
     model: str
     target: str
@@ -89,14 +91,15 @@ def bench(
     count = count_instructions(generated, list(stored.values()), target, optimize=OPTIMIZE)
     size = measure_code(generated, target, optimize=OPTIMIZE)
     macs = {node.name: graph.macs(node) for node in graph.nodes}
-    estimated = int(np.rint(count.total * target.estimate.cycles_per_instruction))
-    cycles = estimated if count.cycles is None else count.cycles
+    mean = target.estimate.cycles_per_instruction
+    cycles = int(np.rint(count.total * mean)) if count.cycles is None else count.cycles
+    per_step = count.cycles_per_step or tuple(int(np.rint(step * mean)) for step in count.per_step)
     return Benchmark(
         model=graph.name,
         target=target.name,
         instructions=count.total,
         cycles=cycles,
-        cycles_are_exact=count.cycles is not None,
+        cycles_are_exact=count.cycles_are_exact,
         milliseconds=1e3 * cycles / target.clock_hz,
         macs=graph.total_macs,
         arena_bytes=planned.arena_bytes,
@@ -105,8 +108,8 @@ def bench(
         flash_constants_bytes=size.constants_bytes,
         compiler=size.compiler,
         layers=tuple(
-            LayerCost(name, instructions, macs[name])
-            for name, instructions in zip(generated.steps, count.per_step, strict=True)
+            LayerCost(name, instructions, layer_cycles, macs[name])
+            for name, instructions, layer_cycles in zip(generated.steps, count.per_step, per_step, strict=True)
         ),
     )
 

@@ -81,13 +81,47 @@ class Estimate:
 
 
 @dataclass(frozen=True, slots=True)
+class Timings:
+    """Clock cycles of a processor's instructions by class, as published or, where that says so, estimated.
+
+    `load_behind_memory` is a load directly behind a load or store; `multiple` moves several registers, with
+    `multiple_register` for each; `branch_taken` and `jump_taken` are added when control does not go on behind the
+    instruction; `load_use` when it reads what the one before it loaded. `vector_again` is a vector instruction behind
+    one of the same kind, memory or arithmetic. All are multiplied by `scale`.
+    """
+
+    other: float
+    load: float
+    load_behind_memory: float
+    store: float
+    multiple: float
+    multiple_register: float
+    branch: float
+    branch_taken: float
+    jump: float
+    jump_taken: float
+    loop: float
+    multiply: float
+    multiply_accumulate: float
+    multiply_long: float
+    divide: float
+    floating: float
+    floating_divide: float
+    vector: float
+    vector_again: float
+    load_use: float
+    scale: float
+
+
+@dataclass(frozen=True, slots=True)
 class Target:
     """One machine.
 
     In "separate" memory, code and constants lie in flash, arena and stack in RAM. In "unified" memory all
     four share `ram_bytes`, and `flash_bytes` is None. `architecture` is what the processor executes, `extensions`
     which of EXTENSIONS it has on top. `int_bits` is the width of C's int. `compiler` is None
-    where no compiler can measure code, `emulator` where nothing can run it, `pypi` where PyPI has neither.
+    where no compiler can measure code, `emulator` where nothing can run it, `pypi` where PyPI has neither,
+    `timings` where emulators are exact or nothing is known of single instructions.
     """
 
     name: str
@@ -103,6 +137,7 @@ class Target:
     compiler: Compiler | None
     emulator: Emulator | None
     pypi: PyPI | None
+    timings: Timings | None
     estimate: Estimate
 
 
@@ -141,13 +176,7 @@ def load_target(name: str) -> Target:
 
 
 def _read_target(path: Path) -> Target:
-    try:
-        with path.open("rb") as file:
-            top = _Table(path, "", tomllib.load(file))
-    except OSError as error:
-        raise TargetError(f"Cannot read the target file {path}: {error.strerror or error}.") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise TargetError(f"The target file {path} is not valid TOML: {error}.") from error
+    top = _Table(path, "", _parse(path))
     memory = cast(Literal["separate", "unified"], top.choice("memory", ("separate", "unified")))
     if memory == "unified" and top.has("flash_bytes"):
         raise TargetError(f"{path}: flash_bytes has no place in unified memory, where ram_bytes holds everything.")
@@ -165,6 +194,7 @@ def _read_target(path: Path) -> Target:
         compiler=_read_compiler(top.table("compiler")) if top.has("compiler") else None,
         emulator=_read_emulator(top.table("emulator"), memory) if top.has("emulator") else None,
         pypi=_read_pypi(top.table("pypi")) if top.has("pypi") else None,
+        timings=_read_timings(top.file("timings", top.text("timings"))) if top.has("timings") else None,
         estimate=_read_estimate(top.table("estimate")),
     )
     top.refuse_the_rest()
@@ -211,6 +241,29 @@ def _read_pypi(table: "_Table") -> PyPI:
     pypi = PyPI(table.texts("compiler_flags"), table.texts("emulator_arguments"))
     table.refuse_the_rest()
     return pypi
+
+
+def _read_timings(path: Path) -> Timings:
+    table = _Table(path, "", _parse(path))
+    values = {field.name: table.amount(field.name) for field in fields(Timings) if table.has(field.name)}
+    table.refuse_the_rest()
+    missing = [name for name in ("other", "scale") if name not in values]
+    if missing:
+        raise TargetError(f"{path}: {missing[0]} is missing.")
+    # What a processor does not have, or treats like anything else, is left out.
+    defaults = {field.name: values["other"] for field in fields(Timings)}
+    defaults |= dict.fromkeys(("branch_taken", "jump_taken", "load_use"), 0.0)
+    return Timings(**(defaults | values))
+
+
+def _parse(path: Path) -> dict[str, object]:
+    try:
+        with path.open("rb") as file:
+            return tomllib.load(file)
+    except OSError as error:
+        raise TargetError(f"Cannot read the target file {path}: {error.strerror or error}.") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise TargetError(f"The target file {path} is not valid TOML: {error}.") from error
 
 
 def _read_estimate(table: "_Table") -> Estimate:
@@ -274,11 +327,17 @@ class _Table:
             raise self._wrong(key, "must be an address of 32 bits")
         return value
 
-    def number(self, key: str) -> float:
+    def amount(self, key: str) -> float:
         value = self._take(key)
-        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < float("inf"):
-            raise self._wrong(key, "must be a number above 0")
+        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < float("inf"):
+            raise self._wrong(key, "must be a number of 0 or more")
         return float(value)
+
+    def number(self, key: str) -> float:
+        value = self.amount(key)
+        if value == 0:
+            raise self._wrong(key, "must be a number above 0")
+        return value
 
     def file(self, key: str, name: str) -> Path:
         """A file beside the profile, or else one that comes with tinycnn (a user's profile can use our

@@ -1,15 +1,15 @@
 """Runs an image on unicorn, a Cortex-M emulator from PyPI, with semihosting, and counts.
 
-    python run_cortex_m.py [MARKS COUNTS] MODEL IMAGE
+    python run_cortex_m.py [MARKS COUNTS CYCLES PRICES] MODEL IMAGE
 
 It stands in for QEMU's boards where only PyPI is at hand: it has the processor, memory at the two addresses at which
-the boards have it, and the four semihosting operations of port_semihosting.c. With the two files it counts the
-instructions of every step as count_instructions.c does, in the same formats.
+the boards have it, and the four semihosting operations of port_semihosting.c. With the four files it counts the
+instructions of every step and adds up their prices as count_instructions.c does, in the same formats.
 """
 
 import struct
 import sys
-from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
@@ -100,18 +100,38 @@ def loaded_segments(image: bytes) -> list[tuple[int, bytes]]:
     return found
 
 
-class Counter:
-    """Counts instructions by the counter that the last mark switched to."""
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """Instructions in sequence without a mark, or with one at their start, whose counter is `mark`.
 
-    def __init__(self, machine: Machine, marks: str, counts: Path) -> None:
-        head, *pairs = marks.splitlines()
+    `taken_units` is the price that is added when another instruction than that at `end` follows.
+    """
+
+    mark: int | None
+    begin: int
+    end: int
+    instructions: int
+    units: int
+    taken_units: int
+
+
+class Counter:
+    """Counts instructions and their prices by the counter that the last mark switched to."""
+
+    def __init__(self, machine: Machine, marks: Path, counts: Path, cycles: Path, prices: Path) -> None:
+        head, *pairs = marks.read_text(encoding="ascii").splitlines()
         self.outside = int(head)
         self.marks = {int(a, 16): int(c) for a, c in (pair.split() for pair in pairs)}
         self.cpu = machine.cpu
-        self.counts = [0] * (self.outside + 1)
+        self.prices = {
+            int(address, 16): (int(units), int(taken))
+            for address, units, taken in (line.split() for line in prices.read_text(encoding="ascii").splitlines())
+        }
+        self.counts, self.cycles = [0] * (self.outside + 1), [0] * (self.outside + 1)
         self.current = self.outside
-        self.blocks: dict[tuple[int, int], list[tuple[int | None, int]]] = {}
-        self.file = counts.open("w", encoding="ascii")
+        self.before: Segment | None = None
+        self.blocks: dict[tuple[int, int], list[Segment]] = {}
+        self.files = [counts.open("w", encoding="ascii"), cycles.open("w", encoding="ascii")]
         self.cpu.hook_add(unicorn.UC_HOOK_BLOCK, self._on_block)
 
     def _on_block(self, _: unicorn.Uc, address: int, size_bytes: int, __: object) -> None:
@@ -119,49 +139,59 @@ class Counter:
         key = (address, size_bytes)
         if key not in self.blocks:
             self.blocks[key] = self._segments(address, size_bytes)
-        for mark, instructions in self.blocks[key]:
-            if mark is not None and mark != self.current:
-                if mark == self.outside:
+        for segment in self.blocks[key]:
+            if self.before is not None and self.before.end != segment.begin:
+                self.cycles[self.current] += self.before.taken_units
+            self.before = segment
+            if segment.mark is not None and segment.mark != self.current:
+                if segment.mark == self.outside:
                     self._end_inference()
-                self.current = mark
-            self.counts[self.current] += instructions
+                self.current = segment.mark
+            self.counts[self.current] += segment.instructions
+            self.cycles[self.current] += segment.units
 
-    def _segments(self, address: int, size_bytes: int) -> list[tuple[int | None, int]]:
-        """Runs of instructions without a mark or with one at their start: the mark's counter and how many they are."""
+    def _segments(self, address: int, size_bytes: int) -> list[Segment]:
         code = bytes(self.cpu.mem_read(address, size_bytes))
-        segments: list[tuple[int | None, int]] = []
+        segments: list[Segment] = []
         offset = 0
         while offset < size_bytes:
-            mark = self.marks.get(address + offset)
+            begin = address + offset
+            mark = self.marks.get(begin)
             if mark is not None or not segments:
-                segments.append((mark, 0))
-            segments[-1] = (segments[-1][0], segments[-1][1] + 1)
+                segments.append(Segment(mark, begin, begin, 0, 0, 0))
             # 32-bit instructions begin with 0b11101, 0b11110 or 0b11111 (Armv7-M ARM, A5.1).
             offset += 4 if code[offset + 1] >> 3 >= 0b11101 else 2
+            units, taken = self.prices.get(begin, (0, 0))
+            last = segments[-1]
+            segments[-1] = Segment(
+                last.mark, last.begin, address + offset, last.instructions + 1, last.units + units, taken
+            )
         return segments
 
     def _end_inference(self) -> None:
-        self.file.write(" ".join(map(str, self.counts[: self.outside])) + "\n")
-        self.counts = [0] * (self.outside + 1)
+        for file, numbers in zip(self.files, (self.counts, self.cycles), strict=True):
+            file.write(" ".join(map(str, numbers[: self.outside])) + "\n")
+            numbers[:] = [0] * (self.outside + 1)
 
     def close(self) -> None:
-        self.file.close()
+        for file in self.files:
+            file.close()
 
 
 def main(arguments: list[str]) -> int:
-    if len(arguments) not in (2, 4) or arguments[-2] not in MODELS:
-        print(f"usage: run_cortex_m.py [MARKS COUNTS] MODEL IMAGE; models are {', '.join(MODELS)}", file=sys.stderr)
+    if len(arguments) not in (2, 6) or arguments[-2] not in MODELS:
+        usage = "usage: run_cortex_m.py [MARKS COUNTS CYCLES PRICES] MODEL IMAGE"
+        print(f"{usage}; models are {', '.join(MODELS)}", file=sys.stderr)
         return 1
     machine = Machine(arguments[-2], Path(arguments[-1]).read_bytes())
-    close: Callable[[], None] = lambda: None  # noqa: E731
-    if len(arguments) == 4:
-        close = Counter(machine, Path(arguments[0]).read_text("ascii"), Path(arguments[1])).close
+    counter = Counter(machine, *map(Path, arguments[:4])) if len(arguments) == 6 else None
     try:
         return machine.run()
     except OSError:
         return STATUS_FILE
     finally:
-        close()
+        if counter is not None:
+            counter.close()
 
 
 if __name__ == "__main__":

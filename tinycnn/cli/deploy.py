@@ -304,13 +304,10 @@ def bench(
         found = measure.bench(graph, samples, target, ram, pushed=push, pulled=pull)
     show_table(
         f"{found.model} on {target.title}",
-        ("layer", "instructions", "MACs", "per MAC"),
+        ("layer", "instructions", "cycles", "MACs", "instructions per MAC", "cycles per MAC"),
         [
-            *(
-                (cost.name, cost.instructions, cost.macs, f"{cost.instructions / cost.macs:.2f}" if cost.macs else "")
-                for cost in found.layers
-            ),
-            ("total", found.instructions, found.macs, f"{found.instructions / max(found.macs, 1):.2f}"),
+            *((layer.name, layer.instructions, layer.cycles, layer.macs, *_per_mac(layer)) for layer in found.layers),
+            ("total", found.instructions, found.cycles, found.macs, *_per_mac(found)),
         ],
     )
     console.print(
@@ -320,6 +317,12 @@ def bench(
         f" code {found.flash_code_bytes:,} B, constants {found.flash_constants_bytes:,} B\nby {found.compiler}"
     )
     write_json(json_path, found)
+
+
+def _per_mac(cost: measure.LayerCost | measure.Benchmark) -> tuple[str, str]:
+    if not cost.macs:
+        return "", ""
+    return f"{cost.instructions / cost.macs:.2f}", f"{cost.cycles / cost.macs:.2f}"
 
 
 def _bench_all(

@@ -32,6 +32,14 @@ class Symbol:
 
 
 @dataclass(frozen=True, slots=True)
+class CodeSection:
+    """Instructions, with the constants among them, and where they lie."""
+
+    address: int
+    content: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class ElfFile:
     """`code_bytes` are instructions with the constants among them, `constants_bytes` read-only data,
     `data_bytes` all variables, initialized or not."""
@@ -40,6 +48,7 @@ class ElfFile:
     constants_bytes: int
     data_bytes: int
     symbols: tuple[Symbol, ...]
+    code: tuple[CodeSection, ...]
 
 
 def read_elf(path: Path) -> ElfFile:
@@ -54,20 +63,25 @@ def read_elf(path: Path) -> ElfFile:
     sections = list(_sections(data, wide, order))
     sizes = {"code": 0, "constants": 0, "data": 0}
     symbols: list[Symbol] = []
+    code: list[CodeSection] = []
     for section in sections:
         if section.flags & _FLAG_LOADED and section.kind in (_TYPE_PROGRAM_DATA, _TYPE_ZEROED):
-            writable, code = section.flags & _FLAG_WRITE, section.flags & _FLAG_CODE
-            sizes["code" if code else "data" if writable else "constants"] += section.size_bytes
+            writable, executable = section.flags & _FLAG_WRITE, section.flags & _FLAG_CODE
+            sizes["code" if executable else "data" if writable else "constants"] += section.size_bytes
+            if executable and section.kind == _TYPE_PROGRAM_DATA:
+                content = data[section.offset : section.offset + section.size_bytes]
+                code.append(CodeSection(section.address, content))
         if section.kind == _TYPE_SYMBOLS:
             names = sections[section.link].offset
             symbols.extend(_symbols(data, wide, order, section, names, machine))
-    return ElfFile(sizes["code"], sizes["constants"], sizes["data"], tuple(symbols))
+    return ElfFile(sizes["code"], sizes["constants"], sizes["data"], tuple(symbols), tuple(code))
 
 
 @dataclass(frozen=True, slots=True)
 class _Section:
     kind: int
     flags: int
+    address: int
     offset: int
     size_bytes: int
     link: int
@@ -77,10 +91,10 @@ def _sections(data: bytes, wide: bool, order: str) -> Iterator[_Section]:
     (table,) = struct.unpack_from(order + ("Q" if wide else "I"), data, 40 if wide else 32)
     entry_bytes, count = struct.unpack_from(order + "HH", data, 58 if wide else 46)
     for index in range(count):
-        _, kind, flags, _, offset, size_bytes, link = struct.unpack_from(
+        _, kind, flags, address, offset, size_bytes, link = struct.unpack_from(
             order + ("IIQQQQI" if wide else "IIIIIII"), data, table + index * entry_bytes
         )
-        yield _Section(kind, flags, offset, size_bytes, link)
+        yield _Section(kind, flags, address, offset, size_bytes, link)
 
 
 def _symbols(data: bytes, wide: bool, order: str, table: _Section, names: int, machine: int) -> Iterator[Symbol]:

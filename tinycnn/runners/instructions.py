@@ -8,11 +8,13 @@ from tempfile import TemporaryDirectory
 import numpy as np
 
 from tinycnn.errors import ToolError
-from tinycnn.runners.elf import Symbol, read_elf
+from tinycnn.runners import riscv, thumb
+from tinycnn.runners.elf import ElfFile, Symbol, read_elf
 from tinycnn.runners.emulated import build_image, emulator_of, run_image
 from tinycnn.runners.harness import STEP_LABEL, Instrumentation, Int8Array, pack_inputs, unpack_results
+from tinycnn.runners.timing import UNITS_PER_CYCLE, prices
 from tinycnn.runners.toolchain import host_compiler, is_python, run, version
-from tinycnn.target import Target, targets_folder
+from tinycnn.target import Emulator, Target, targets_folder
 from tinycnn_codegen.generated import Generated
 
 _PLUGIN = "count_instructions"
@@ -28,13 +30,16 @@ class InstructionCount:
     `total` is of the code as a user builds it. `per_step[i]` belongs to step i of the network, entry and
     return of the function to the first and last step. `per_step` comes from a build with a label before every
     step, which takes no instruction; but the compiler may not move code across a label. `unattributed` is
-    what this changed, that is total - sum(per_step), and 0 as a rule. `cycles` are clock cycles, exact, where the
-    emulator knows them. `stack_bytes` is the most stack that was used, measured.
+    what this changed, that is total - sum(per_step), and 0 as a rule. `cycles` and `cycles_per_step` are the same in
+    clock cycles, where the emulator knows them (`cycles_are_exact`), or estimated from the instructions that it
+    executed; None without timings of the processor. `stack_bytes` is the most stack that was used, measured.
     """
 
     total: int
     per_step: tuple[int, ...]
     cycles: int | None
+    cycles_per_step: tuple[int, ...] | None
+    cycles_are_exact: bool
     stack_bytes: int | None
 
     @property
@@ -55,24 +60,43 @@ def count_instructions(
     def count(instrumentation: Instrumentation) -> tuple[tuple[int, ...], tuple[int, ...], int | None]:
         with TemporaryDirectory(prefix="tinycnn-") as name:
             folder = Path(name)
-            image = build_image(generated, target, instrumentation, optimize, folder)
+            image = read_elf(build_image(generated, target, instrumentation, optimize, folder))
             counters = len(generated.steps) if instrumentation == "steps" else 1
-            symbols = read_elf(image).symbols
+            symbols = image.symbols
             marks = _marks(symbols, generated.name, outside=counters)
             if instrumentation == "steps":
                 marks |= _step_marks(symbols)
             lines = [str(counters), *(f"{address:x} {counter}" for address, counter in marks.items())]
             (folder / "marks.txt").write_text("\n".join(lines) + "\n", encoding="ascii")
+            (folder / "prices.txt").write_text(_prices(image, target), encoding="ascii")
             results = run_image(generated, target, packed, folder, _counting(target, folder))
             _, _, stack_bytes = unpack_results(generated, results, 2, tapped=False)
             counts = _repeated((folder / "counts.txt").read_text(encoding="ascii"), generated, target)
-            cycles = folder / "cycles.txt"
-            known = cycles.is_file()
-            return counts, _repeated(cycles.read_text("ascii"), generated, target) if known else (), stack_bytes
+            cycles = _repeated((folder / "cycles.txt").read_text(encoding="ascii"), generated, target)
+            if target.timings is not None:
+                cycles = tuple(int(np.rint(units / UNITS_PER_CYCLE)) for units in cycles)
+            return counts, cycles, stack_bytes
 
-    (total,), cycles, stack_bytes = count("none")
-    per_step, _, _ = count("steps")
-    return InstructionCount(total, per_step, sum(cycles) if cycles else None, stack_bytes)
+    (total,), (cycles,), stack_bytes = count("none")
+    per_step, cycles_per_step, _ = count("steps")
+    exact = _knows_cycles(emulator_of(target)[1])
+    if not exact and target.timings is None:
+        return InstructionCount(total, per_step, None, None, False, stack_bytes)
+    return InstructionCount(total, per_step, cycles, cycles_per_step, exact, stack_bytes)
+
+
+def _knows_cycles(emulator: Emulator) -> bool:
+    """Whether the emulator keeps time itself: simavr does."""
+    return emulator.program is not None and not is_python(emulator)
+
+
+def _prices(image: ElfFile, target: Target) -> str:
+    """A line for every instruction: its address, its price and what is added when it jumps."""
+    if target.timings is None:
+        return ""
+    decode = riscv.decode if target.architecture.startswith("rv32") else thumb.decode
+    priced = prices(image.code, image.symbols, target.timings, decode)
+    return "".join(f"{address:x} {price.units} {price.taken_units}\n" for address, price in sorted(priced.items()))
 
 
 def _marks(symbols: Sequence[Symbol], name: str, outside: int) -> dict[int, int]:
@@ -121,13 +145,13 @@ def _counting(target: Target, folder: Path) -> list[str]:
     """The arguments that make the emulator count. QEMU does it by a plugin, our own programs by themselves."""
     _, emulator = emulator_of(target)
     if emulator.program is not None:
-        return ["marks.txt", "counts.txt", *([] if is_python(emulator) else ["cycles.txt"])]
+        return ["marks.txt", "counts.txt", "cycles.txt", *(["prices.txt"] if is_python(emulator) else [])]
     source = targets_folder() / "emulators" / f"{_PLUGIN}.c"
     interface = f"-DQEMU_PLUGIN_INTERFACE={_plugin_interface(emulator.command)}"
     flags = ["-std=c99", "-O2", "-shared", "-fPIC", interface]
     command = [host_compiler(), *flags, str(source), "-o", f"{_PLUGIN}.so"]
     run(command, folder, "compiling the plugin for QEMU")
-    return ["-plugin", f"./{_PLUGIN}.so,marks=marks.txt,counts=counts.txt"]
+    return ["-plugin", f"./{_PLUGIN}.so,marks=marks.txt,counts=counts.txt,prices=prices.txt,cycles=cycles.txt"]
 
 
 def _plugin_interface(emulator: str) -> int:

@@ -1,0 +1,59 @@
+"""Which class of instructions an RV32IMC instruction belongs to, as far as its time depends on it.
+
+Encodings: RISC-V Instruction Set Manual, volume I, chapters RV32/64G and "C" Standard Extension, instruction listings.
+"""
+
+from tinycnn.runners.timing import Instruction
+
+_READ_TWO = (0x33, 0x23, 0x63)  # OP, STORE, BRANCH
+_READ_NONE = (0x37, 0x17, 0x6F)  # LUI, AUIPC, JAL
+
+
+def decode(code: bytes, offset: int) -> Instruction:
+    """The instruction at `offset`, without regard to what surrounds it."""
+    if code[offset] & 3 != 3:
+        return _compressed(int.from_bytes(code[offset : offset + 2], "little"))
+    word = int.from_bytes(code[offset : offset + 4], "little")
+    opcode, function, target = word & 0x7F, word >> 12 & 7, word >> 7 & 31
+    sources = (word >> 15 & 31, word >> 20 & 31) if opcode in _READ_TWO else (word >> 15 & 31,)
+    reads = frozenset() if opcode in _READ_NONE else frozenset(sources)
+    if opcode == 0x03:
+        return Instruction(4, "load", reads=reads, loads=target)
+    if opcode == 0x23:
+        return Instruction(4, "store", reads=reads)
+    if opcode in (0x63, 0x67, 0x6F):
+        return Instruction(4, "branch" if opcode == 0x63 else "jump", reads=reads)
+    if opcode == 0x33 and word >> 25 == 1:
+        kind = "divide" if function >= 4 else "multiply_long" if function else "multiply"
+        return Instruction(4, kind, reads=reads)
+    return Instruction(4, "other", reads=reads)
+
+
+def _compressed(half: int) -> Instruction:
+    function, full, second = half >> 13, half >> 7 & 31, half >> 2 & 31
+    short, short_second = 8 + (half >> 7 & 7), 8 + (half >> 2 & 7)
+    match half & 3, function:
+        case 0, 2:
+            return Instruction(2, "load", reads=frozenset((short,)), loads=short_second)
+        case 0, 6:
+            return Instruction(2, "store", reads=frozenset((short, short_second)))
+        case 0, _:
+            return Instruction(2, "other", reads=frozenset((2,)))
+        case 1, 1 | 5:
+            return Instruction(2, "jump")
+        case 1, 6 | 7:
+            return Instruction(2, "branch", reads=frozenset((short,)))
+        case 1, 4:
+            two = half >> 10 & 3 == 3
+            return Instruction(2, "other", reads=frozenset((short, short_second) if two else (short,)))
+        case 2, 2:
+            return Instruction(2, "load", reads=frozenset((2,)), loads=full)
+        case 2, 6:
+            return Instruction(2, "store", reads=frozenset((2, second)))
+        case 2, 4 if second == 0 and full != 0:
+            return Instruction(2, "jump", reads=frozenset((full,)))
+        case 2, 4:
+            return Instruction(2, "other", reads=frozenset((full, second) if half >> 12 & 1 else (second,)))
+        case 2, 0:
+            return Instruction(2, "other", reads=frozenset((full,)))
+    return Instruction(2, "other", reads=frozenset((full,) if function == 0 else ()))

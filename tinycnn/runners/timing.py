@@ -1,0 +1,83 @@
+"""Estimated clock cycles: every instruction of an image priced by its class, from a processor's published timings.
+
+The emulator adds up the prices of what it executes, so that the estimate is of the executed instructions, step by step.
+What it leaves out: wait states of flash, caches, and what depends on the values (a division has one price).
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from tinycnn.runners.elf import CodeSection, Symbol
+from tinycnn.target import Timings
+
+UNITS_PER_CYCLE = 100
+"""Prices are whole hundredths of a cycle."""
+
+
+@dataclass(frozen=True, slots=True)
+class Instruction:
+    """`kind` is a price of `Timings`, or "vector_memory". `registers` are how many a load or store of several moves;
+    `reads` which the instruction reads, and `loads` which it loads, where that matters to the time of the next one.
+    """
+
+    size_bytes: int
+    kind: str
+    registers: int = 0
+    reads: frozenset[int] = frozenset()
+    loads: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """Units of an instruction, and what is added when control does not go on behind it."""
+
+    units: int
+    taken_units: int
+
+
+Decode = Callable[[bytes, int], Instruction]
+
+
+def prices(
+    sections: Sequence[CodeSection], symbols: Sequence[Symbol], timings: Timings, decode: Decode
+) -> dict[int, Price]:
+    """The price of the instruction at every address of code."""
+    # Mapping symbols: $d begins data among code, $t and $x end it (ELF for the Arm Architecture, 5.5.5).
+    data_begins = {symbol.address & ~1: symbol.name.startswith("$d") for symbol in symbols if symbol.name[:1] == "$"}
+    found: dict[int, Price] = {}
+    for section in sections:
+        is_data, offset = False, 0
+        before: Instruction | None = None
+        while offset + 2 <= len(section.content):
+            is_data = data_begins.get(section.address + offset, is_data)
+            if is_data:
+                offset, before = offset + 2, None
+                continue
+            instruction = decode(section.content, offset)
+            found[section.address + offset] = _price(before, instruction, timings)
+            offset, before = offset + instruction.size_bytes, instruction
+    return found
+
+
+def _price(before: Instruction | None, instruction: Instruction, timings: Timings) -> Price:
+    cycles = _cycles(before, instruction, timings)
+    if before is not None and before.loads is not None and before.loads in instruction.reads:
+        cycles += timings.load_use
+    taken = {"branch": timings.branch_taken, "jump": timings.jump_taken}.get(instruction.kind, 0.0)
+    # A load of several registers that jumps, POP {..., PC}, refills the pipeline like any other jump.
+    taken = timings.branch_taken if instruction.kind in ("multiple", "load", "other") else taken
+    unit = UNITS_PER_CYCLE * timings.scale
+    return Price(round(cycles * unit), round(taken * unit))
+
+
+def _cycles(before: Instruction | None, instruction: Instruction, timings: Timings) -> float:
+    kind = instruction.kind
+    follows_memory = before is not None and before.kind in ("load", "store")
+    if kind == "load":
+        return timings.load_behind_memory if follows_memory else timings.load
+    if kind == "multiple":
+        return timings.multiple + timings.multiple_register * instruction.registers
+    if kind in ("vector", "vector_memory"):
+        # Two units work on alternate instructions at the same time.
+        return timings.vector_again if before is not None and before.kind == kind else timings.vector
+    return float(getattr(timings, kind))
