@@ -5,7 +5,6 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-import reference
 from hypothesis import given
 from hypothesis import strategies as st
 from int8_graphs import GraphBuilder
@@ -13,7 +12,7 @@ from models import Network
 from strategies import SEEDS, few, windows
 
 import tinycnn
-from tinycnn import engine
+from tinycnn import engine, referee
 from tinycnn.errors import DataError, UnsupportedError
 from tinycnn.ir import Array, Graph, Quantization
 from tinycnn.ops import Window, conv
@@ -54,7 +53,7 @@ def test_run_gives_what_trace_gives_and_leaves_its_inputs_alone():
         np.testing.assert_array_equal(ran[name], traced[name])
     np.testing.assert_array_equal(samples, before)
     np.testing.assert_array_equal(traced["input"], before)
-    expected = reference.trace(graph, {"input": samples[:3]})
+    expected = referee.trace(graph, {"input": samples[:3]})
     for name, value in expected.items():
         np.testing.assert_array_equal(traced[name][:3], value, err_msg=name)
 
@@ -97,7 +96,7 @@ def test_storing_and_back(channels, count):
     stored = builder.samples(count)["input"]
     real = engine.to_real(tensor, stored)
     assert real.shape == (count, channels, 4, 5)
-    np.testing.assert_array_equal(np.moveaxis(real, 1, -1), reference.real(stored, tensor.quantization))
+    np.testing.assert_array_equal(np.moveaxis(real, 1, -1), referee.real(stored, tensor.quantization))
     again = engine.to_stored(tensor, real)
     assert again.flags.c_contiguous
     np.testing.assert_array_equal(again, stored, strict=True)
@@ -177,7 +176,7 @@ def test_random_networks_give_the_bytes_of_onnxruntime(case):
     samples = net.samples(40)
     graph = tinycnn.quantize(net.graph(output), samples[:32])
     assert_like_onnxruntime_int8(graph, samples * np.float32(1.5))
-    expected = reference.trace(graph, {"x": engine.to_stored(graph.tensors["x"], samples[:2])})
+    expected = referee.trace(graph, {"x": engine.to_stored(graph.tensors["x"], samples[:2])})
     for name, value in engine.trace(graph, expected["x"]).items():
         np.testing.assert_array_equal(value, expected[name], err_msg=name)
 

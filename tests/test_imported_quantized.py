@@ -7,13 +7,12 @@ import numpy as np
 import onnx
 import onnxruntime
 import pytest
-import reference
 from exactness import assert_same_c
 from int8_graphs import GraphBuilder
 from models import model, node
 from onnx import ModelProto
 
-from tinycnn import engine
+from tinycnn import engine, referee
 from tinycnn.errors import UnsupportedError
 from tinycnn.imported import compare_with_file
 from tinycnn.ir import Array, Graph, Quantization, Tensor
@@ -208,7 +207,7 @@ def test_softmax_in_the_order_of_onnxruntime(dtype, length, x_scale, y_scale, y_
     stored[40:, 0] = 127
     x = (stored.astype(np.float32) - zero) * np.float32(x_scale)
     graph = assert_imported_exactly(proto, x, stored, ["q"], tmp_path)
-    expected = reference.trace(graph, {"x": stored[::3]})[graph.outputs[0]]
+    expected = referee.trace(graph, {"x": stored[::3]})[graph.outputs[0]]
     np.testing.assert_array_equal(engine.run(graph, stored[::3])[graph.outputs[0]], expected)
 
 
@@ -242,7 +241,7 @@ def test_a_quantized_constant_is_added_to_each_channel(qdq, constant_first, scal
     stored = random.integers(-128, 128, (9, 5, 3, 4)).astype(np.int8)
     x = (np.moveaxis(stored, -1, 1).astype(np.float32) + 9) * np.float32(0.031)
     graph = assert_imported_exactly(proto, x, stored, ["m", "q"], tmp_path)
-    expected = reference.trace(graph, {"x": stored})[graph.outputs[0]]
+    expected = referee.trace(graph, {"x": stored})[graph.outputs[0]]
     np.testing.assert_array_equal(engine.run(graph, stored)[graph.outputs[0]], expected)
 
 
@@ -255,7 +254,7 @@ def test_an_addend_without_an_integer_form_has_a_table_for_each_channel(tmp_path
     graph = builder.graph([builder.add(x, "c", Quantization((0.5,), 11))])  # sums on ties, which round to even
     samples = builder.samples(9)
     assert lower(call_of(graph, graph.nodes[0])).kernel == "channel_lookup"
-    expected = reference.trace(graph, samples)[graph.outputs[0]]
+    expected = referee.trace(graph, samples)[graph.outputs[0]]
     np.testing.assert_array_equal(engine.run(graph, samples)[graph.outputs[0]], expected)
     assert_same_c(graph, samples, tmp_path)
 

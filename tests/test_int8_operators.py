@@ -4,13 +4,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-import reference
 from hypothesis import given
 from hypothesis import strategies as st
 from int8_graphs import GraphBuilder
 from strategies import IMAGE_SIZES, SEEDS, few, some, windows
 
-from tinycnn import engine
+from tinycnn import engine, referee
 from tinycnn.ir import Graph, Quantization
 from tinycnn.ops import Window, call_of
 from tinycnn.ops.linear import exact_dtype
@@ -21,7 +20,7 @@ def assert_exact(builder: GraphBuilder, output: str, count: int = 3) -> Graph:
     """The engine gives the bytes of the reference in every tensor."""
     graph = builder.graph([output])
     samples = builder.samples(count)
-    expected, actual = reference.trace(graph, samples), engine.trace(graph, samples)
+    expected, actual = referee.trace(graph, samples), engine.trace(graph, samples)
     assert actual.keys() == expected.keys()
     for name, value in expected.items():
         assert actual[name].dtype == np.int8
@@ -88,7 +87,7 @@ def test_additions_and_tables_of_all_values():
     graph = builder.graph([builder.add(a, b)])
     every = np.arange(-128, 128, dtype=np.int8)
     samples = {"a": np.repeat(every, 256).reshape(256, 256), "b": np.tile(every, (256, 1))}
-    expected, actual = reference.trace(graph, samples), engine.trace(graph, samples)
+    expected, actual = referee.trace(graph, samples), engine.trace(graph, samples)
     for name, value in expected.items():
         np.testing.assert_array_equal(actual[name], value, err_msg=name)
 
@@ -113,7 +112,7 @@ def test_sums_that_pass_beyond_float32_and_come_back(layer):
     half = builder.rng.integers(110, 128, (6, *((shape[0] // 2, *shape[1:])))).astype(np.int8)
     x = np.concatenate([half, half], axis=1)
     x.reshape(6, -1)[:, :3] -= 1
-    np.testing.assert_array_equal(engine.run(graph, x)[y], reference.trace(graph, {"input": x})[y])
+    np.testing.assert_array_equal(engine.run(graph, x)[y], referee.trace(graph, {"input": x})[y])
     assert np.ptp(engine.run(graph, x)[y]) > 3
     assert exact_dtype(call_of(graph, graph.nodes[0])) is np.float64
 
@@ -128,7 +127,7 @@ def test_sums_of_pools_that_pass_beyond_float32_and_come_back():
     x[:, :300:97, ::61] -= 1
     graph = builder.graph([y])
     result = engine.run(graph, x)[y]
-    np.testing.assert_array_equal(result, reference.trace(graph, {"input": x})[y])
+    np.testing.assert_array_equal(result, referee.trace(graph, {"input": x})[y])
     assert result.min() > -100
 
 
@@ -155,7 +154,7 @@ def test_rescaler_rounds_like_the_contract(seed, dtype, bits, zero_point):
     sums = ties - bias + rng.integers(-70, 71, (700, channels))
     out = np.empty(sums.shape, np.int8)
     rescaler(bias, scale, zero_point)(sums.astype(dtype), out)
-    np.testing.assert_array_equal(out, reference.requantize(sums + bias, scale, zero_point))
+    np.testing.assert_array_equal(out, referee.requantize(sums + bias, scale, zero_point))
 
 
 @pytest.mark.parametrize("rows", [1, 100, BLOCK_ELEMENTS // 7, BLOCK_ELEMENTS // 7 + 1, BLOCK_ELEMENTS])
@@ -165,7 +164,7 @@ def test_rescaler_goes_on_in_the_next_block(rows):
     bias, scale = rng.integers(-(2**16), 2**16, 7), rng.uniform(1e-5, 1e-3, 7).astype(np.float32)
     out = np.empty(sums.shape, np.int8)
     rescaler(bias, scale, 3)(sums.astype(np.float32), out)
-    np.testing.assert_array_equal(out, reference.requantize(sums + bias, scale, 3))
+    np.testing.assert_array_equal(out, referee.requantize(sums + bias, scale, 3))
 
 
 def test_infinite_products_saturate():

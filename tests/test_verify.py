@@ -40,6 +40,21 @@ def test_one_wrong_byte_is_found_by_every_runner(int8, images, monkeypatch):
     for runner in tinycnn.verify(int8, images[:5], ["onnxruntime", "host"]):
         assert {tensor.name: tensor.mismatches for tensor in runner.tensors if tensor.mismatches} == {"relu2": 1}
         assert runner.mismatches == 1
+        assert runner.notes == ("sample 3, relu2: by the int64 reference tinycnn's engine is off",)
+
+
+def test_the_other_side_may_be_off(int8, images, monkeypatch):
+    right = ort.run_session
+
+    def wrong(*arguments, **options):
+        result = right(*arguments, **options)
+        for name in ("pool1_quantized", "logits_quantized"):
+            result.tensors[name][2, 0] = 77
+        return result
+
+    monkeypatch.setattr(ort, "run_session", wrong)
+    for runner in tinycnn.verify(int8, images[:5], ["onnxruntime"]):
+        assert runner.notes == ("sample 2, pool1: by the int64 reference onnxruntime is off",)
 
 
 def test_an_operator_left_in_float_is_noted(int8, images):

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import onnx
 
-from tinycnn import engine, fixedpoint
+from tinycnn import engine, fixedpoint, referee
 from tinycnn.fixedpoint.add import AddParameters, add_table, evaluation_orders
 from tinycnn.ir import Array, Graph, Node
 from tinycnn.ops import Add, AveragePool, Multiply, call_of, quantize_array
@@ -61,6 +61,10 @@ def compare_with_file(path: str | Path, graph: Graph, samples: engine.Samples) -
                     f" {node.op.label}, which lie on a tie"
                 )
                 differs &= ~allowed
+            if differs.any():
+                inputs = [values[source] for source in sources]
+                judged = referee.verdict(graph, node, inputs, ours, values[output], "onnxruntime on the file")
+                notes.append(judged)
             tensors.append(TensorComparison(output, int(differs.sum()), ours.size))
     return RunnerComparison("onnxruntime on the file itself", ort.version(), tuple(tensors), tuple(notes))
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tinycnn import engine
+from tinycnn import engine, referee
 from tinycnn.errors import TargetError
 from tinycnn.ir import Array, Graph
 from tinycnn.onnx_io import FORMATS, Format, export
@@ -97,8 +97,23 @@ def _compare_onnxruntime(
     wanted = _with_onnx_axes(graph, expected)
     result = ort.run_session(export(graph, format), samples, [name + SUFFIX for name in wanted])
     notes = tuple(f"left in float: {operator}" for operator in result.left_in_float)
-    tensors = [_compare(name, wanted[name], as_int8(result.tensors[name + SUFFIX])) for name in wanted]
+    theirs = {name: as_int8(result.tensors[name + SUFFIX]) for name in wanted}
+    tensors = [_compare(name, wanted[name], theirs[name]) for name in wanted]
+    computed = {node.outputs[0] for node in graph.nodes if not is_view(node)}  # a view's bytes have another order there
+    stored = {name: _stored(graph, name, value) for name, value in theirs.items() if name in computed}
+    notes += _judged(graph, expected, stored, "onnxruntime")
     return RunnerComparison(f"onnxruntime {format}", ort.version(), tuple(tensors), notes)
+
+
+def _judged(graph: Graph, expected: Mapping[str, Array], theirs: Mapping[str, Array], them: str) -> tuple[str, ...]:
+    """Who is off where bytes differ first, as the int64 reference has it."""
+    text = referee.first_verdict(graph, expected, theirs, them)
+    return (text,) if text else ()
+
+
+def _stored(graph: Graph, name: str, value: Array) -> Array:
+    """A tensor of an exported file in the engine's layout."""
+    return np.moveaxis(value, 1, -1) if graph.tensors[name].channels_last else value
 
 
 def _with_onnx_axes(graph: Graph, expected: Mapping[str, Array]) -> dict[str, Array]:
@@ -155,7 +170,13 @@ def _compare_c(
         _compare(name, expected[name.removesuffix(" (in the arena)")].reshape(count, -1), value)
         for name, value in found
     ]
-    return RunnerComparison(runner, ran_by, tuple(tensors), stack_bytes=result.stack_bytes)
+    theirs = {
+        name: value.reshape(expected[name].shape)
+        for name, value in result.tensors.items()
+        if value.size == expected[name].size
+    }
+    notes = _judged(graph, expected, theirs, f"the C on {runner}")
+    return RunnerComparison(runner, ran_by, tuple(tensors), notes, result.stack_bytes)
 
 
 def _compare(name: str, expected: Array, actual: Array) -> TensorComparison:

@@ -1,21 +1,65 @@
-"""Every int8 operator once more, as plainly as possible: int64 loops, and the contract of DESIGN.md written out again.
+"""int8 operators once more, as plainly as possible: int64 sums, and the contract of DESIGN.md written out again.
 
-Shares nothing with `tinycnn.ops` and `tinycnn.fixedpoint` but the operators' attributes. Inputs and outputs are
-int8 [N, spatial..., C], weights [O, kernel..., C/groups].
+Where two sides give different bytes, `verdict` tells which of them is off. Shares nothing with `tinycnn.ops` and
+`tinycnn.fixedpoint` but the operators' attributes. Inputs and outputs are int8 [N, spatial..., C], weights
+[O, kernel..., C/groups].
 """
 
 import itertools
 import math
+from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tinycnn.ir import Array, Graph, Node, Quantization
-from tinycnn.ops import Add, AveragePool, Clip, Conv, Dense, GlobalAveragePool, MaxPool, Reshape, Softmax, Window
+from tinycnn.ops import (
+    Add,
+    AveragePool,
+    Clip,
+    Concat,
+    Conv,
+    Dense,
+    Extremum,
+    GlobalAveragePool,
+    MaxPool,
+    Multiply,
+    Reshape,
+    Softmax,
+    Window,
+)
 
-Int8 = NDArray[np.int8]
-Int64 = NDArray[np.int64]
+Int8 = Array
+Int64 = Array
+
+
+def verdict(graph: Graph, node: Node, inputs: Sequence[Int8], ours: Int8, theirs: Int8, them: str) -> str:
+    """A sentence on who is right about the output of `node` for `inputs`: tinycnn (`ours`), `them`, or neither."""
+    name = node.outputs[0]
+    try:
+        right = output_of(graph, node, *inputs)
+    except NotImplementedError:
+        return f"{name}: the int64 reference has no {node.op.label}, so that it cannot tell which side is off"
+    off = [side for side, value in (("tinycnn's engine", ours), (them, theirs)) if not np.array_equal(value, right)]
+    return f"{name}: by the int64 reference {' and '.join(off)} {'is' if len(off) == 1 else 'are'} off"
+
+
+def first_verdict(graph: Graph, expected: Mapping[str, Array], theirs: Mapping[str, Array], them: str) -> str:
+    """`verdict` on the first node whose output differs, on the first sample in which it does; "" without any.
+
+    `expected` are all activations of the engine, `theirs` some of another runner's, in the same layout.
+    """
+    for node in graph.nodes:
+        ours, other = expected[node.outputs[0]], theirs.get(node.outputs[0])
+        if other is None or other.shape != ours.shape or np.array_equal(other, ours):
+            continue
+        sample = int(np.argmax((other != ours).reshape(len(ours), -1).any(axis=1)))
+        one = slice(sample, sample + 1)
+        inputs = [expected[name][one] for name in graph.activations(node)]
+        return f"sample {sample}, {verdict(graph, node, inputs, ours[one], other[one], them)}"
+    return ""
 
 
 def requantize(sums: Int64, scale: Array, zero_point: int) -> Int8:
@@ -25,7 +69,7 @@ def requantize(sums: Int64, scale: Array, zero_point: int) -> Int8:
     return (np.rint(clipped).astype(np.int64) + zero_point).astype(np.int8)
 
 
-def trace(graph: Graph, inputs: dict[str, Int8]) -> dict[str, Int8]:
+def trace(graph: Graph, inputs: Mapping[str, Int8]) -> dict[str, Int8]:
     """All activations of an int8 graph."""
     values = dict(inputs)
     for node in graph.nodes:
@@ -42,7 +86,7 @@ def output_of(graph: Graph, node: Node, *inputs: Int8) -> Int8:
         if isinstance(op, Conv):
             sums = conv_sums(x, weights, source.zero_point, op.window, op.groups)
         else:
-            sums = np.einsum("...i,oi->...o", x.astype(np.int64) - source.zero_point, weights)
+            sums = (x.astype(np.int64) - source.zero_point) @ weights.T
         if len(node.inputs) > 2:
             sums += graph.constants[node.inputs[2]].astype(np.int64)
         products = np.float32(source.scale[0]) * np.array(_quantization(graph, node.inputs[1]).scale, np.float32)
@@ -59,6 +103,18 @@ def output_of(graph: Graph, node: Node, *inputs: Int8) -> Int8:
         computed = iter(inputs)
         a, b = (graph.constants[name] if name in graph.constants else next(computed) for name in node.inputs)
         return add(a, b, source, _quantization(graph, node.inputs[1]), target)
+    if isinstance(op, Multiply):
+        b = inputs[1]
+        of_b = _quantization(graph, node.inputs[1])
+        sums = (x.astype(np.int64) - source.zero_point) * (b.astype(np.int64) - of_b.zero_point)
+        scale = np.float32(source.scale[0]) * np.float32(of_b.scale[0]) / np.float32(target.scale[0])
+        return requantize(sums, np.asarray(scale), target.zero_point)
+    if isinstance(op, Extremum):
+        a, b = (quantize(real(v, _quantization(graph, n)), target) for v, n in zip(inputs, node.inputs, strict=True))
+        return np.maximum(a, b) if op.function == "Max" else np.minimum(a, b)
+    if isinstance(op, Concat):
+        parts = [quantize(real(v, _quantization(graph, n)), target) for v, n in zip(inputs, node.inputs, strict=True)]
+        return np.concatenate(parts, op.axis)
     if isinstance(op, Clip):
         return clip(x, op.low, op.high, source, target)
     if isinstance(op, Softmax):
@@ -74,7 +130,15 @@ def _quantization(graph: Graph, name: str) -> Quantization:
     return quantization
 
 
-def positions(window: Window, sizes: tuple[int, ...], *, inside: bool = True):
+Places = tuple[int, ...]
+
+
+def at_all(*places: Any) -> tuple[Any, ...]:
+    """An index at `places` behind the first axis, for all samples."""
+    return (slice(None), *places)
+
+
+def positions(window: Window, sizes: Places, *, inside: bool = True) -> Iterator[tuple[Places, Places, Places]]:
     """For every output position and tap: (output, tap, input) indices; `inside` leaves out taps in the padding."""
     for output in itertools.product(*map(range, window.output_sizes(sizes))):
         for tap in itertools.product(*map(range, window.kernel)):
@@ -90,20 +154,19 @@ def conv_sums(x: Int8, weights: Int64, zero_point: int, window: Window, groups: 
     """Sums of (x - zero point) * w; padding adds nothing."""
     values = x.astype(np.int64) - zero_point
     in_group, out_group = weights.shape[-1], len(weights) // groups
-    sums = np.zeros((len(x), *window.output_sizes(x.shape[1:-1]), len(weights)), np.int64)
+    by_group = weights.reshape(groups, out_group, *window.kernel, in_group)
+    sums = np.zeros((len(x), *window.output_sizes(x.shape[1:-1]), groups, out_group), np.int64)
     for output, tap, at in positions(window, x.shape[1:-1]):
-        for group in range(groups):
-            of_group = slice(group * out_group, (group + 1) * out_group)
-            pixel = values[(slice(None), *at, slice(group * in_group, (group + 1) * in_group))]
-            sums[(slice(None), *output, of_group)] += pixel @ weights[(of_group, *tap)].T
-    return sums
+        pixels = values[at_all(*at)].reshape(len(x), groups, in_group)
+        sums[at_all(*output)] += np.einsum("ngi,goi->ngo", pixels, by_group[at_all(slice(None), *tap)])
+    return sums.reshape(*sums.shape[:-2], len(weights))
 
 
 def max_pool(x: Int8, window: Window) -> Int8:
     largest = np.full((len(x), *window.output_sizes(x.shape[1:-1]), x.shape[-1]), -128, np.int8)
     for output, _, at in positions(window, x.shape[1:-1]):
-        cell = (slice(None), *output)
-        largest[cell] = np.maximum(largest[cell], x[(slice(None), *at)])
+        cell = at_all(*output)
+        largest[cell] = np.maximum(largest[cell], x[at_all(*at)])
     return largest
 
 
@@ -121,7 +184,7 @@ def pool_sums(x: Int8, zero_point: int, window: Window, count_include_pad: bool)
             -window.pads[axis] <= place < sizes[axis] + window.pads[window.rank + axis] for axis, place in enumerate(at)
         )
         if is_inside:
-            sums[(slice(None), *output)] += x[(slice(None), *at)].astype(np.int64) - zero_point
+            sums[at_all(*output)] += x[at_all(*at)].astype(np.int64) - zero_point
         counts[output] += is_padded if count_include_pad else is_inside
     return sums, counts
 
@@ -137,7 +200,7 @@ def real(x: Int8, quantization: Quantization) -> NDArray[np.float32]:
 
 def quantize(values: NDArray[np.float32], quantization: Quantization) -> Int8:
     steps = np.rint(values / np.float32(quantization.scale[0])) + np.float32(quantization.zero_point)
-    return np.clip(steps, -128, 127).astype(np.int8)
+    return np.asarray(np.clip(steps, -128, 127).astype(np.int8))
 
 
 def add(a: Int8, b: Int8, of_a: Quantization, of_b: Quantization, target: Quantization) -> Int8:
