@@ -29,14 +29,18 @@ class InstructionSet:
 
 INSTRUCTION_SETS: Mapping[str, InstructionSet] = {
     "armv7e_m": InstructionSet("dsp", armv7e_m.compact),
+    "armv7e_m lean": InstructionSet("dsp", armv7e_m.lean),
     "armv7e_m wide": InstructionSet("dsp", armv7e_m.wide),
     "armv7e_m planar": InstructionSet("dsp", armv7e_m.planar),
+    "armv7e_m winograd": InstructionSet("dsp", armv7e_m.winograd),
 }
 
 COSTS: Mapping[tuple[str, str], tuple[float, float]] = {
     ("armv7e_m", "dsp_conv2d"): (0.78, 8.0),
+    ("armv7e_m lean", "dsp_conv2d"): (1.0, 17.0),
     ("armv7e_m wide", "dsp_conv2d"): (0.72, 7.0),
     ("armv7e_m", "dsp_depthwise"): (3.3, 14.0),
+    ("armv7e_m winograd", "dsp_winograd"): (0.49, 16.0),
     ("armv7e_m planar", "dsp_planar"): (1.7, 4.0),
     ("armv7e_m", "dsp_dense"): (0.93, 10.0),
     ("armv7e_m wide", "dsp_dense"): (0.75, 9.0),
@@ -65,7 +69,7 @@ def alternatives(graph: Graph, target: Target) -> Mapping[str, tuple[Alternative
             ways[output] = {
                 name: Alternative(
                     name,
-                    _instructions(COSTS[name, kernel.kernel], macs, outputs),
+                    int(_instructions(COSTS[name, kernel.kernel], macs, outputs) * kernel.idle),
                     kernel.scratch_bytes,
                     kernel.keeps_scratch,
                 )

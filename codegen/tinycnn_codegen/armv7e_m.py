@@ -32,6 +32,14 @@ def compact(call: Call, *, whole: bool) -> Lowered | None:
     return None
 
 
+def lean(call: Call, *, whole: bool) -> Lowered | None:
+    """A slower kernel for convolutions, with a third of the scratch or less."""
+    op = call.node.op
+    if not isinstance(op, Conv) or op.is_depthwise(call.constant(1).shape):
+        return None
+    return _product(op, call, whole, is_wide=False, columns=1)
+
+
 def wide(call: Call, *, whole: bool) -> Lowered | None:
     """A faster kernel with weights of twice the size."""
     op = call.node.op
@@ -40,21 +48,21 @@ def wide(call: Call, *, whole: bool) -> Lowered | None:
     return _product(op, call, whole, is_wide=True)
 
 
-def _product(op: Conv | Dense, call: Call, whole: bool, *, is_wide: bool) -> Lowered | None:
+def _product(op: Conv | Dense, call: Call, whole: bool, *, is_wide: bool, columns: int = 4) -> Lowered | None:
     weights = call.constant(1)
     flat = weights.reshape(len(weights), -1).astype(np.int64)
     stream = _stream(call, np.pad(flat, ((0, 0), (0, -flat.shape[1] % 4))), is_wide)
     if stream is None:
         return None
     if isinstance(op, Conv):
-        return _conv(op, call, stream, whole)
+        return _conv(op, call, stream, whole, columns)
     if len(call.inputs[0].shape) > 3:
-        return _conv(Conv(Window.of((1, 1)), channels_last=True), as_image(call), stream, whole)
+        return _conv(Conv(Window.of((1, 1)), channels_last=True), as_image(call), stream, whole, columns)
     layer: Fields = {"inputs": weights.shape[1], "outputs": weights.shape[0], **stream}
     return Lowered("dsp_dense", (layer,), "rows", scratch_bytes=2 * _padded(weights))
 
 
-def _conv(op: Conv, call: Call, stream: Fields, whole: bool) -> Lowered | None:
+def _conv(op: Conv, call: Call, stream: Fields, whole: bool, columns: int) -> Lowered | None:
     planar = Planar.of(call, op.window)
     weights = call.constant(1)
     if op.groups != 1 or planar.dilations[1] != 1:
@@ -71,6 +79,7 @@ def _conv(op: Conv, call: Call, stream: Fields, whole: bool) -> Lowered | None:
         "stride": planar.strides[1],
         "pad": planar.pads[1],
         "input_zero_point": call.quantization(0).zero_point,
+        "columns": columns,
         **stream,
     }
     padded = _padded(weights)
@@ -81,7 +90,7 @@ def _conv(op: Conv, call: Call, stream: Fields, whole: bool) -> Lowered | None:
         "window",
         planar.rows,
         call.quantization(0).zero_point,
-        scratch_bytes=8 * padded + (4 * (padded + 4) if is_copied else 0),
+        scratch_bytes=3 * padded if columns == 1 else 8 * padded + (4 * (padded + 4) if is_copied else 0),
         all_rows_at_once=at_once,
     )
 
@@ -153,6 +162,65 @@ def planar(call: Call, *, whole: bool) -> Lowered | None:
     )
 
 
+def winograd(call: Call, *, whole: bool) -> Lowered | None:
+    """A faster kernel for 3 x 3 with stride 1: weights of 2.7 times the size, and three rows of int16 in scratch.
+
+    None where twice a sum may not fit int32.
+    """
+    op = call.node.op
+    if not isinstance(op, Conv) or op.groups != 1:
+        return None
+    window, weights = Planar.of(call, op.window), call.constant(1)
+    is_plain = window.kernel == (3, 3) and window.dilations == (1, 1) and window.strides == (1, 1)
+    reach = linear_accumulation(call).reach
+    fits = reach.low.min() >= -(2**30) and reach.high.max() < 2**30
+    if not is_plain or window.channels % 16 or len(weights) % 2 or not fits:
+        return None
+    blocks = -(-window.output_width // 8)
+    multiplier, rescale = _high_multiplier(call)
+    layer: Fields = {
+        "input_width": window.input_width,
+        "input_channels": window.channels,
+        "output_width": window.output_width,
+        "output_channels": len(weights),
+        "pad": window.pads[1],
+        "blocks": blocks,
+        "input_zero_point": call.quantization(0).zero_point,
+        "output_zero_point": call.output_quantization.zero_point,
+        "weights": _winograd_stream(weights.astype(np.int64), folded_bias(call).astype(np.int64), multiplier),
+        "rescale": rescale,
+    }
+    partly = 8 * len(weights) if window.output_width % 8 else 0
+    return Lowered(
+        "dsp_winograd",
+        (layer,),
+        "counted window",
+        window.rows,
+        call.quantization(0).zero_point,
+        scratch_bytes=(96 * blocks + 1) * window.channels + 128 + partly,
+        keeps_scratch=True,
+        idle=8 * blocks / window.output_width,
+    )
+
+
+def _winograd_stream(weights: Int64Array, bias: Int64Array, multiplier: Int64Array) -> ConstantArray:
+    """Weights [O, 3, 3, C] as tcn_dsp_winograd.h reads them."""
+    outputs, channels = len(weights), weights.shape[-1]
+    left, middle, right = weights[:, :, 0], weights[:, :, 1], weights[:, :, 2]
+    factors = np.stack([2 * left, left + middle + right, left - middle + right, 2 * right], axis=1)
+    pairs = _pairs(factors.reshape(-1, channels)).reshape(outputs // 2, 2, 4, -1).transpose(0, 2, 3, 1)
+    begin = np.zeros((outputs // 2, 4, 2), np.int64)
+    begin[:, 1] = 2 * bias.reshape(-1, 2)
+    words = np.concatenate([begin, pairs.reshape(outputs // 2, 4, -1)], axis=2).reshape(outputs // 2, -1)
+    return _words(np.concatenate([words, _of_both(multiplier)], axis=1), 3 * channels + 2)
+
+
+def _of_both(multiplier: Int64Array) -> Int64Array:
+    """The multipliers of every two channels, [O / 2, 2], both 0 where one is."""
+    both = multiplier.reshape(-1, 2)
+    return np.where(both.all(axis=1, keepdims=True), both, 0)
+
+
 def _padded(weights: Array) -> int:
     """Inputs under a window, filled up to fours."""
     inputs = int(np.prod(weights.shape[1:]))
@@ -180,9 +248,7 @@ def _stream(call: Call, weights: Int64Array, is_wide: bool) -> Fields | None:
             return None
         words, bias_b = _pairs(both), bias_a + 256 * bias_b
     multiplier, rescale = _high_multiplier(call)
-    multipliers = multiplier.reshape(-1, 2)
-    multipliers = np.where(multipliers.all(axis=1, keepdims=True), multipliers, 0)
-    stream = np.concatenate([np.stack([bias_a, bias_b], axis=1), words, multipliers], axis=1)
+    stream = np.concatenate([np.stack([bias_a, bias_b], axis=1), words, _of_both(multiplier)], axis=1)
     return {
         "output_zero_point": call.output_quantization.zero_point,
         "pairs": weights.shape[1] // 2,

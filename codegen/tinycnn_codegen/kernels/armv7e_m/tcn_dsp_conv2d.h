@@ -7,7 +7,8 @@
 #include "tcn_dsp_widen.h"
 
 /* Convolution without groups or dilation: the inputs under four windows are gathered as int16 into scratch, then
- * multiplied by two output channels at a time (tcn_dsp_product.h); one to three windows that are left one by one. */
+ * multiplied by two output channels at a time (tcn_dsp_product.h); one to three windows that are left one by one, or all
+ * where scratch is short. */
 typedef struct {
     int32_t input_width;
     int32_t input_channels;
@@ -21,6 +22,7 @@ typedef struct {
     int32_t output_zero_point;
     int32_t pairs;           /* of inputs under a window, filled up to an even number */
     int32_t is_wide;
+    int32_t columns;         /* computed at once, 4 or 1 */
     const TCN_FLASH int32_t *weights; /* the input's zero point is folded into the bias */
     tcn_rescale_t rescale;            /* of channels without a multiplier */
 } tcn_dsp_conv2d_t;
@@ -150,8 +152,8 @@ static void tcn_dsp_conv2d_gather(const TCN_FLASH tcn_dsp_conv2d_t *layer, const
 }
 
 /* One row of the output, or several that follow each other where no window leaves its column; rows[r] is the input
- * under row r of the kernel, or a row of zero points. `scratch` has room for four columns of int16, and of bytes where
- * they are copied. */
+ * under row r of the kernel, or a row of zero points. `scratch` has room for as many columns of int16 as are computed at
+ * once, and of bytes where they are copied. */
 static void tcn_dsp_conv2d_row(const TCN_FLASH tcn_dsp_conv2d_t *layer, const int8_t *const *rows, int8_t *scratch,
                                int8_t *output)
 {
@@ -168,7 +170,7 @@ static void tcn_dsp_conv2d_row(const TCN_FLASH tcn_dsp_conv2d_t *layer, const in
     product.pitch3 = 3 * channels;
     product.pairs = layer->pairs;
     while (left > 0) {
-        const int32_t columns = left < 4 ? 1 : 4;
+        const int32_t columns = left < 4 ? 1 : layer->columns;
 
         product.output = output;
         product.end = output + channels;
