@@ -16,9 +16,12 @@ from tinycnn.ops import (
     GlobalAveragePool,
     LocallyConnected,
     LpPool,
+    MatrixProduct,
     MaxPool,
     Multiply,
+    Reduce,
     Reshape,
+    ResizeLinear,
     Softmax,
     Window,
     row_bytes,
@@ -93,6 +96,30 @@ class GraphBuilder:
 
     def largest(self, a: str, b: str) -> str:
         return self._node(Extremum("Max"), [a, b], self._near(max(self.scale(a), self.scale(b))))
+
+    def matmul(self, a: str, b: str) -> str:
+        return self._node(
+            MatrixProduct(), [a, b], self._near(60 * self.scale(a) * self.scale(b) * self.shape(a)[-1] ** 0.5)
+        )
+
+    def reduce(self, function: str, x: str, *axes: int) -> str:
+        factor = {"ReduceMean": 0.3, "ReduceSum": 3.0}.get(function)
+        return self._node(
+            Reduce(function, axes), [x], self._near(factor * self.scale(x)) if factor else self.tensors[x].quantization
+        )
+
+    def resize_linear(self, x: str, *sizes: int) -> str:
+        """Rows and columns to other sizes, corners kept."""
+        old = self.shape(x)[1:-1]
+        at = [np.linspace(0, size - 1, new) for size, new in zip(old, sizes, strict=True)]
+        taps = [
+            (
+                (tuple(np.floor(a).astype(int).tolist()), tuple((1 - a % 1).tolist())),
+                (tuple(np.ceil(a).astype(int).tolist()), tuple((a % 1).tolist())),
+            )
+            for a in at
+        ]
+        return self.move(ResizeLinear((None, *taps, None)).rounded(), x)
 
     def add_constant(self, x: str, quantization: Quantization | None = None) -> str:
         """One number for each channel added, of the same scale as `x`."""

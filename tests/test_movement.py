@@ -18,7 +18,7 @@ from tinycnn.errors import UnsupportedError
 from tinycnn.ir import Graph
 from tinycnn.onnx_io import FORMATS, load, save
 from tinycnn.onnx_io.load import import_model
-from tinycnn.ops import Concat, DepthToSpace, ResizeLinear, SpaceToDepth, Take, Transpose, Window
+from tinycnn.ops import Concat, DepthToSpace, SpaceToDepth, Take, Transpose, Window
 
 
 def i(*values: int) -> np.ndarray:
@@ -153,25 +153,6 @@ def test_a_concat_of_other_scales_has_a_table_per_input(tmp_path: Path) -> None:
         save(graph, tmp_path / f"{format}.onnx", format)
         loaded = load(tmp_path / f"{format}.onnx")
         assert np.array_equal(*(engine.run(one, samples)[graph.outputs[0]] for one in (graph, loaded)))
-
-
-@pytest.mark.parametrize(
-    ("factor", "mode"), [(2, "half_pixel"), (4, "half_pixel"), (3, "asymmetric"), (2, "align_corners")]
-)
-def test_linear_resize_is_a_convolution_on_int8(factor: int, mode: str, tmp_path: Path) -> None:
-    net = Network(factor, 2, 3, 4)
-    scales = net.constant(np.array([1, 1, factor, factor], np.float32))
-    x = net.add("Relu", net.conv("x", 3, 1))
-    y = net.add("Resize", f"{x} - {scales}", mode="linear", coordinate_transformation_mode=mode)
-    proto = net.proto(net.conv(y, 2, 1))
-    if mode == "align_corners":
-        graph = assert_like_onnxruntime(proto, {"x": net.samples(2)})
-        assert ResizeLinear in kinds(graph)
-        with pytest.raises(UnsupportedError, match=r"Resize linear\) has no int8 form"):
-            tinycnn.quantize(graph, net.samples(4))
-    else:
-        graph = assert_exact(proto, net.samples(6), tmp_path)
-        assert not {ResizeLinear, Transpose} & set(kinds(graph))
 
 
 MODES = ("half_pixel", "pytorch_half_pixel", "align_corners", "asymmetric")

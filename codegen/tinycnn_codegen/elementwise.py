@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 
-from tinycnn.errors import UnsupportedError
 from tinycnn.fixedpoint import IntegerAdd, integer_add
 from tinycnn.ir import Shape
 from tinycnn.ops import Add, Call, Extremum, Multiply, row_bytes
@@ -23,11 +22,9 @@ def lower_add(op: Add, call: Call) -> Lowered:
     form = integer_add(a.scales[0], a.zero_point, b.scales[0], b.zero_point, y.scales[0], y.zero_point)
     if any(constant is not None for constant in call.constants):
         return _lower_add_constant(call, form)
-    row: Fields = {"bytes": row_bytes(call.output.shape)} if is_plain else {"pairs": _pairs(call)}
     if form is None or not form.fits_int32:
-        if not is_plain:
-            raise UnsupportedError(f"Node {call.name!r}", ["an Add that broadcasts and has no integer form."])
-        return Lowered("add_steps", ({**row, **step_fields(call)},), "rows")
+        return Lowered("add_steps", ({"pairs": _pairs(call), **step_fields(call)},), "rows")
+    row: Fields = {"bytes": row_bytes(call.output.shape)} if is_plain else {"pairs": _pairs(call)}
     fields = {
         "a_multiplier": form.a_multiplier,
         "b_multiplier": form.b_multiplier,

@@ -3,7 +3,8 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from tinycnn.ops import call_of, row_bytes
+from tinycnn.ir import Operator, Shape
+from tinycnn.ops import call_of, is_int8, row_bytes
 from tinycnn.plan import Plan, Step
 from tinycnn_codegen.alternatives import PORTABLE
 from tinycnn_codegen.ctext import (
@@ -100,12 +101,21 @@ def make_layer(plan: Plan, step: Step, number: int, tap: int, base: str, tensors
         lowered,
         tensors[output],
         tuple(tensors[name] for name in activations),
-        tuple("0" if plan.places[name].rows == 1 < plan.places[output].rows else "row" for name in activations),
+        _rows_read(node.op, graph.shapes(activations), plan.places[output].rows),
         tap,
         row_bytes(graph.tensors[output].shape),
         plan.places[activations[0]].rows,
         step.scratch.offset_bytes if step.scratch else 0,
         held[1].rows,
+    )
+
+
+def _rows_read(op: Operator, inputs: Sequence[Shape], output_rows: int) -> tuple[str, ...]:
+    """In C the first row of each input that goes with a row of the output: always the first, or that of its number."""
+    assert is_int8(op)
+    return tuple(
+        "0" if output_rows > 1 and op.input_rows(1, index, *inputs)[:1] == range(1) else "row"
+        for index in range(len(inputs))
     )
 
 

@@ -28,6 +28,7 @@ from tinycnn_codegen.alternatives import INSTRUCTION_SETS, PORTABLE
 from tinycnn_codegen.ctext import ConstantArray
 from tinycnn_codegen.elementwise import ELEMENTWISE_LOWERINGS
 from tinycnn_codegen.lower_movement import MOVEMENT_LOWERINGS
+from tinycnn_codegen.lower_sums import SUM_LOWERINGS
 from tinycnn_codegen.lowered import Fields, Lowered, RowWindow
 from tinycnn_codegen.planar import Planar, as_image
 from tinycnn_codegen.rescaling import proof_of, rescale_fields
@@ -271,5 +272,6 @@ LOWERINGS: Mapping[type, Callable[[Any, Call], Lowered]] = {
     Softmax: lower_softmax,
     **MOVEMENT_LOWERINGS,
     **ELEMENTWISE_LOWERINGS,
+    **SUM_LOWERINGS,
 }
 """The operators with a kernel of their own. Elementwise operators share one, and views (plan.is_view) need none."""

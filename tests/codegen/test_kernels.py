@@ -68,6 +68,22 @@ def add_locally_connected(builder: GraphBuilder, number: int) -> str:
     return builder.locally_connected(x, int(rng.integers(1, 9)), random_window(rng, rank))
 
 
+def add_sum(builder: GraphBuilder, number: int) -> str:
+    """Products of two tensors, reductions and interpolation."""
+    rng = builder.rng
+    x = random_input(builder, number, int(rng.integers(1, 3)), int(rng.integers(1, 7)))
+    match int(rng.integers(3)):
+        case 0:
+            a, b = [((5, 7), (7, 4)), ((3, 5, 7), (3, 7, 4)), ((3, 5, 7), (1, 7, 4))][int(rng.integers(3))]
+            return builder.matmul(builder.input(*a, name=f"a_{number}"), builder.input(*b, name=f"b_{number}"))
+        case 1:
+            function = str(rng.choice(["ReduceMean", "ReduceSum", "ReduceMax", "ReduceMin"]))
+            axes = np.flatnonzero(rng.integers(0, 2, len(builder.shape(x)) - 1)) + 1
+            return builder.reduce(function, x, *(axes.tolist() or [1]))
+        case _:
+            return builder.resize_linear(x, *(int(size) for size in rng.integers(2, 25, len(builder.shape(x)) - 2)))
+
+
 def add_dense(builder: GraphBuilder, number: int) -> str:
     rng = builder.rng
     leading = [(), (), (3,), (2, 4), (2, 2, 3)][int(rng.integers(5))]
@@ -106,6 +122,7 @@ def add_pointwise(builder: GraphBuilder, number: int) -> str:
         (add_conv, 14),
         (add_depthwise, 14),
         (add_locally_connected, 6),
+        (add_sum, 14),
         (add_dense, 14),
         (add_pool, 20),
         (add_pointwise, 8),

@@ -13,38 +13,26 @@ from tinycnn.onnx_io.layer_exports import dense, locally_connected
 from tinycnn.onnx_io.lp_pool_function import NAMES as LP_POOLS
 from tinycnn.onnx_io.movement_exports import MOVEMENT_EXPORTS
 from tinycnn.onnx_io.softmax_function import DOMAIN
-from tinycnn.onnx_io.writer import Writer
+from tinycnn.onnx_io.sum_exports import SUM_EXPORTS
+from tinycnn.onnx_io.writer import Writer, window_attributes
 from tinycnn.ops import (
     Add,
-    AveragePool,
     Clip,
     Conv,
     ConvTranspose,
     Dense,
-    GlobalAveragePool,
     LocallyConnected,
     LpPool,
     MaxPool,
     Reshape,
     Softmax,
     Transpose,
-    Window,
 )
 from tinycnn.ops.softmax import exponentials
 
 
-def _window(window: Window) -> dict[str, Any]:
-    return {
-        "kernel_shape": list(window.kernel),
-        "strides": list(window.strides),
-        "pads": list(window.pads),
-        **({"dilations": list(window.dilations)} if set(window.dilations) != {1} else {}),
-        **({"ceil_mode": 1} if window.ceil_mode else {}),
-    }
-
-
 def conv(writer: Writer, node: Node, op: Conv) -> None:
-    attributes = {**_window(op.window), "group": op.groups}
+    attributes = {**window_attributes(op.window), "group": op.groups}
     if writer.unsigned:
         writer.between_quantizers(node, "Conv", **attributes)
     else:
@@ -60,7 +48,7 @@ def conv_transpose(writer: Writer, node: Node, op: ConvTranspose) -> None:
     spread = writer.intermediate(
         node, INSERT_ZEROS, [writer.quantized(x), zero_point, *parameters], "spread", domain=DOMAIN
     )
-    attributes = {**_window(op.taps), "group": op.groups}
+    attributes = {**window_attributes(op.taps), "group": op.groups}
     if writer.unsigned:
         real = writer.intermediate(node, "DequantizeLinear", [spread, scale, zero_point], "spread_real")
         writer.between_quantizers(node, "Conv", first=real, **attributes)
@@ -72,14 +60,6 @@ def add(writer: Writer, node: Node, op: Add) -> None:
     writer.rescaled(node, "Add")
 
 
-def average_pool(writer: Writer, node: Node, op: AveragePool) -> None:
-    writer.rescaled(node, "AveragePool", **_window(op.window), count_include_pad=int(op.count_include_pad))
-
-
-def global_average_pool(writer: Writer, node: Node, op: GlobalAveragePool) -> None:
-    writer.rescaled(node, "GlobalAveragePool")
-
-
 def _moved(writer: Writer, node: Node, op_type: str, *extra: str, **attributes: Any) -> None:
     """An operator that ONNX defines on int8 tensors as well."""
     if writer.unsigned:
@@ -89,7 +69,7 @@ def _moved(writer: Writer, node: Node, op_type: str, *extra: str, **attributes: 
 
 
 def max_pool(writer: Writer, node: Node, op: MaxPool) -> None:
-    _moved(writer, node, "MaxPool", **_window(op.window))
+    _moved(writer, node, "MaxPool", **window_attributes(op.window))
 
 
 def lp_pool(writer: Writer, node: Node, op: LpPool) -> None:
@@ -145,12 +125,10 @@ def softmax(writer: Writer, node: Node, op: Softmax) -> None:
 
 EXPORTS: dict[type, Callable[[Writer, Node, Any], None]] = {
     Add: add,
-    AveragePool: average_pool,
     Clip: clip,
     Conv: conv,
     ConvTranspose: conv_transpose,
     Dense: dense,
-    GlobalAveragePool: global_average_pool,
     LocallyConnected: locally_connected,
     LpPool: lp_pool,
     MaxPool: max_pool,
@@ -159,5 +137,6 @@ EXPORTS: dict[type, Callable[[Writer, Node, Any], None]] = {
     Transpose: transpose,
     **ELEMENTWISE_EXPORTS,
     **MOVEMENT_EXPORTS,
+    **SUM_EXPORTS,
 }
 """Operator class to the function that writes it."""

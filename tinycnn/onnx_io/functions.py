@@ -5,7 +5,7 @@ from functools import partial
 
 from onnx import FunctionProto
 
-from tinycnn.onnx_io import insert_zeros_function, lp_pool_function, softmax_function
+from tinycnn.onnx_io import insert_zeros_function, lp_pool_function, softmax_function, sum_functions
 
 DOMAIN = softmax_function.DOMAIN
 FUNCTIONS: Mapping[str, Callable[[int], FunctionProto]] = {
@@ -13,6 +13,11 @@ FUNCTIONS: Mapping[str, Callable[[int], FunctionProto]] = {
     **{
         f"{DOMAIN}.{name}": partial(lp_pool_function.lp_pool_function, power)
         for power, name in lp_pool_function.NAMES.items()
+    },
+    **{f"{DOMAIN}.{name}": partial(sum_functions.reduce_function, name) for name in sum_functions.REDUCTIONS.values()},
+    f"{DOMAIN}.{sum_functions.POOL}": sum_functions.pool_function,
+    **{
+        f"{DOMAIN}.{name}": partial(sum_functions.resize_function, rank) for rank, name in sum_functions.RESIZES.items()
     },
     f"{DOMAIN}.{softmax_function.NAME}": softmax_function.integer_softmax_function,
 }

@@ -4,6 +4,7 @@ That is what onnxruntime defines them to mean; `passes.fuse_qdq` then recovers t
 QDQ files take one path.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
@@ -11,10 +12,12 @@ from functools import partial
 import numpy as np
 from onnx import TensorProto
 
-from tinycnn.ir import DType, Operator, Quantization, Tensor
+from tinycnn.ir import Array, DType, Operator, Quantization, Tensor
 from tinycnn.onnx_io.insert_zeros_function import PARAMETERS, insert_zeros_parameters
 from tinycnn.onnx_io.lp_pool_function import NAMES as LP_POOLS
 from tinycnn.onnx_io.node import MAX_TENSOR_BYTES, Builder, OnnxNode, RefusalError
+from tinycnn.onnx_io.sum_exports import pool_factors
+from tinycnn.onnx_io.sum_functions import POOL, REDUCTIONS, RESIZES, resize_matrix, taps_from
 from tinycnn.onnx_io.windows import pool_window_of, window_of
 from tinycnn.ops import (
     Add,
@@ -27,8 +30,11 @@ from tinycnn.ops import (
     GlobalAveragePool,
     InsertZeros,
     LpPool,
+    MatrixProduct,
     Multiply,
     QuantizeLinear,
+    Reduce,
+    ResizeLinear,
     Softmax,
     Unary,
 )
@@ -210,9 +216,12 @@ def qgemm(builder: Builder, node: OnnxNode) -> None:
 
 
 def qlinear_matmul(builder: Builder, node: OnnxNode) -> None:
-    """A, scale, zero, B, scale, zero, y scale, y zero; B is constant and [I, O]."""
-    if len(builder.shape(node)) != 2 or len(builder.shape(node, 3)) != 2:
-        raise RefusalError("its factors must be matrices")
+    """A, scale, zero, B, scale, zero, y scale, y zero; a constant B [I, O] makes it a Dense."""
+    if not builder.is_constant(node, 3):
+        _finish(builder, node, MatrixProduct(), (_activation(builder, node, 0), _activation(builder, node, 3)), 6)
+        return
+    if len(builder.shape(node)) < 2 or len(builder.shape(node, 3)) != 2:
+        raise RefusalError("its second factor must be a matrix")
     _finish(builder, node, Dense(), _linear_inputs(builder, _with_weight_rows(builder, node), 8), 6)
 
 
@@ -287,6 +296,52 @@ def qlinear_lp_pool(builder: Builder, node: OnnxNode, power: int) -> None:
     _finish(builder, node, LpPool(window, power), (_activation(builder, node, 0),), 4)
 
 
+def qlinear_reduce(builder: Builder, node: OnnxNode, function: str) -> None:
+    """A model-local function that `export` writes; see onnx_io.sum_functions."""
+    axes = tuple(builder.constant_value(node, 3, "axes").reshape(-1).tolist())
+    op = Reduce(function, axes)
+    op.output_shapes(builder.shape(node))
+    count = math.prod(builder.shape(node)[axis] for axis in axes)
+    y_scale = quantization_from(builder, node, 5).scale[0]
+    factor = op.factor(quantization_from(builder, node, 1), y_scale, count)
+    _expect_equal(builder.constant_value(node, 4, "factor"), factor)
+    _finish(builder, node, op, (_activation(builder, node, 0),), 5)
+
+
+def summed_average_pool(builder: Builder, node: OnnxNode) -> None:
+    """The model-local function that `export` writes for pools that onnxruntime has not; see onnx_io.sum_functions."""
+    sizes, channels = builder.spatial_shape(node), builder.shape(node)[1]
+    ones = builder.constant_value(node, 3, "ones")
+    window = window_of(node, sizes, ones.shape[2:])
+    window = replace(window, ceil_mode=bool(node.integer("ceil_mode", 0)))
+    op = AveragePool(window, bool(node.integer("count_include_pad", 0)))
+    source, destination = quantization_from(builder, node, 1), quantization_from(builder, node, 5)
+    _expect_equal(builder.constant_value(node, 4, "factor"), pool_factors(op, sizes, source, destination))
+    _expect_equal(ones, np.ones((channels, 1, *window.kernel), np.float32))
+    _expect_equal(np.array(node.integers("sum_pads")), np.array(window.without_ceil_mode(sizes).pads))
+    _finish(builder, node, op, (_activation(builder, node, 0),), 5)
+
+
+def _expect_equal(value: Array, expected: Array) -> None:
+    if not np.array_equal(value, expected):
+        raise RefusalError("its parameters are not those that tinycnn writes")
+
+
+def linear_resize(builder: Builder, node: OnnxNode, rank: int) -> None:
+    """A model-local function that `export` writes for an int8 linear Resize; see onnx_io.sum_functions."""
+    x = _expect(builder.tensor(node, 0), "int8", "uint8")
+    matrices = [builder.constant_value(node, index, "matrix") for index in range(1, rank - 1)]
+    if len(x.shape) != rank or any(matrix.ndim != 2 or not matrix.any() for matrix in matrices):
+        raise RefusalError("its matrices do not fit its input")
+    matrices[-1] = matrices[-1].T
+    axes = tuple(taps_from(matrix) for matrix in matrices)
+    for taps, matrix, size in zip(axes, matrices, x.shape[2:], strict=True):
+        if matrix.shape[1] != size or (taps is not None and max(taps[1][0]) >= size):
+            raise RefusalError("its matrices do not fit its input")
+        _expect_equal(matrix, resize_matrix(taps, size))
+    builder.emit(node, ResizeLinear((None, None, *axes)), node.inputs[:1])
+
+
 def integer_softmax(builder: Builder, node: OnnxNode) -> None:
     """The model-local function that `export` writes for an int8 Softmax; see onnx_io.softmax_function."""
     x = _expect(builder.tensor(node, 0), "int8", "uint8")
@@ -311,6 +366,9 @@ QUANTIZED_RULES: dict[str, Rule] = {
     "com.microsoft.QLinearAveragePool": qlinear_average_pool,
     "com.microsoft.QLinearGlobalAveragePool": qlinear_global_average_pool,
     "tinycnn.InsertZeros": insert_zeros,
+    f"tinycnn.{POOL}": summed_average_pool,
+    **{f"tinycnn.{name}": partial(qlinear_reduce, function=function) for function, name in REDUCTIONS.items()},
+    **{f"tinycnn.{name}": partial(linear_resize, rank=rank) for rank, name in RESIZES.items()},
     "com.microsoft.QLinearSoftmax": qlinear_softmax,
     **{f"tinycnn.{name}": partial(qlinear_lp_pool, power=power) for power, name in LP_POOLS.items()},
     "tinycnn.IntegerSoftmax": integer_softmax,

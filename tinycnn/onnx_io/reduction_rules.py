@@ -6,16 +6,15 @@ from tinycnn.onnx_io.node import Builder, OnnxNode, RefusalError
 from tinycnn.onnx_io.quantized_rules import Rule
 from tinycnn.onnx_io.windows import global_window
 from tinycnn.ops import ArgMax, GlobalAveragePool, MaxPool, Reduce, Reshape, Transpose
-from tinycnn.ops.reduce import REDUCTIONS
+from tinycnn.ops.reduce import EXTREMA, REDUCTIONS
 
-EXTREMES = ("ReduceMax", "ReduceMin")
-OF_ANY_TYPE = (*EXTREMES, "ReduceProd", "ReduceSum")
+OF_ANY_TYPE = (*EXTREMA, "ReduceProd", "ReduceSum")
 
 
 def reduce(builder: Builder, node: OnnxNode, function: str) -> None:
     rank = len(builder.shape(node))
     dtype = builder.tensor(node, 0).dtype
-    if dtype != "float32" and (function not in OF_ANY_TYPE or (dtype == "bool" and function not in EXTREMES)):
+    if dtype != "float32" and (function not in OF_ANY_TYPE or (dtype == "bool" and function not in EXTREMA)):
         raise RefusalError(f"its input is {dtype}, not float32")
     axes = node.integers("axes")
     if node.has_input(1):

@@ -9,7 +9,8 @@ from tinycnn.ir import Array
 from tinycnn.onnx_io.node import Builder, OnnxNode, RefusalError
 from tinycnn.onnx_io.takes import axes_of, check_size, emit_take, whole_numbers
 from tinycnn.ops import ResizeLinear, Take
-from tinycnn.ops.move import FILL, Taps
+from tinycnn.ops.move import FILL
+from tinycnn.ops.resize import Taps
 
 MAX_TAPS = 1024
 """An antialiasing filter that is wider than that is refused."""

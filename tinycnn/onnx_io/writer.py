@@ -10,6 +10,7 @@ from onnx import NodeProto, TensorProto, helper, numpy_helper
 from tinycnn.errors import ModelError
 from tinycnn.ir import Array, Graph, Node, Quantization, Shape, Tensor, unused_name
 from tinycnn.onnx_io.metadata import set_origins
+from tinycnn.ops import Window
 from tinycnn.passes.fuse_qdq import SUFFIX
 
 MICROSOFT = "com.microsoft"
@@ -82,6 +83,9 @@ class Writer:
         dtype = np.int32 if tensor.dtype == "int32" else np.uint8 if self.unsigned else np.int8
         zero_point = np.full(np.shape(scale), quantization.zero_point + offset, dtype)
         return self.initializer(name, "scale", np.asarray(scale)), self.initializer(name, "zero_point", zero_point)
+
+    def quantization(self, name: str) -> Quantization:
+        return _quantization(self.graph.tensors[name])
 
     def with_parameters(self, name: str) -> list[str]:
         """The quantized tensor, its scale and its zero point, as quantized operators take them."""
@@ -213,3 +217,13 @@ def _quantization(tensor: Tensor) -> Quantization:
     if tensor.quantization is None:
         raise ModelError(f"Tensor {tensor.name!r} has no scale and cannot be exported.")
     return tensor.quantization
+
+
+def window_attributes(window: Window) -> dict[str, Any]:
+    return {
+        "kernel_shape": list(window.kernel),
+        "strides": list(window.strides),
+        "pads": list(window.pads),
+        **({"dilations": list(window.dilations)} if set(window.dilations) != {1} else {}),
+        **({"ceil_mode": 1} if window.ceil_mode else {}),
+    }

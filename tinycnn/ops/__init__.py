@@ -24,14 +24,16 @@ from tinycnn.ops.batchnorm import BatchNormalization
 from tinycnn.ops.binary import Arithmetic, Extremum, Multiply, PRelu
 from tinycnn.ops.conv import Conv
 from tinycnn.ops.conv_transpose import ConvTranspose, InsertZeros
-from tinycnn.ops.dense import Dense, MatrixProduct
+from tinycnn.ops.dense import Dense
 from tinycnn.ops.locally_connected import LocallyConnected
 from tinycnn.ops.lp_pool import LpPool
-from tinycnn.ops.move import Concat, DepthToSpace, ResizeLinear, SpaceToDepth, Take
+from tinycnn.ops.matrix_product import MatrixProduct
+from tinycnn.ops.move import Concat, DepthToSpace, SpaceToDepth, Take
 from tinycnn.ops.normalize import LRN, LogSoftmax
 from tinycnn.ops.pool import AveragePool, GlobalAveragePool, MaxPool
 from tinycnn.ops.quantization import DequantizeLinear, QuantizeLinear
 from tinycnn.ops.reduce import ArgMax, Reduce
+from tinycnn.ops.resize import ResizeLinear
 from tinycnn.ops.shape import Reshape, Transpose
 from tinycnn.ops.softmax import Softmax
 from tinycnn.ops.unary import Clip, Unary

@@ -114,7 +114,7 @@ def is_int8(op: Operator) -> TypeGuard[Int8Operator]:
 
 
 def is_accumulating(op: Operator) -> TypeGuard[AccumulatingOperator]:
-    return hasattr(op, "accumulation")
+    return hasattr(op, "accumulation") and bool(getattr(op, "accumulates", True))
 
 
 def is_elementwise(op: Operator) -> TypeGuard[ElementwiseOperator]:

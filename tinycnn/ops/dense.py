@@ -1,6 +1,5 @@
-"""The fully connected layer, which is Gemm or MatMul with constant weights, and the product of any two tensors."""
+"""The fully connected layer: Gemm and MatMul with constant weights."""
 
-import math
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
@@ -54,30 +53,3 @@ class Dense:
             return out
 
         return kernel
-
-
-@dataclass(frozen=True, slots=True)
-class MatrixProduct:
-    """The matrix product of two tensors as `numpy.matmul` has it, whichever of them is constant; in float only."""
-
-    @property
-    def label(self) -> str:
-        return "MatMul"
-
-    def output_shapes(self, *inputs: Shape) -> tuple[Shape, ...]:
-        a, b = inputs
-        rows, columns = (a if len(a) > 1 else (1, *a)), (b if len(b) > 1 else (*b, 1))
-        try:
-            batch = np.broadcast_shapes(rows[:-2], columns[:-2])
-        except ValueError:
-            batch = None
-        if not a or not b or batch is None or rows[-1] != columns[-2]:
-            raise ModelError(f"MatMul: {list(a)} and {list(b)} cannot be multiplied.")
-        return ((*batch, *rows[-2:-1][: len(a) - 1], *columns[-1:][: len(b) - 1]),)
-
-    def macs(self, *inputs: Shape) -> int:
-        (output,) = self.output_shapes(*inputs)
-        return math.prod(output) * inputs[0][-1]
-
-    def run_float(self, *inputs: Array) -> tuple[Array, ...]:
-        return (np.asarray(np.matmul(inputs[0], inputs[1])),)

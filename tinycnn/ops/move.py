@@ -97,47 +97,6 @@ def is_arithmetic(table: Array) -> bool:
     return bool((table >= 0).all() and (steps == (steps[0] if steps.size else 1)).all() and (steps != 0).all())
 
 
-Taps = tuple[tuple[Table, tuple[float, ...]], ...]
-"""Each tap: for every output element an input element and its weight."""
-
-
-@dataclass(frozen=True, slots=True)
-class ResizeLinear:
-    """Linear or cubic Resize: y[i] = the sum of w[i] x[index[i]] over the taps of an axis; None keeps an axis.
-
-    On int8 only the linear one by one whole factor for height and width, as a convolution (passes.linear_resize): the
-    same bytes everywhere, and weights that are rounded like those of any layer.
-    """
-
-    axes: tuple[Taps | None, ...]
-
-    @property
-    def label(self) -> str:
-        return "Resize linear" if max((len(taps) for taps in self.axes if taps), default=2) == 2 else "Resize cubic"
-
-    def output_shapes(self, *inputs: Shape) -> tuple[Shape, ...]:
-        (x,) = inputs
-        if len(x) != len(self.axes):
-            raise ModelError(f"Resize: it has {len(self.axes)} axes but its input is {list(x)}.")
-        return (tuple(size if taps is None else len(taps[0][0]) for size, taps in zip(x, self.axes, strict=True)),)
-
-    def macs(self, *inputs: Shape) -> int:
-        return 0
-
-    def run_float(self, *inputs: Array) -> tuple[Array, ...]:
-        x = inputs[0]
-        for axis, taps in enumerate(self.axes):
-            if taps is not None:
-                across = (-1, *(1,) * (x.ndim - 1 - axis))
-                parts = [x.take(index, axis) * np.array(weights, x.dtype).reshape(across) for index, weights in taps]
-                x = np.asarray(sum(parts[1:], parts[0]))
-        return (x,)
-
-    def moved(self, axes: tuple[int, ...]) -> "ResizeLinear":
-        """The same for tensors whose axis i was axis axes[i]."""
-        return ResizeLinear(tuple(self.axes[axis] for axis in axes))
-
-
 @dataclass(frozen=True, slots=True)
 class Concat:
     """The inputs one behind the other along `axis`; an int8 input of another scale goes through a table of 256."""

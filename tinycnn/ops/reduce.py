@@ -1,16 +1,16 @@
-"""What is computed along axes, in float: reductions and ArgMax.
+"""What is computed along axes: reductions and ArgMax. A mean or maximum over all positions is a global pool instead."""
 
-A mean or maximum over all positions of an image is a global pool, which has an int8 form.
-"""
-
+import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, Literal
 
 import numpy as np
 
+from tinycnn import fixedpoint
 from tinycnn.errors import ModelError
-from tinycnn.ir import Array, Shape
+from tinycnn.ir import Array, Quantization, Shape
+from tinycnn.ops.base import Accumulation, Call, FloatArray, Int8Array, Int8Kernel, row_count
 
 
 def _log_sum_exp(x: Array, **along: Any) -> Any:
@@ -52,9 +52,18 @@ def _checked_axes(label: str, axes: tuple[int, ...], shape: Shape) -> tuple[int,
     return found
 
 
+EXTREMA: Mapping[str, np.ufunc] = {"ReduceMax": np.maximum, "ReduceMin": np.minimum}
+SUMS = ("ReduceMean", "ReduceSum")
+
+
 @dataclass(frozen=True, slots=True)
 class Reduce:
-    """One of `REDUCTIONS` along `axes`, which stay as axes of size 1 with `keepdims`."""
+    """One of `REDUCTIONS` along `axes`, which stay as axes of size 1 with `keepdims`.
+
+    On int8 ReduceMax and ReduceMin choose bytes, ReduceMean and ReduceSum rescale integer sums; over at most four axes,
+    of which the first is not reduced. In a file that came quantized onnxruntime adds floats, and near a tie a mean or
+    sum may differ by 1.
+    """
 
     function: str
     axes: tuple[int, ...]
@@ -63,6 +72,14 @@ class Reduce:
     @property
     def label(self) -> str:
         return f"{self.function} {','.join(map(str, self.axes))}"
+
+    @property
+    def output_scale(self) -> Literal["free", "input"]:
+        return "input" if self.function in EXTREMA else "free"
+
+    @property
+    def accumulates(self) -> bool:
+        return self.function in SUMS
 
     def output_shapes(self, *inputs: Shape) -> tuple[Shape, ...]:
         axes, sizes = _checked_axes(self.function, self.axes, inputs[0]), enumerate(inputs[0])
@@ -77,6 +94,39 @@ class Reduce:
         with np.errstate(all="ignore"):
             y = REDUCTIONS[self.function](inputs[0], axis=self.axes, keepdims=self.keepdims)
         return (np.asarray(y, inputs[0].dtype),)
+
+    def input_rows(self, output_row: int, index: int, *inputs: Shape) -> range:
+        if len(inputs[0]) > 2 and 1 in self.axes:
+            return range(row_count(inputs[0]))
+        return range(output_row, output_row + 1)
+
+    def accumulation(self, call: Call) -> Accumulation:
+        """Of ReduceMean and ReduceSum."""
+        count = math.prod(call.inputs[0].shape[axis] for axis in self.axes)
+        factor = self.factor(call.quantization(0), call.output_quantization.scale[0], count)
+        reach = fixedpoint.pool_reach(np.array([count]), call.quantization(0).zero_point)
+        return Accumulation(reach, factor, call.output_quantization.zero_point)
+
+    def factor(self, source: Quantization, y_scale: float, count: int) -> FloatArray:
+        """From the sum of `count` elements to the output, float32 [1]."""
+        return fixedpoint.rescale_mean(source.scale[0], y_scale, count if self.function == "ReduceMean" else 1)
+
+    def int8_kernel(self, call: Call) -> Int8Kernel:
+        if self.function in EXTREMA:
+            choose = EXTREMA[self.function]
+            return lambda x: np.asarray(choose.reduce(x, axis=self.axes, keepdims=True))
+        rescaling, zero_point = self.accumulation(call), call.quantization(0).zero_point
+        count = math.prod(call.inputs[0].shape[axis] for axis in self.axes)
+
+        def kernel(x: Int8Array) -> Int8Array:
+            sums = x.sum(axis=self.axes, keepdims=True, dtype=np.int64) - count * zero_point
+            return fixedpoint.requantize(sums, rescaling.scale, rescaling.zero_point)
+
+        return kernel
+
+    def moved(self, axes: tuple[int, ...]) -> "Reduce":
+        """The same for tensors whose axis i was axis axes[i]."""
+        return replace(self, axes=tuple(sorted(axes.index(axis) for axis in self.axes)))
 
 
 @dataclass(frozen=True, slots=True)

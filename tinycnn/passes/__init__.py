@@ -11,6 +11,7 @@ from tinycnn.passes.fold_transposes import fold_transposes, transposes_as_reshap
 from tinycnn.passes.fuse_qdq import fuse_qdq, is_qdq
 from tinycnn.passes.global_pools import global_pools
 from tinycnn.passes.int8_form import check_int8_form
+from tinycnn.passes.keep_axes import keep_axes
 from tinycnn.passes.layout import channels_first, channels_last
 from tinycnn.passes.linear_resize import linear_resize
 from tinycnn.passes.locally_connected import locally_connected
@@ -24,6 +25,7 @@ FLOAT_PASSES = (
     constant_numbers,
     lone_affine,
     global_pools,
+    keep_axes,
     linear_resize,
     merge_takes,
     channels_last,
@@ -35,6 +37,7 @@ INT8_PASSES = (
     constant_numbers,
     fuse_qdq,
     *IMPORT_PASSES,
+    keep_axes,
     merge_takes,
     channels_last,
     fold_transposes,

@@ -1,5 +1,6 @@
 """Which nodes of a channels-last graph can run on int8: more than a class with an int8 form is needed."""
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -14,14 +15,24 @@ from tinycnn.ops import (
     ConvTranspose,
     LocallyConnected,
     LpPool,
+    MatrixProduct,
     MaxPool,
+    Reduce,
+    ResizeLinear,
     Softmax,
     Take,
     Transpose,
     broadcasts,
     is_int8,
 )
+from tinycnn.ops.reduce import EXTREMA, SUMS
+from tinycnn.ops.resize import neighbours
 from tinycnn.ops.softmax import MAX_CLASSES
+
+MAX_DEPTH = 2**15
+"""Products of int8 values that an int32 surely holds."""
+MAX_TERMS = 2**22
+"""int8 values whose sum an int32 surely holds."""
 
 
 def check_int8_form(graph: Graph) -> None:
@@ -79,8 +90,26 @@ def _why_not(graph: Graph, node: Node) -> str:
             return f"has an int8 form only over one or two axes, not {window.rank}"
         case LpPool() as pool if not pool.is_exact:
             return "has an int8 form only for the powers 1 and 2 and windows of at most 258 elements (65,793 for 1)"
-        case AveragePool(window, with_padding) if set(window.dilations) != {1} or (window.ceil_mode and with_padding):
-            return "has no int8 form in onnxruntime with dilations, or with ceil_mode and count_include_pad together"
+        case MatrixProduct() if len(graph.activations(node)) != 2:
+            return "has a constant first factor, or more than a matrix as its second, which has no int8 form"
+        case MatrixProduct() if not (
+            len(inputs[0]) == len(inputs[1]) in (3, 4) and inputs[0][:-2] in (output[:-2], ())
+        ):
+            return f"has an int8 form only for two tensors of three axes, or of four, not {_show(inputs)}"
+        case MatrixProduct() if inputs[0][-1] > MAX_DEPTH:
+            return f"has an int8 form only for sums of at most {MAX_DEPTH:,} products"
+        case Reduce(function) if function not in (*EXTREMA, *SUMS):
+            return f"has no int8 form; {', '.join((*EXTREMA, *SUMS))} have"
+        case Reduce(axes=axes) if 0 in axes:
+            return "mixes the samples of a batch"
+        case Reduce() if len(inputs[0]) > 4:
+            return f"has an int8 form only over at most four axes, not {_show(inputs)}"
+        case Reduce(function, axes) if function in SUMS and math.prod([inputs[0][axis] for axis in axes]) > MAX_TERMS:
+            return f"has an int8 form only for sums of at most {MAX_TERMS:,} elements"
+        case ResizeLinear(blends) if any(taps is not None and neighbours(taps) is None for taps in blends):
+            return "has an int8 form only between neighbouring elements: cubic and antialiased ones have none"
+        case ResizeLinear(blends) if len(blends) not in (3, 4) or blends[0] is not None or blends[-1] is not None:
+            return "has an int8 form only along the rows and columns of an image or a signal"
         case Softmax(axis) if axis % len(output) != len(output) - 1 or output[-1] > MAX_CLASSES:
             return f"has an int8 form only along the channels, at most {MAX_CLASSES:,}"
     if output[:1] != inputs[0][:1]:

@@ -21,6 +21,7 @@ from tinycnn.ops import (
     LocallyConnected,
     LpPool,
     MaxPool,
+    Reduce,
     ResizeLinear,
     Softmax,
     SpaceToDepth,
@@ -78,6 +79,7 @@ class _Conversion:
         """Whether a spatial operator reads a tensor, perhaps behind elementwise operators."""
         return any(
             isinstance(reader.op, Spatial)
+            or _resizes_image(reader)
             or ((self._is_elementwise(reader) or _names_axes(reader)) and self._is_image(reader.outputs[0]))
             for reader in self.graph.consumers.get(name, ())
         )
@@ -91,14 +93,19 @@ class _Conversion:
             self._emit_converted(replace(node, op=replace(op, channels_last=self.last), inputs=inputs))
         elif self._is_elementwise(node) and self._follows_layout(node):
             self._emit_converted(replace(node, inputs=tuple(self._operand(node, name) for name in node.inputs)))
-        elif isinstance(op, Take | Concat | ResizeLinear) and self._follows_layout(node):
+        elif isinstance(op, Take | Concat | Reduce | ResizeLinear) and self._follows_layout(node):
             axes = _axes(len(self._shape(source)), self.last)
             inputs = tuple(self._wanted(name) for name in node.inputs)
             self._emit_converted(replace(node, op=op.moved(axes), inputs=inputs))
         elif isinstance(op, Softmax) and source in self.converted:
             axes = _axes(len(self._shape(source)), self.last)
             self._emit_converted(replace(node, op=replace(op, axis=axes.index(op.axis % len(axes)))))
-        elif self.last and isinstance(op, Transpose) and op.permutation == _axes(len(op.permutation), False):
+        elif (
+            self.last
+            and isinstance(op, Transpose)
+            and op.permutation == _axes(len(op.permutation), False)
+            and self._is_image(node.outputs[0])
+        ):
             # images that come channels-last: their ONNX order is what we want already
             identity = Transpose(tuple(range(len(op.permutation))))
             self._emit_converted(replace(node, op=identity, inputs=(self._original(source),)))
@@ -113,7 +120,7 @@ class _Conversion:
 
     def _follows_layout(self, node: Node) -> bool:
         if self.last:
-            return any(name in self.converted for name in node.inputs)
+            return any(name in self.converted for name in node.inputs) or _resizes_image(node)
         return self.graph.tensors[node.outputs[0]].channels_last
 
     def _emit_converted(self, node: Node) -> None:
@@ -183,7 +190,12 @@ class _Conversion:
 
 def _names_axes(node: Node) -> bool:
     """Whether the operator works in any layout, once its axes are renumbered."""
-    return isinstance(node.op, Take | Concat | ResizeLinear)
+    return isinstance(node.op, Take | Concat | Reduce | ResizeLinear)
+
+
+def _resizes_image(node: Node) -> bool:
+    """Whether a linear Resize is along rows or columns alone."""
+    return isinstance(node.op, ResizeLinear) and len(node.op.axes) in (3, 4) and node.op.axes[:2] == (None, None)
 
 
 def _axes(rank: int, last: bool) -> tuple[int, ...]:

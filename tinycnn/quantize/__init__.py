@@ -16,6 +16,7 @@ from tinycnn.ir import Array, Graph, Node, Quantization, Tensor
 from tinycnn.ops import (
     Add,
     AveragePool,
+    Call,
     Clip,
     Concat,
     Conv,
@@ -24,7 +25,9 @@ from tinycnn.ops import (
     GlobalAveragePool,
     Int8Operator,
     LocallyConnected,
+    MatrixProduct,
     Multiply,
+    Reduce,
     Unary,
     is_elementwise,
     is_int8,
@@ -38,6 +41,9 @@ from tinycnn.quantize.weights import activation_quantization, quantize_weights, 
 
 MOVED_SCALES_KEY = "tinycnn.moved_scales"
 """Metadata of a quantized graph: JSON, for each layer the channels whose rescaling got a proof by a nudged scale."""
+
+MOST_APART = 2**20
+"""How far the scales of what is added may be apart; int64 holds exact sums (codegen) up to twice that."""
 
 __all__ = ["METHODS", "Method", "moved_scales", "quantize"]
 
@@ -121,6 +127,8 @@ class _Quantizer:
         elif isinstance(op, Unary):
             bits = self.bits.get(node.outputs[0], FLOAT32_BITS)
             quantization = clear_of_ties(op, self._quantization(node.inputs[0]), quantization, bits)
+        elif isinstance(op, MatrixProduct | Reduce) and op.output_scale == "free":
+            quantization = self._provable(node, op, quantization)
         self._declare(node.outputs[0], quantization)
         if isinstance(op, Conv | ConvTranspose | Dense | LocallyConnected):
             node = self._linear(node, quantization)
@@ -158,6 +166,11 @@ class _Quantizer:
     def _agreeing(self, node: Node, wanted: Quantization) -> Quantization:
         """`wanted` with the scale moved a little, so that every order of evaluating the sum gives the same bytes."""
         a, b = (self._quantization(name) for name in node.inputs)
+        if max(a.scale[0], b.scale[0]) > MOST_APART * min(a.scale[0], b.scale[0]):
+            raise QuantizationError(
+                f"Its inputs have the scales {a.scale[0]:g} and {b.scale[0]:g}, so far apart that the smaller one adds"
+                " nothing to the larger; take it out of the model or give calibration samples in which both matter."
+            )
         for scale in scales_from(wanted.scale[0], self.bits.get(node.outputs[0], FLOAT32_BITS)):
             if fixedpoint.agreeing_add_scale(
                 *(a.scales[0], a.zero_point, b.scales[0], b.zero_point, scale, wanted.zero_point), maximum_ulps=0
@@ -175,6 +188,17 @@ class _Quantizer:
         if scale != wanted.scale[0]:
             self.moved[node.name] = list(range(len(counts_of(self.graph, node))))
         return replace(wanted, scale=(scale,))
+
+    def _provable(self, node: Node, op: MatrixProduct | Reduce, wanted: Quantization) -> Quantization:
+        """`wanted` with the scale moved a little, so that integers are proved to rescale the sums, if that can be."""
+        inputs = tuple(self.tensors[name] for name in node.inputs)
+        for scale in scales_from(wanted.scale[0], self.bits.get(node.outputs[0], FLOAT32_BITS)):
+            found = replace(wanted, scale=(float(scale),))
+            output = replace(self.graph.tensors[node.outputs[0]], quantization=found)
+            sums = op.accumulation(Call(node, inputs, (None,) * len(inputs), output))
+            if fixedpoint.prove(sums.scale, sums.zero_point, sums.reach, any_addend=False).is_integer.all():
+                return found
+        return wanted
 
     def _linear(self, node: Node, y: Quantization) -> Node:
         """Quantize the weights and bias of a layer; the node with the names of the integer constants."""

@@ -1,0 +1,54 @@
+#ifndef TCN_REDUCE_EXTREMUM_H
+#define TCN_REDUCE_EXTREMUM_H
+
+#include "tcn_tensor.h"
+
+/* The largest or the smallest along axes.
+ * Of each row, [width][channels], the output keeps both axes or has 1 in place of what is reduced. */
+typedef struct {
+    int32_t all_rows; /* 1: over all rows of the input; 0: row by row */
+    int32_t width;
+    int32_t channels;
+    int32_t output_width;    /* width or 1 */
+    int32_t output_channels; /* channels or 1 */
+    int32_t is_largest; /* 1 or 0 */
+} tcn_reduce_extremum_t;
+
+static void tcn_reduce_extremum_row(const TCN_FLASH tcn_reduce_extremum_t *layer, int8_t *arena,
+                                    const TCN_FLASH tcn_tensor_t *input, int32_t row, int8_t *output)
+{
+    const int32_t width = layer->width / layer->output_width;          /* reduced together */
+    const int32_t channels = layer->channels / layer->output_channels;
+    const int32_t first_row = layer->all_rows ? 0 : row;
+    const int32_t last_row = layer->all_rows ? input->rows - 1 : row;
+    int32_t column;
+    int32_t channel;
+
+    for (column = 0; column < layer->output_width; column++) {
+        for (channel = 0; channel < layer->output_channels; channel++) {
+            const int32_t start = column * layer->channels + channel;
+            int32_t found = layer->is_largest ? -128 : 127;
+            int32_t r;
+
+            for (r = first_row; r <= last_row; r++) {
+                const int8_t *const values = tcn_row(arena, input, r) + start;
+                int32_t x;
+
+                for (x = 0; x < width; x++) {
+                    int32_t c;
+
+                    for (c = 0; c < channels; c++) {
+                        const int32_t value = values[x * layer->channels + c];
+
+                        if ((value > found) == (layer->is_largest != 0)) {
+                            found = value;
+                        }
+                    }
+                }
+            }
+            *output++ = (int8_t)found;
+        }
+    }
+}
+
+#endif /* TCN_REDUCE_EXTREMUM_H */
