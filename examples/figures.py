@@ -21,6 +21,8 @@ import numpy as np
 import numpy.typing as npt
 
 import tinycnn
+from tinycnn.plan import candidates
+from tinycnn_codegen.alternatives import alternatives
 
 Array = npt.NDArray[np.generic]
 Samples = npt.NDArray[np.float32] | dict[str, npt.NDArray[np.float32]]
@@ -55,14 +57,13 @@ def measure(int8: tinycnn.Graph, samples: Samples, scored: str, fp32: float | No
     `samples` float32 [N, ...] with ONNX's axes; the first one is run on the emulator.
     """
     target = tinycnn.load_target("cortex-m4")
-    budget = tinycnn.report(int8, target)
-    least = min(choice.arena_bytes for choice in budget.pareto if not choice.is_pushed)
+    least = min(plan.arena_bytes for plan in candidates(int8, alternatives(int8, target)))
     found = Figures(
         scored,
         None if fp32 is None else round(fp32, 2),
         None if score is None else round(score, 2),
-        budget.parameters,
-        budget.macs_executed,
+        int8.total_parameters,
+        int8.total_macs,
         least,
     )
     try:
