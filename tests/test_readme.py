@@ -1,5 +1,6 @@
 """README says only what is true: its Python and C run, its commands exist, its report is what the command prints."""
 
+import json
 import re
 import subprocess
 from pathlib import Path
@@ -17,6 +18,19 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 def blocks(language: str) -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```", README, re.M | re.S)
+
+
+def test_the_networks_at_the_top_are_those_of_the_examples():
+    """Parameters and accuracy as the training wrote them, bytes as examples/why_not_linear states them."""
+    stated = (ROOT / "examples/why_not_linear/README.md").read_text(encoding="utf-8")
+    for title, name in (("perceptron 784-256-256-256-10", "perceptron"), ("LeNet-5", "lenet5")):
+        facts = json.loads((ROOT / f"examples/{name}/accuracy.json").read_text(encoding="utf-8"))
+        (row,) = re.findall(rf"^\| {title} \|(.*)\|$", README, re.M)
+        parameters, float32, _, verdict = (cell.strip() for cell in row.split("|"))
+        assert parameters == f"{facts['parameters']:,}"
+        assert float32 == f"{100 * facts['accuracy']:.2f} %"
+        (left,) = re.findall(rf"^\| {name} \|.*\| (over by [\d,]+|[\d,]+ left) \|", stated, re.M)
+        assert verdict.replace(" B", "") == left
 
 
 def test_every_command_exists():
