@@ -4,16 +4,19 @@ Each function returns None where its kernel does not fit the layer, or that noth
 constant weights; then the portable kernel is taken.
 """
 
+from dataclasses import replace
+
 import numpy as np
 import numpy.typing as npt
 
 from tinycnn.fixedpoint import prove
 from tinycnn.fixedpoint.nudge import HIGH_WORD
 from tinycnn.ir import Array
-from tinycnn.ops import Call, Conv, Dense, Window
+from tinycnn.ops import Add, Call, Conv, Dense, GlobalAveragePool, Window, row_bytes
 from tinycnn.ops.base import Int64Array
 from tinycnn.ops.linear import folded_bias, linear_accumulation
 from tinycnn_codegen.ctext import ConstantArray
+from tinycnn_codegen.elementwise import lower_add
 from tinycnn_codegen.lowered import Fields, Lowered
 from tinycnn_codegen.planar import Planar, as_image
 from tinycnn_codegen.rescaling import proof_of, rescale_fields
@@ -29,6 +32,10 @@ def compact(call: Call, *, whole: bool) -> Lowered | None:
             return _depthwise(op, call, Planar.of(call, op.window))
         case Conv() | Dense() as op:
             return _product(op, call, whole, is_wide=False)
+        case GlobalAveragePool() as op:
+            return _mean(op, call)
+        case Add() as op:
+            return _add(op, call)
     return None
 
 
@@ -59,7 +66,7 @@ def _product(op: Conv | Dense, call: Call, whole: bool, *, is_wide: bool, column
     if len(call.inputs[0].shape) > 3:
         return _conv(Conv(Window.of((1, 1)), channels_last=True), as_image(call), stream, whole, columns)
     layer: Fields = {"inputs": weights.shape[1], "outputs": weights.shape[0], **stream}
-    return Lowered("dsp_dense", (layer,), "rows", scratch_bytes=2 * _padded(weights))
+    return Lowered("dsp_dense", (layer,), "rows", scratch_bytes=2 * _padded(weights), prepared_bytes=_padded(weights))
 
 
 def _conv(op: Conv, call: Call, stream: Fields, whole: bool, columns: int) -> Lowered | None:
@@ -92,6 +99,7 @@ def _conv(op: Conv, call: Call, stream: Fields, whole: bool, columns: int) -> Lo
         call.quantization(0).zero_point,
         scratch_bytes=3 * padded if columns == 1 else 8 * padded + (4 * (padded + 4) if is_copied else 0),
         all_rows_at_once=at_once,
+        prepared_bytes=padded * int(np.prod(call.output.shape[1:-1])),
     )
 
 
@@ -120,6 +128,30 @@ def _depthwise(op: Conv, call: Call, planar: Planar) -> Lowered | None:
     return Lowered(
         "dsp_depthwise", (layer,), "window", planar.rows, call.quantization(0).zero_point, scratch_bytes=channels
     )
+
+
+def _mean(op: GlobalAveragePool, call: Call) -> Lowered | None:
+    """Positions of a row up to 256, whose sum fits 16 bits."""
+    shape = call.inputs[0].shape
+    positions = int(np.prod(shape[2:-1]))
+    if shape[-1] % 4 or positions > 256:
+        return None
+    layer: Fields = {
+        "rows": shape[1],
+        "row_positions": positions,
+        "channels": shape[-1],
+        "input_zero_point": call.quantization(0).zero_point,
+        "rescale": rescale_fields(proof_of(op.accumulation(call)), call.output_quantization.zero_point, slice(None)),
+    }
+    return Lowered("dsp_mean", (layer,), "summed rows", prepared_bytes=int(np.prod(shape)))
+
+
+def _add(op: Add, call: Call) -> Lowered | None:
+    """The portable kernel's form, for rows of whole words."""
+    lowered = lower_add(op, call)
+    if lowered.kernel != "add" or row_bytes(call.output.shape) % 4:
+        return None
+    return replace(lowered, kernel="dsp_add")
 
 
 def planar(call: Call, *, whole: bool) -> Lowered | None:
@@ -159,6 +191,7 @@ def planar(call: Call, *, whole: bool) -> Lowered | None:
         call.quantization(0).zero_point,
         scratch_bytes=channels * (6 * row_width + 1),
         keeps_scratch=True,
+        prepared_bytes=_rows_kept(call, window) * channels * row_width,
     )
 
 
@@ -200,6 +233,7 @@ def winograd(call: Call, *, whole: bool) -> Lowered | None:
         scratch_bytes=(96 * blocks + 1) * window.channels + 128 + partly,
         keeps_scratch=True,
         idle=8 * blocks / window.output_width,
+        prepared_bytes=_rows_kept(call, window) * window.channels * 8 * blocks,
     )
 
 
@@ -219,6 +253,11 @@ def _of_both(multiplier: Int64Array) -> Int64Array:
     """The multipliers of every two channels, [O / 2, 2], both 0 where one is."""
     both = multiplier.reshape(-1, 2)
     return np.where(both.all(axis=1, keepdims=True), both, 0)
+
+
+def _rows_kept(call: Call, window: Planar) -> int:
+    """How many rows a kernel that keeps three of them brings into its order."""
+    return (call.output.shape[1] - 1) * min(window.strides[0], 3) + 3
 
 
 def _padded(weights: Array) -> int:

@@ -44,7 +44,8 @@ class Lowered:
     The structs are of type tcn_<kernel>_t. `window` and the byte `padding_value` of its padding rows are for kernels
     that read a window. With `scratch_bytes` the kernel is also given a pointer to so many aligned bytes, with
     `keeps_scratch` the same from its first row to its last; with `all_rows_at_once` one call computes the whole tensor.
-    `idle` is how many outputs are computed for each that counts.
+    `idle` is how many outputs are computed for each that counts, `prepared_bytes` how much input is
+    brought into another order first, as often as it is.
     """
 
     kernel: str
@@ -56,6 +57,7 @@ class Lowered:
     keeps_scratch: bool = False
     all_rows_at_once: bool = False
     idle: float = 1.0
+    prepared_bytes: int = 0
 
     @property
     def needs_float(self) -> bool:

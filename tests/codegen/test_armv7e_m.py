@@ -20,7 +20,7 @@ from tinycnn_codegen import generate
 from tinycnn_codegen.alternatives import alternatives
 from tinycnn_codegen.generated import Generated
 
-KERNELS = ("conv2d", "depthwise", "planar", "winograd", "dense")
+KERNELS = ("conv2d", "depthwise", "planar", "winograd", "dense", "add", "mean")
 SANITIZED = ["-fsanitize=undefined", "-fno-sanitize-recover=all", "-O1"]
 
 
@@ -46,6 +46,9 @@ def layers(seed: int) -> tuple[GraphBuilder, Graph]:
         y = builder.conv(y, 16, Window.of((3, 3), (1, 1), (1, 1, 1, int(rng.integers(3)))), spread=0.5)
         stride = 1 + number % 2
         y = builder.conv(y, 16, Window.of((3, 3), (stride, stride), (1, 1, 1, 1)), 16, spread=0.5)
+        outputs.append(builder.global_average_pool(y))
+        z = builder.conv(y, 12, Window.of((1, 1)))
+        y = builder.add(z, builder.conv(y, 12, Window.of((1, 1))))
         y = builder.conv(y, int(rng.integers(1, 9)), Window.of((1, 1)))
         outputs.append(y)
     vector = builder.input(int(rng.integers(1, 90)), name="vector")
