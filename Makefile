@@ -12,6 +12,10 @@ demo: $(VENV)/.installed ## the main job on a trained LeNet-5: quantize, verify 
 test: $(VENV)/.installed-test ## all tests with the tools that are installed, and the wheel
 	$(BIN)/python -m pytest -n 2
 
+EXAMPLES ?= 200
+test-random: $(VENV)/.installed-test ## random networks, others each time: make test-random EXAMPLES=1000
+	TINYCNN_EXAMPLES=$(EXAMPLES) $(BIN)/python -m pytest -q tests/test_random_networks.py
+
 test-wheel: $(VENV)/.installed-test ## the same tests against the built wheel, in an environment of its own
 	rm -rf build/wheel
 	$(BIN)/python -m build --wheel --outdir build/wheel
@@ -55,4 +59,4 @@ $(VENV)/.installed-test: $(VENV)/.installed
 	$(BIN)/pip install --quiet -e .[test]
 	touch $@
 
-.PHONY: test-models help demo examples figures test test-wheel check bench toolchains
+.PHONY: test-models test-random help demo examples figures test test-wheel check bench toolchains
