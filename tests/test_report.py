@@ -5,10 +5,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from int8_graphs import GraphBuilder
 from needs import needs
 
 import tinycnn
 from tinycnn.cli.demo import examples_folder
+from tinycnn.ops import Window
 from tinycnn.plan import candidates
 from tinycnn.report.budget import Code, budget
 from tinycnn.report.html import budget_html
@@ -53,6 +55,22 @@ def test_without_a_compiler_the_report_says_so(int8):
     assert found.stack_bytes is None
     assert "not measured" in text
     assert "unknown" in text
+
+
+def test_the_report_says_what_keeps_a_layer_from_a_faster_kernel():
+    builder = GraphBuilder(3)
+    y = builder.conv(builder.input(8, 8, 4), 8, Window.of((3, 3)))
+    y = builder.conv(y, 7, Window.of((1, 1)))
+    graph = builder.graph([y])
+    graph.constants["w0"][:2] = [[[[-1]]], [[[-128]]]]
+    target = replace(tinycnn.load_target("cortex-m4"), compiler=None)
+    found = tinycnn.report(graph, target)
+    first, second = (layer for layer in found.kernels)
+    assert first.kernel == "armv7e_m wide"
+    assert first.note.startswith("two channels may overflow")
+    assert (second.kernel, second.note) == ("portable", "groups, dilation or an odd number of outputs")
+    assert f"{second.name}  portable: groups" in budget_text(found, target, is_float=False)
+    assert tinycnn.report(graph, replace(target, extensions=())).kernels == ()
 
 
 def test_every_channel_is_proved_by_one_way(int8):

@@ -12,7 +12,7 @@ from tinycnn.quantize import quantize
 from tinycnn.report.budget import Budget, Code, budget
 from tinycnn.runners import count_instructions, measure_code
 from tinycnn.target import Target, load_target, target_names
-from tinycnn_codegen.alternatives import alternatives
+from tinycnn_codegen.alternatives import alternatives, kernel_notes
 from tinycnn_codegen.generated import Generated
 from tinycnn_codegen.network import constants_bytes, generate
 
@@ -65,7 +65,9 @@ def report(graph: Graph, target: Target, *, pushed: bool = False, pulled: bool =
     for planned in plans:
         generated = generate(planned, "network", target_name=target.name)
         code, note = _code(generated, target)
-        found = budget(planned, target, constants_bytes(generated), code, note, (*plans, *others))
+        found = budget(
+            planned, target, constants_bytes(generated), code, note, (*plans, *others), kernel_notes(int8, target)
+        )
         if found.fits:
             break
     return found

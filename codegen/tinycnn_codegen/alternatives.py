@@ -51,6 +51,9 @@ COSTS: Mapping[tuple[str, str], tuple[float, float, float]] = {
 what `tinycnn bench` counted on the Cortex-M4 for the layers of MLPerf Tiny's networks."""
 
 
+NOTES: Mapping[str, Callable[[Call], str]] = {"dsp": armv7e_m.note}
+"""By extension what keeps a node from the fastest kernel, or nothing."""
+
 PORTABLE_MEAN = 12.0
 """Instructions per input of the portable mean over all positions on the Cortex-M4."""
 
@@ -90,6 +93,17 @@ def alternatives(graph: Graph, target: Target) -> Mapping[str, tuple[Alternative
         output: tuple(way for name, way in named.items() if (output, name) not in too_large)
         for output, named in ways.items()
     }
+
+
+def kernel_notes(graph: Graph, target: Target) -> Mapping[str, str]:
+    """By output what keeps a node from a faster kernel of the target's instruction sets, where something does."""
+    notes = {
+        node.outputs[0]: "; ".join(filter(None, (note(call_of(graph, node)) for note in found)))
+        for found in [[note for extension, note in NOTES.items() if extension in target.extensions]]
+        for node in graph.nodes
+        if not is_view(node)
+    }
+    return {output: note for output, note in notes.items() if note}
 
 
 def _too_large(

@@ -55,6 +55,27 @@ def wide(call: Call, *, whole: bool) -> Lowered | None:
     return _product(op, call, whole, is_wide=True)
 
 
+def note(call: Call) -> str:
+    """What keeps a layer with weights from the fastest kernels, or nothing."""
+    op = call.node.op
+    if not isinstance(op, Conv | Dense):
+        return ""
+    weights = call.constant(1)
+    if isinstance(op, Conv) and op.is_depthwise(weights.shape):
+        fastest, reason = planar, "not 3 x 3 with stride 1 or 2, or channels not in fours"
+    else:
+        fastest, reason = wide, "groups, dilation or an odd number of outputs"
+    if fastest(call, whole=False) is None:
+        return reason
+    reasons = []
+    if fastest is wide and compact(call, whole=False) is None:
+        reasons.append("two channels may overflow as a + 256 b, so weights are int16")
+    without = int(np.count_nonzero(_high_multiplier(call)[0] == 0))
+    if without:
+        reasons.append(f"{without:,} of {len(weights):,} channels have no proved rescale of two instructions")
+    return "; ".join(reasons)
+
+
 def _product(op: Conv | Dense, call: Call, whole: bool, *, is_wide: bool, columns: int = 4) -> Lowered | None:
     weights = call.constant(1)
     flat = weights.reshape(len(weights), -1).astype(np.int64)

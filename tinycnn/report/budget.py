@@ -3,6 +3,7 @@
 from bisect import bisect_right
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import numpy as np
 
@@ -13,6 +14,8 @@ from tinycnn.plan import Plan
 from tinycnn.plan.model import STEP_INSTRUCTIONS
 from tinycnn.quantize import moved_scales
 from tinycnn.target import Target
+
+_NO_NOTES: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +39,15 @@ class LayerProof:
 
     name: str
     ways: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class LayerKernel:
+    """With which alternative the plan computes a layer (`plan.Alternative`), and what keeps it from a faster one."""
+
+    name: str
+    kernel: str
+    note: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +104,7 @@ class Budget:
     instructions_estimated: int
     milliseconds_estimated: float
     proofs: tuple[LayerProof, ...]
+    kernels: tuple[LayerKernel, ...]
     pareto: tuple[Choice, ...]
     pulls: int
     begins: tuple[tuple[int, str], ...]
@@ -105,10 +118,12 @@ def budget(
     code: Code | None,
     code_note: str,
     plans: tuple[Plan, ...] = (),
+    notes: Mapping[str, str] = _NO_NOTES,
 ) -> Budget:
     """Add up what `plan` needs on `target`.
 
-    `plans` are all plans worth having. `code` is None when no compiler for the target was found; then
+    `plans` are all plans worth having; `notes` has by the name of an output what keeps its node from a faster kernel.
+    `code` is None when no compiler for the target was found; then
     `constants_bytes` are those of the arrays in the generated C, without its small structs.
     """
     if code is not None:
@@ -150,6 +165,7 @@ def budget(
         instructions_estimated=instructions,
         milliseconds_estimated=1e3 * instructions * target.estimate.cycles_per_instruction / target.clock_hz,
         proofs=proofs(graph),
+        kernels=_kernels(plan, notes),
         pareto=tuple(
             Choice(p.arena_bytes, estimated_instructions(p, target), p.is_pushed, p.is_pulled) for p in plans or (plan,)
         ),
@@ -174,6 +190,16 @@ def proofs(graph: Graph) -> tuple[LayerProof, ...]:
                     ways[channel] = "nudged"
             found.append(LayerProof(node.name, {way: ways.count(way) for way in fixedpoint.WAYS}))
     return tuple(found)
+
+
+def _kernels(plan: Plan, notes: Mapping[str, str]) -> tuple[LayerKernel, ...]:
+    """Only of nodes with alternatives, or with a note why they have none."""
+    steps = {step.node.outputs[0]: step.node.name for step in plan.steps}
+    return tuple(
+        LayerKernel(name, plan.chosen[output].kernel if output in plan.chosen else "portable", notes.get(output, ""))
+        for output, name in steps.items()
+        if output in plan.chosen or output in notes
+    )
 
 
 def _begins(plan: Plan) -> tuple[tuple[int, str], ...]:

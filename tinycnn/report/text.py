@@ -36,7 +36,7 @@ def memories(found: Budget) -> tuple[Memory, ...]:
 
 
 def budget_text(found: Budget, target: Target, *, is_float: bool) -> str:
-    """The report that people read: where the bytes go, speed, proofs, verdict.
+    """The report that people read: where the bytes go, speed, proofs, kernels, verdict.
 
     Of the plans with pushed rows only the smallest is named; JSON has them all.
     """
@@ -73,6 +73,11 @@ def budget_text(found: Budget, target: Target, *, is_float: bool) -> str:
         for proof in found.proofs:
             ways = ", ".join(f"{proof.ways[way]:,} {way}" for way in WAYS if proof.ways[way])
             lines.append(f"          {proof.name:<{width}}  {ways}")
+    if found.kernels:
+        lines.append("kernels   of this target's instruction set, and what keeps a layer from a faster one")
+        width = max(len(layer.name) for layer in found.kernels)
+        for layer in found.kernels:
+            lines.append(f"          {layer.name:<{width}}  {layer.kernel}{layer.note and ': '}{layer.note}")
     return "\n".join([*lines, "", _conclusion(found, target)])
 
 
