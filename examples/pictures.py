@@ -108,15 +108,15 @@ def write_panels(path: Path, rows: Sequence[Sequence[tuple[str, Pixels]]]) -> No
 
 def write_bars(path: Path, title: str, values: Mapping[str, float], unit: str = "") -> None:
     """An SVG of horizontal bars from zero to the largest value, each with its number."""
-    largest, parts = max(values.values()), []
+    largest, left, parts = max(values.values()), GAP + 8 * max(len(label) for label in values), []
     parts.append(f'<text x="{GAP}" y="{GAP + 10}" {FONT} font-weight="bold">{escape(title)}</text>')
     for number, (label, value) in enumerate(values.items()):
         middle = 48 + 24 * number
         length = round(320 * value / max(largest, 1e-12), 1)
         parts.append(f'<text x="{GAP}" y="{middle}" {FONT}>{escape(label)}</text>')
-        parts.append(f'<rect x="190" y="{middle - 13}" width="{length}" height="17" fill="#4477aa"/>')
-        parts.append(f'<text x="{196 + length}" y="{middle}" {FONT}>{value:,} {escape(unit)}</text>')
-    _write_svg(path, 680, 48 + 24 * len(values), parts)
+        parts.append(f'<rect x="{left}" y="{middle - 13}" width="{length}" height="17" fill="#4477aa"/>')
+        parts.append(f'<text x="{left + length + 6}" y="{middle}" {FONT}>{value:,} {escape(unit)}</text>')
+    _write_svg(path, left + 490, 48 + 24 * len(values), parts)
 
 
 def _write_svg(path: Path, width: int, height: int, parts: Sequence[str]) -> None:

@@ -7,7 +7,7 @@ import numpy as np
 
 import tinycnn
 from tinycnn.plan import candidates, in_stages
-from tinycnn.runners import run_emulated
+from tinycnn.runners import missing_tools, run_emulated
 
 FOLDER = Path(__file__).resolve().parent
 sys.path.insert(0, str(FOLDER.parent))
@@ -24,7 +24,10 @@ def main() -> None:
     int8 = tinycnn.quantize(model, calibration)
     rows = {"resnet": measure_classifier(model, int8, test, data["test_labels"], "1,000 digits of MNIST")}
     least = rows["resnet"].arena_bytes
-    for runner in tinycnn.verify(int8, test[:3], ["onnxruntime", "host", CHIP], ram_bytes=least):
+    chip = tinycnn.load_target(CHIP)
+    missing = missing_tools(chip)
+    runners = ["onnxruntime", "host"] + ([] if missing else [CHIP])
+    for runner in tinycnn.verify(int8, test[:3], runners, ram_bytes=least):
         check(f"in {least:,} bytes, {runner.name} computes the engine's bytes in every tensor", runner.mismatches == 0)
 
     one_stage = in_stages(int8, [0], pushed=True)
@@ -35,14 +38,16 @@ def main() -> None:
             rings.append((node.name, name, place.rows, place.held_rows, place.rows * place.row_bytes, place.size_bytes))
     check("three additions join a path with the one that skips it", len(rings) == 6)
     check("in one stage all that is added is kept as a ring, never whole", all(ring[3] < ring[2] for ring in rings))
-    stored = tinycnn.to_stored(int8.tensors["image"], test[:3])
-    tensors = tinycnn.trace(int8, stored)
-    generated = tinycnn.generate(one_stage, "resnet", target_name=CHIP)
-    on_chip = run_emulated(generated, [stored], tinycnn.load_target(CHIP)).tensors
-    same = set(on_chip) >= {ring[1] for ring in rings} and all(
-        np.array_equal(rows, tensors[name].reshape(3, -1)) for name, rows in on_chip.items()
-    )
-    check(f"rows pushed in, residuals in rings: the {CHIP} computes the engine's bytes in every tensor", same)
+    if missing:
+        print(f"{CHIP} was left out: {', '.join(missing)} missing", file=sys.stderr)
+    else:
+        stored = tinycnn.to_stored(int8.tensors["image"], test[:3])
+        tensors = tinycnn.trace(int8, stored)
+        generated = tinycnn.generate(one_stage, "resnet", target_name=CHIP)
+        on_chip = run_emulated(generated, [stored], chip).tensors
+        same = all(np.array_equal(rows, tensors[name].reshape(3, -1)) for name, rows in on_chip.items())
+        check("the chip computed what is added", set(on_chip) >= {ring[1] for ring in rings})
+        check(f"rows pushed in, residuals in rings: the {CHIP} computes the engine's bytes in every tensor", same)
 
     arenas = {
         "layer by layer": tinycnn.plan(int8).arena_bytes,

@@ -14,6 +14,8 @@ from figures import check, conclude, markdown, measure_classifier  # noqa: E402 
 from pictures import write_bars  # noqa: E402
 
 MACHINE = "dsp32c-486"
+CODE_NOTE = "gcc (Debian 12.2.0-14+deb12u1) 12.2.0 -O2, a stand-in"
+"""What made the code whose bytes README.md counts among those of the 256 KB."""
 MODELS = {
     "perceptron": FOLDER.parent / "perceptron" / "perceptron.onnx",
     "lenet5": FOLDER.parent / "lenet5" / "lenet5.onnx",
@@ -77,7 +79,10 @@ def main() -> None:
         for name, budget in budgets.items()
     ]
     head = ("network", "float32 parameters, bytes", "int8 constants", "arena", "of 262,144 bytes", "images a second")
-    conclude(FOLDER, rows, memory=markdown(head, memory))
+    tables = {"memory": markdown(head, memory)}
+    if {budget.code_note for budget in budgets.values()} != {CODE_NOTE}:
+        print(f"\n{tables.pop('memory')}\nnot compared with README.md, whose code is that of {CODE_NOTE}")
+    conclude(FOLDER, rows, **tables)
 
 
 if __name__ == "__main__":
