@@ -6,7 +6,9 @@ import numpy as np
 
 from tinycnn.ir import Array, Graph, Node, Operator, Quantization, Tensor, verify
 from tinycnn.ops import (
+    LRN,
     Add,
+    ArgMax,
     AveragePool,
     Clip,
     Conv,
@@ -15,10 +17,12 @@ from tinycnn.ops import (
     Extremum,
     GlobalAveragePool,
     LocallyConnected,
+    LogSoftmax,
     LpPool,
     MatrixProduct,
     MaxPool,
     Multiply,
+    PRelu,
     Reduce,
     Reshape,
     ResizeLinear,
@@ -120,6 +124,20 @@ class GraphBuilder:
             for a in at
         ]
         return self.move(ResizeLinear((None, *taps, None)).rounded(), x)
+
+    def lrn(self, x: str, size: int = 3) -> str:
+        alpha = 0.5 / (self.scale(x) * 60) ** 2
+        return self._node(LRN(size, alpha, axis=len(self.shape(x)) - 1), [x], self._near(0.6 * self.scale(x)))
+
+    def log_softmax(self, x: str) -> str:
+        return self._node(LogSoftmax(len(self.shape(x)) - 1), [x], Quantization((self._scale(self.scale(x)),), 127))
+
+    def arg_max(self, x: str, last: bool = False) -> str:
+        return self._node(ArgMax(len(self.shape(x)) - 1, True, last), [x], ArgMax.fixed_quantization)
+
+    def prelu(self, x: str) -> str:
+        slopes = tuple(self.rng.uniform(-0.5, 1, self.shape(x)[-1]).astype(np.float32).tolist())
+        return self._node(PRelu(slopes, len(self.shape(x)) - 1), [x], self._near(self.scale(x)))
 
     def add_constant(self, x: str, quantization: Quantization | None = None) -> str:
         """One number for each channel added, of the same scale as `x`."""

@@ -7,12 +7,14 @@ import numpy as np
 
 from tinycnn.fixedpoint import IntegerAdd, integer_add
 from tinycnn.ir import Shape
-from tinycnn.ops import Add, Call, Extremum, Multiply, row_bytes
+from tinycnn.ops import Add, Call, Extremum, Multiply, PRelu, row_bytes
 from tinycnn.ops.add import constant_operand, constant_tables
+from tinycnn.ops.base import Int8Array
 from tinycnn_codegen.ctext import ConstantArray
 from tinycnn_codegen.lowered import Fields, Lowered
 from tinycnn_codegen.rescaling import proof_of, rescale_fields
 from tinycnn_codegen.steps import step_fields
+from tinycnn_codegen.weights import blocks
 
 
 def lower_add(op: Add, call: Call) -> Lowered:
@@ -38,11 +40,7 @@ def _lower_add_constant(call: Call, form: IntegerAdd | None) -> Lowered:
     """The constant goes into the addend; where there is no integer form, a table of 256 bytes for each channel."""
     row: Fields = {"bytes": row_bytes(call.output.shape), "channels": call.output.shape[-1]}
     if form is None or not form.fits_int32:
-        return Lowered(
-            "channel_lookup",
-            ({**row, "tables": ConstantArray("int8_t", constant_tables(call).reshape(-1), 16)},),
-            "rows",
-        )
+        return _channel_lookup(call, constant_tables(call))
     index, values = constant_operand(call)
     multipliers = (form.a_multiplier, form.b_multiplier)
     addends = values.astype(np.int64) * multipliers[index] + form.addend
@@ -52,6 +50,25 @@ def _lower_add_constant(call: Call, form: IntegerAdd | None) -> Lowered:
         "addend": ConstantArray("int32_t", addends, 8),
     }
     return Lowered("add_constant", ({**row, **fields},), "rows")
+
+
+def _channel_lookup(call: Call, tables: Int8Array) -> Lowered:
+    """A struct for as many channels as an array holds the tables of, int8 [C, 256]."""
+    row: Fields = {"bytes": row_bytes(call.output.shape), "channels": len(tables)}
+    layers = [
+        {
+            **row,
+            "first_channel": block.start,
+            "last_channel": block.stop,
+            "tables": ConstantArray("int8_t", tables[block.start : block.stop].reshape(-1), 16),
+        }
+        for block in blocks(len(tables), 256, 1)
+    ]
+    return Lowered("channel_lookup", tuple(layers), "rows")
+
+
+def lower_prelu(op: PRelu, call: Call) -> Lowered:
+    return _channel_lookup(call, op.tables(call))
 
 
 def lower_multiply(op: Multiply, call: Call) -> Lowered:
@@ -101,4 +118,5 @@ ELEMENTWISE_LOWERINGS: Mapping[type, Callable[[Any, Call], Lowered]] = {
     Add: lower_add,
     Extremum: lower_extremum,
     Multiply: lower_multiply,
+    PRelu: lower_prelu,
 }

@@ -28,6 +28,7 @@ from tinycnn_codegen.alternatives import INSTRUCTION_SETS, PORTABLE
 from tinycnn_codegen.ctext import ConstantArray
 from tinycnn_codegen.elementwise import ELEMENTWISE_LOWERINGS
 from tinycnn_codegen.lower_movement import MOVEMENT_LOWERINGS
+from tinycnn_codegen.lower_normalize import NORMALIZE_LOWERINGS
 from tinycnn_codegen.lower_sums import SUM_LOWERINGS
 from tinycnn_codegen.lowered import Fields, Lowered, RowWindow
 from tinycnn_codegen.planar import Planar, as_image
@@ -273,5 +274,6 @@ LOWERINGS: Mapping[type, Callable[[Any, Call], Lowered]] = {
     **MOVEMENT_LOWERINGS,
     **ELEMENTWISE_LOWERINGS,
     **SUM_LOWERINGS,
+    **NORMALIZE_LOWERINGS,
 }
 """The operators with a kernel of their own. Elementwise operators share one, and views (plan.is_view) need none."""

@@ -68,6 +68,21 @@ def add_locally_connected(builder: GraphBuilder, number: int) -> str:
     return builder.locally_connected(x, int(rng.integers(1, 9)), random_window(rng, rank))
 
 
+def add_normalization(builder: GraphBuilder, number: int) -> str:
+    """What looks at all channels of a position, or has a table for each."""
+    rng = builder.rng
+    x = random_input(builder, number, int(rng.integers(1, 3)), int(rng.choice([1, 3, 8, 131])))
+    match int(rng.integers(4)):
+        case 0:
+            return builder.lrn(x, int(rng.integers(1, 8)))
+        case 1:
+            return builder.log_softmax(x)
+        case 2:
+            return builder.arg_max(x, bool(rng.integers(2)))
+        case _:
+            return builder.prelu(x)
+
+
 def add_sum(builder: GraphBuilder, number: int) -> str:
     """Products of two tensors, reductions and interpolation."""
     rng = builder.rng
@@ -123,6 +138,7 @@ def add_pointwise(builder: GraphBuilder, number: int) -> str:
         (add_depthwise, 14),
         (add_locally_connected, 6),
         (add_sum, 14),
+        (add_normalization, 10),
         (add_dense, 14),
         (add_pool, 20),
         (add_pointwise, 8),

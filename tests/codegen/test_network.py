@@ -50,6 +50,7 @@ def sampler() -> GraphBuilder:
     builder.locally_connected(h, 3, Window.of((2, 2)))
     builder.reduce("ReduceMax", builder.reduce("ReduceMean", builder.resize_linear(h, 7, 9), 1), 3)
     builder.add(builder.global_average_pool(c), c, ties)
+    builder.arg_max(builder.log_softmax(builder.lrn(builder.prelu(h))))
     rows = builder.reshape(h, -1, builder.shape(h)[-1])
     builder.matmul(rows, builder.move(Transpose((0, 2, 1)), rows))
     builder.lp_pool(h, Window.of((2, 2), pads=(0, 1, 0, 0)))

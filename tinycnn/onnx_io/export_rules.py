@@ -12,6 +12,7 @@ from tinycnn.onnx_io.insert_zeros_function import insert_zeros_parameters
 from tinycnn.onnx_io.layer_exports import dense, locally_connected
 from tinycnn.onnx_io.lp_pool_function import NAMES as LP_POOLS
 from tinycnn.onnx_io.movement_exports import MOVEMENT_EXPORTS
+from tinycnn.onnx_io.normalize_exports import NORMALIZE_EXPORTS
 from tinycnn.onnx_io.softmax_function import DOMAIN
 from tinycnn.onnx_io.sum_exports import SUM_EXPORTS
 from tinycnn.onnx_io.writer import Writer, window_attributes
@@ -137,6 +138,7 @@ EXPORTS: dict[type, Callable[[Writer, Node, Any], None]] = {
     Transpose: transpose,
     **ELEMENTWISE_EXPORTS,
     **MOVEMENT_EXPORTS,
+    **NORMALIZE_EXPORTS,
     **SUM_EXPORTS,
 }
 """Operator class to the function that writes it."""

@@ -5,7 +5,13 @@ from functools import partial
 
 from onnx import FunctionProto
 
-from tinycnn.onnx_io import insert_zeros_function, lp_pool_function, softmax_function, sum_functions
+from tinycnn.onnx_io import (
+    insert_zeros_function,
+    lp_pool_function,
+    normalize_functions,
+    softmax_function,
+    sum_functions,
+)
 
 DOMAIN = softmax_function.DOMAIN
 FUNCTIONS: Mapping[str, Callable[[int], FunctionProto]] = {
@@ -15,6 +21,9 @@ FUNCTIONS: Mapping[str, Callable[[int], FunctionProto]] = {
         for power, name in lp_pool_function.NAMES.items()
     },
     **{f"{DOMAIN}.{name}": partial(sum_functions.reduce_function, name) for name in sum_functions.REDUCTIONS.values()},
+    f"{DOMAIN}.{normalize_functions.ARG_MAX}": normalize_functions.arg_max_function,
+    f"{DOMAIN}.{normalize_functions.LOG_SOFTMAX}": normalize_functions.log_softmax_function,
+    f"{DOMAIN}.{normalize_functions.LRN}": normalize_functions.lrn_function,
     f"{DOMAIN}.{sum_functions.POOL}": sum_functions.pool_function,
     **{
         f"{DOMAIN}.{name}": partial(sum_functions.resize_function, rank) for rank, name in sum_functions.RESIZES.items()

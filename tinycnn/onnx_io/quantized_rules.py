@@ -4,7 +4,6 @@ That is what onnxruntime defines them to mean; `passes.fuse_qdq` then recovers t
 QDQ files take one path.
 """
 
-import math
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
@@ -12,12 +11,10 @@ from functools import partial
 import numpy as np
 from onnx import TensorProto
 
-from tinycnn.ir import Array, DType, Operator, Quantization, Tensor
+from tinycnn.ir import DType, Operator, Quantization, Tensor
 from tinycnn.onnx_io.insert_zeros_function import PARAMETERS, insert_zeros_parameters
 from tinycnn.onnx_io.lp_pool_function import NAMES as LP_POOLS
 from tinycnn.onnx_io.node import MAX_TENSOR_BYTES, Builder, OnnxNode, RefusalError
-from tinycnn.onnx_io.sum_exports import pool_factors
-from tinycnn.onnx_io.sum_functions import POOL, REDUCTIONS, RESIZES, resize_matrix, taps_from
 from tinycnn.onnx_io.windows import pool_window_of, window_of
 from tinycnn.ops import (
     Add,
@@ -33,8 +30,6 @@ from tinycnn.ops import (
     MatrixProduct,
     Multiply,
     QuantizeLinear,
-    Reduce,
-    ResizeLinear,
     Softmax,
     Unary,
 )
@@ -75,14 +70,14 @@ def _activation_type(builder: Builder, node: OnnxNode, zero_point: int, default:
     return dtype
 
 
-def _expect(tensor: Tensor, *dtypes: DType) -> Tensor:
+def expect(tensor: Tensor, *dtypes: DType) -> Tensor:
     if tensor.dtype not in dtypes:
         raise RefusalError(f"its input {tensor.name!r} is {tensor.dtype}, not {' or '.join(dtypes)}")
     return tensor
 
 
 def quantize_linear(builder: Builder, node: OnnxNode) -> None:
-    _expect(builder.tensor(node, 0), "float32")
+    expect(builder.tensor(node, 0), "float32")
     if node.integer("block_size", 0):
         raise RefusalError("quantization by blocks is not supported")
     wanted = node.integer("output_dtype", 0)
@@ -111,7 +106,7 @@ def _centered(builder: Builder, node: OnnxNode, index: int, axis: int) -> OnnxNo
 
 
 def dequantize_linear(builder: Builder, node: OnnxNode) -> None:
-    x = _expect(builder.tensor(node, 0), "int8", "uint8", "int32")
+    x = expect(builder.tensor(node, 0), "int8", "uint8", "int32")
     node = _centered(builder, node, 0, node.integer("axis", 1) % max(len(x.shape), 1))
     if node.integer("block_size", 0):
         raise RefusalError("quantization by blocks is not supported")
@@ -128,30 +123,30 @@ def _real(builder: Builder, node: OnnxNode, index: int, quantization: Quantizati
     return output
 
 
-def _activation(builder: Builder, node: OnnxNode, index: int) -> str:
+def activation(builder: Builder, node: OnnxNode, index: int) -> str:
     """`_real` for an activation whose scale and zero point are the next two inputs."""
-    x = _expect(builder.tensor(node, index), "int8", "uint8")
+    x = expect(builder.tensor(node, index), "int8", "uint8")
     return _real(builder, node, index, quantization_from(builder, node, index + 1, x))
 
 
 def _linear_inputs(builder: Builder, node: OnnxNode, bias: int) -> tuple[str, ...]:
     """Float forms of the inputs x (0), weights (3) and `bias` of QLinearConv and QGemm."""
-    _expect(builder.tensor(node, 3), "int8", "uint8")
+    expect(builder.tensor(node, 3), "int8", "uint8")
     builder.constant_value(node, 3, "weights")
     node = _centered(builder, node, 3, 0)
     w = builder.tensor(node, 3)
     x_quantization, w_quantization = quantization_from(builder, node, 1), quantization_from(builder, node, 4, w, 0)
-    inputs = (_activation(builder, node, 0), _real(builder, node, 3, w_quantization))
+    inputs = (activation(builder, node, 0), _real(builder, node, 3, w_quantization))
     if not node.has_input(bias):
         return inputs
-    _expect(builder.tensor(node, bias), "int32")
+    expect(builder.tensor(node, bias), "int32")
     builder.constant_value(node, bias, "bias")
     products = np.float32(x_quantization.scale[0]) * w_quantization.scales
     b_quantization = Quantization(tuple(products.tolist()), 0, w_quantization.axis)
     return (*inputs, _real(builder, node, bias, b_quantization))
 
 
-def _finish(
+def finish(
     builder: Builder, node: OnnxNode, op: Operator, inputs: tuple[str, ...], scale: int, *, like: int = 0
 ) -> None:
     """Emit the float operator and QuantizeLinear with the output's scale and zero point in inputs `scale`, +1."""
@@ -165,7 +160,7 @@ def _finish(
 
 def insert_zeros(builder: Builder, node: OnnxNode) -> None:
     """The model-local function that `export` writes before a transposed convolution."""
-    x = _expect(builder.tensor(node, 0), "int8", "uint8")
+    x = expect(builder.tensor(node, 0), "int8", "uint8")
     sizes = builder.spatial_shape(node)
     given = {
         name: builder.constant_value(node, index, name).astype(np.int64) for index, name in enumerate(PARAMETERS, 2)
@@ -201,7 +196,7 @@ def conv_of(builder: Builder, node: OnnxNode, weights: int) -> tuple[OnnxNode, C
 
 def qlinear_conv(builder: Builder, node: OnnxNode) -> None:
     node, op = conv_of(builder, node, 3)
-    _finish(builder, node, op, _linear_inputs(builder, node, 8), 6)
+    finish(builder, node, op, _linear_inputs(builder, node, 8), 6)
 
 
 def qgemm(builder: Builder, node: OnnxNode) -> None:
@@ -212,17 +207,17 @@ def qgemm(builder: Builder, node: OnnxNode) -> None:
         raise RefusalError("it gives float output; give it an output scale")
     if not node.integer("transB", 0):
         node = _with_weight_rows(builder, node)
-    _finish(builder, node, Dense(), _linear_inputs(builder, node, 6), 7)
+    finish(builder, node, Dense(), _linear_inputs(builder, node, 6), 7)
 
 
 def qlinear_matmul(builder: Builder, node: OnnxNode) -> None:
     """A, scale, zero, B, scale, zero, y scale, y zero; a constant B [I, O] makes it a Dense."""
     if not builder.is_constant(node, 3):
-        _finish(builder, node, MatrixProduct(), (_activation(builder, node, 0), _activation(builder, node, 3)), 6)
+        finish(builder, node, MatrixProduct(), (activation(builder, node, 0), activation(builder, node, 3)), 6)
         return
     if len(builder.shape(node)) < 2 or len(builder.shape(node, 3)) != 2:
         raise RefusalError("its second factor must be a matrix")
-    _finish(builder, node, Dense(), _linear_inputs(builder, _with_weight_rows(builder, node), 8), 6)
+    finish(builder, node, Dense(), _linear_inputs(builder, _with_weight_rows(builder, node), 8), 6)
 
 
 def _with_weight_rows(builder: Builder, node: OnnxNode) -> OnnxNode:
@@ -233,30 +228,30 @@ def _with_weight_rows(builder: Builder, node: OnnxNode) -> OnnxNode:
 
 
 def qlinear_add(builder: Builder, node: OnnxNode) -> None:
-    _finish(builder, node, Add(), (_activation(builder, node, 0), _activation(builder, node, 3)), 6)
+    finish(builder, node, Add(), (activation(builder, node, 0), activation(builder, node, 3)), 6)
 
 
 def qlinear_concat(builder: Builder, node: OnnxNode) -> None:
     """com.microsoft.QLinearConcat: y scale, y zero, then each input with scale and zero."""
     count = (len(node.inputs) - 2) // 3
-    inputs = tuple(_activation(builder, node, 2 + 3 * index) for index in range(count))
+    inputs = tuple(activation(builder, node, 2 + 3 * index) for index in range(count))
     rank, axis = len(builder.shape(node, 2)), node.integer("axis", 0)
     if len(node.inputs) != 2 + 3 * count or not -rank <= axis < rank:
         raise RefusalError(f"its inputs do not come with scale and zero point each, or have no axis {axis}")
-    _finish(builder, node, Concat(axis % rank), inputs, 0, like=2)
+    finish(builder, node, Concat(axis % rank), inputs, 0, like=2)
 
 
 def qlinear_multiply(builder: Builder, node: OnnxNode) -> None:
-    _finish(builder, node, Multiply(), (_activation(builder, node, 0), _activation(builder, node, 3)), 6)
+    finish(builder, node, Multiply(), (activation(builder, node, 0), activation(builder, node, 3)), 6)
 
 
 def qlinear_sigmoid(builder: Builder, node: OnnxNode) -> None:
-    _finish(builder, node, Unary("Sigmoid"), (_activation(builder, node, 0),), 3)
+    finish(builder, node, Unary("Sigmoid"), (activation(builder, node, 0),), 3)
 
 
 def qlinear_leaky_relu(builder: Builder, node: OnnxNode) -> None:
     op = Unary("LeakyRelu", (node.number("alpha", 0.01),))
-    _finish(builder, node, op, (_activation(builder, node, 0),), 3)
+    finish(builder, node, op, (activation(builder, node, 0),), 3)
 
 
 def _channels_first(node: OnnxNode) -> None:
@@ -268,12 +263,12 @@ def qlinear_average_pool(builder: Builder, node: OnnxNode) -> None:
     _channels_first(node)
     window = pool_window_of(node, builder.spatial_shape(node))
     op = AveragePool(window, bool(node.integer("count_include_pad", 0)))
-    _finish(builder, node, op, (_activation(builder, node, 0),), 3)
+    finish(builder, node, op, (activation(builder, node, 0),), 3)
 
 
 def qlinear_global_average_pool(builder: Builder, node: OnnxNode) -> None:
     _channels_first(node)
-    _finish(builder, node, GlobalAveragePool(), (_activation(builder, node, 0),), 3)
+    finish(builder, node, GlobalAveragePool(), (activation(builder, node, 0),), 3)
 
 
 def qlinear_softmax(builder: Builder, node: OnnxNode) -> None:
@@ -284,7 +279,7 @@ def qlinear_softmax(builder: Builder, node: OnnxNode) -> None:
         raise RefusalError(f"its input has no axis {axis}")
     if opset < 13 and axis % rank != rank - 1:
         raise RefusalError("its opset is below 13, where it runs over several axes at once")
-    _finish(builder, node, Softmax(axis % rank), (_activation(builder, node, 0),), 3)
+    finish(builder, node, Softmax(axis % rank), (activation(builder, node, 0),), 3)
 
 
 def qlinear_lp_pool(builder: Builder, node: OnnxNode, power: int) -> None:
@@ -293,58 +288,12 @@ def qlinear_lp_pool(builder: Builder, node: OnnxNode, power: int) -> None:
     window = window_of(node, builder.spatial_shape(node), ones.shape[2:])
     if ones.shape != (channels, 1, *window.kernel) or (ones != 1).any() or node.integer("group", 1) != channels:
         raise RefusalError("its parameters are not those that tinycnn writes")
-    _finish(builder, node, LpPool(window, power), (_activation(builder, node, 0),), 4)
-
-
-def qlinear_reduce(builder: Builder, node: OnnxNode, function: str) -> None:
-    """A model-local function that `export` writes; see onnx_io.sum_functions."""
-    axes = tuple(builder.constant_value(node, 3, "axes").reshape(-1).tolist())
-    op = Reduce(function, axes)
-    op.output_shapes(builder.shape(node))
-    count = math.prod(builder.shape(node)[axis] for axis in axes)
-    y_scale = quantization_from(builder, node, 5).scale[0]
-    factor = op.factor(quantization_from(builder, node, 1), y_scale, count)
-    _expect_equal(builder.constant_value(node, 4, "factor"), factor)
-    _finish(builder, node, op, (_activation(builder, node, 0),), 5)
-
-
-def summed_average_pool(builder: Builder, node: OnnxNode) -> None:
-    """The model-local function that `export` writes for pools that onnxruntime has not; see onnx_io.sum_functions."""
-    sizes, channels = builder.spatial_shape(node), builder.shape(node)[1]
-    ones = builder.constant_value(node, 3, "ones")
-    window = window_of(node, sizes, ones.shape[2:])
-    window = replace(window, ceil_mode=bool(node.integer("ceil_mode", 0)))
-    op = AveragePool(window, bool(node.integer("count_include_pad", 0)))
-    source, destination = quantization_from(builder, node, 1), quantization_from(builder, node, 5)
-    _expect_equal(builder.constant_value(node, 4, "factor"), pool_factors(op, sizes, source, destination))
-    _expect_equal(ones, np.ones((channels, 1, *window.kernel), np.float32))
-    _expect_equal(np.array(node.integers("sum_pads")), np.array(window.without_ceil_mode(sizes).pads))
-    _finish(builder, node, op, (_activation(builder, node, 0),), 5)
-
-
-def _expect_equal(value: Array, expected: Array) -> None:
-    if not np.array_equal(value, expected):
-        raise RefusalError("its parameters are not those that tinycnn writes")
-
-
-def linear_resize(builder: Builder, node: OnnxNode, rank: int) -> None:
-    """A model-local function that `export` writes for an int8 linear Resize; see onnx_io.sum_functions."""
-    x = _expect(builder.tensor(node, 0), "int8", "uint8")
-    matrices = [builder.constant_value(node, index, "matrix") for index in range(1, rank - 1)]
-    if len(x.shape) != rank or any(matrix.ndim != 2 or not matrix.any() for matrix in matrices):
-        raise RefusalError("its matrices do not fit its input")
-    matrices[-1] = matrices[-1].T
-    axes = tuple(taps_from(matrix) for matrix in matrices)
-    for taps, matrix, size in zip(axes, matrices, x.shape[2:], strict=True):
-        if matrix.shape[1] != size or (taps is not None and max(taps[1][0]) >= size):
-            raise RefusalError("its matrices do not fit its input")
-        _expect_equal(matrix, resize_matrix(taps, size))
-    builder.emit(node, ResizeLinear((None, None, *axes)), node.inputs[:1])
+    finish(builder, node, LpPool(window, power), (activation(builder, node, 0),), 4)
 
 
 def integer_softmax(builder: Builder, node: OnnxNode) -> None:
     """The model-local function that `export` writes for an int8 Softmax; see onnx_io.softmax_function."""
-    x = _expect(builder.tensor(node, 0), "int8", "uint8")
+    x = expect(builder.tensor(node, 0), "int8", "uint8")
     axis = int(builder.scalar(node, 3, "axis"))
     if not -len(x.shape) <= axis < len(x.shape):
         raise RefusalError(f"its input has no axis {axis}")
@@ -366,9 +315,6 @@ QUANTIZED_RULES: dict[str, Rule] = {
     "com.microsoft.QLinearAveragePool": qlinear_average_pool,
     "com.microsoft.QLinearGlobalAveragePool": qlinear_global_average_pool,
     "tinycnn.InsertZeros": insert_zeros,
-    f"tinycnn.{POOL}": summed_average_pool,
-    **{f"tinycnn.{name}": partial(qlinear_reduce, function=function) for function, name in REDUCTIONS.items()},
-    **{f"tinycnn.{name}": partial(linear_resize, rank=rank) for rank, name in RESIZES.items()},
     "com.microsoft.QLinearSoftmax": qlinear_softmax,
     **{f"tinycnn.{name}": partial(qlinear_lp_pool, power=power) for power, name in LP_POOLS.items()},
     "tinycnn.IntegerSoftmax": integer_softmax,

@@ -7,6 +7,7 @@ import numpy as np
 
 from tinycnn.ir import Array, Operator, Shape
 from tinycnn.onnx_io.elementwise_rules import ELEMENTWISE_RULES
+from tinycnn.onnx_io.function_rules import FUNCTION_RULES
 from tinycnn.onnx_io.movement_rules import MOVEMENT_RULES
 from tinycnn.onnx_io.node import DTYPES, MAX_TENSOR_BYTES, Builder, OnnxNode, RefusalError
 from tinycnn.onnx_io.quantized_rules import QUANTIZED_RULES, Rule, conv_of
@@ -296,8 +297,8 @@ def lrn(builder: Builder, node: OnnxNode) -> None:
     size = node.integer("size", 0)
     if size < 1:
         raise RefusalError(f"its size {size} must be at least 1")
-    numbers = (node.number("alpha", 1e-4), node.number("beta", 0.75), node.number("bias", 1.0))
-    builder.emit(node, LRN(size, *numbers), node.inputs)
+    alpha = float(np.float32(node.number("alpha", 1e-4)))  # as the attribute is stored where it is written
+    builder.emit(node, LRN(size, alpha, node.number("beta", 0.75), node.number("bias", 1.0)), node.inputs)
 
 
 def transpose(builder: Builder, node: OnnxNode) -> None:
@@ -375,6 +376,7 @@ RULES: dict[str, Rule] = {
     **ELEMENTWISE_RULES,
     **MOVEMENT_RULES,
     **QUANTIZED_RULES,
+    **FUNCTION_RULES,
 }
 """Operator type (with its domain before a dot where it is not ONNX's own) to the function that imports it."""
 ANY_TYPE = {
@@ -390,6 +392,7 @@ ANY_TYPE = {
     *MOVEMENT_RULES,
     *REDUCTIONS,
     *QUANTIZED_RULES,
+    *FUNCTION_RULES,
 }
 """Those that take other inputs than float32."""
 ONE_TYPE = {"Add", "Clip", "Div", "Max", "MatMul", "Min", "Mul", "Sub", "Sum"}

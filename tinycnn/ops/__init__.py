@@ -21,7 +21,7 @@ from tinycnn.ops.base import (
     turns,
 )
 from tinycnn.ops.batchnorm import BatchNormalization
-from tinycnn.ops.binary import Arithmetic, Extremum, Multiply, PRelu
+from tinycnn.ops.binary import Arithmetic, Extremum, Multiply
 from tinycnn.ops.conv import Conv
 from tinycnn.ops.conv_transpose import ConvTranspose, InsertZeros
 from tinycnn.ops.dense import Dense
@@ -31,6 +31,7 @@ from tinycnn.ops.matrix_product import MatrixProduct
 from tinycnn.ops.move import Concat, DepthToSpace, SpaceToDepth, Take
 from tinycnn.ops.normalize import LRN, LogSoftmax
 from tinycnn.ops.pool import AveragePool, GlobalAveragePool, MaxPool
+from tinycnn.ops.prelu import PRelu
 from tinycnn.ops.quantization import DequantizeLinear, QuantizeLinear
 from tinycnn.ops.reduce import ArgMax, Reduce
 from tinycnn.ops.resize import ResizeLinear

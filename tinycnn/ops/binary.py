@@ -145,27 +145,3 @@ def divide(a: Array, b: Array) -> Array:
         quotient = np.floor_divide(a, b)
     is_short = (quotient * b != a) & ((a < 0) != (b < 0)) & (b != 0)
     return np.asarray((quotient + is_short).astype(a.dtype))
-
-
-@dataclass(frozen=True, slots=True)
-class PRelu:
-    """x where it is at least 0, elsewhere slope * x; inputs x and slope, which broadcasts to x. Float only."""
-
-    broadcasts: ClassVar[bool] = True
-
-    @property
-    def label(self) -> str:
-        return "PRelu"
-
-    def output_shapes(self, *inputs: Shape) -> tuple[Shape, ...]:
-        (shape,) = broadcast_shape(self.label, *inputs)
-        if shape != inputs[0]:
-            raise ModelError(f"PRelu: slopes {list(inputs[1])} do not fit {list(inputs[0])}.")
-        return (shape,)
-
-    def macs(self, *inputs: Shape) -> int:
-        return 0
-
-    def run_float(self, *inputs: Array) -> tuple[Array, ...]:
-        x, slope = inputs
-        return (np.where(x >= 0, x, slope * x),)

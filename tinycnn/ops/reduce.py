@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 
@@ -131,11 +131,17 @@ class Reduce:
 
 @dataclass(frozen=True, slots=True)
 class ArgMax:
-    """The index along `axis` of the largest element, int64; of equal ones the first or, with `last`, the last."""
+    """The index along `axis` of the largest element, int64; of equal ones the first or, with `last`, the last.
+
+    On int8 along at most 256 channels; the index is int8 with the scale 1 and the zero point -128. In an exported file
+    it is a float32 number for that reason.
+    """
 
     axis: int = 0
     keepdims: bool = True
     last: bool = False
+    output_scale: ClassVar[Literal["fixed"]] = "fixed"
+    fixed_quantization: ClassVar[Quantization] = Quantization((1.0,), -128)
 
     @property
     def label(self) -> str:
@@ -151,3 +157,13 @@ class ArgMax:
         x = np.flip(inputs[0], self.axis) if self.last else inputs[0]
         found = np.argmax(x, axis=self.axis, keepdims=self.keepdims)
         return (np.asarray(x.shape[self.axis] - 1 - found if self.last else found, np.int64),)
+
+    def input_rows(self, output_row: int, index: int, *inputs: Shape) -> range:
+        return range(output_row, output_row + 1)
+
+    def int8_kernel(self, call: Call) -> Int8Kernel:
+        return lambda x: (self.run_float(x)[0] - 128).astype(np.int8)
+
+    def moved(self, axes: tuple[int, ...]) -> "ArgMax":
+        """The same for tensors whose axis i was axis axes[i]."""
+        return replace(self, axis=axes.index(self.axis % len(axes)))

@@ -11,7 +11,7 @@ from dataclasses import replace
 import numpy as np
 
 from tinycnn.ir import Array, Graph, Node, Tensor, rebuild, unused_name
-from tinycnn.ops import Add, Arithmetic, BatchNormalization, Clip, Conv, Extremum, Multiply, Unary, Window
+from tinycnn.ops import Add, Arithmetic, BatchNormalization, Clip, Conv, Extremum, Multiply, PRelu, Unary, Window
 from tinycnn.ops.batchnorm import affine
 
 SYMBOLS: Mapping[str, str] = {"Add": "+", "Mul": "*", "Sub": "-", "Div": "/", "Pow": "**"}
@@ -24,6 +24,8 @@ def constant_numbers(graph: Graph) -> Graph:
 
 def _with_number(graph: Graph, node: Node) -> Node:
     computed = graph.activations(node)
+    if isinstance(node.op, PRelu):
+        return _with_slopes(graph, node)
     if not isinstance(node.op, Add | Arithmetic | Extremum | Multiply) or len(computed) != 1 or len(node.inputs) != 2:
         return node
     (constant,) = (graph.constants[name] for name in node.inputs if name not in computed)
@@ -40,6 +42,18 @@ def _with_number(graph: Graph, node: Node) -> Node:
         return node
     function = f"x {symbol} c" if first or symbol in "+*" else f"c {symbol} x"
     return replace(node, op=Unary(function, (number,)), inputs=computed)
+
+
+def _with_slopes(graph: Graph, node: Node) -> Node:
+    """A PRelu with one slope for each channel."""
+    shape = graph.tensors[node.inputs[0]].shape
+    slopes = graph.constants.get(node.inputs[1]) if len(node.inputs) == 2 else None
+    if slopes is None or len(shape) < 2:
+        return node
+    sizes = (1,) * (len(shape) - slopes.ndim) + slopes.shape
+    if sizes != (1, shape[1], *(1,) * (len(shape) - 2)) or not np.isfinite(slopes).all():
+        return node
+    return replace(node, op=PRelu(tuple(slopes.reshape(-1).tolist())), inputs=node.inputs[:1])
 
 
 def lone_affine(graph: Graph) -> Graph:

@@ -8,15 +8,19 @@ import numpy as np
 from tinycnn.errors import UnsupportedError
 from tinycnn.ir import Graph, Node
 from tinycnn.ops import (
+    LRN,
     Add,
+    ArgMax,
     AveragePool,
     Concat,
     Conv,
     ConvTranspose,
     LocallyConnected,
+    LogSoftmax,
     LpPool,
     MatrixProduct,
     MaxPool,
+    PRelu,
     Reduce,
     ResizeLinear,
     Softmax,
@@ -25,10 +29,13 @@ from tinycnn.ops import (
     broadcasts,
     is_int8,
 )
+from tinycnn.ops.normalize import MAX_WINDOW
 from tinycnn.ops.reduce import EXTREMA, SUMS
 from tinycnn.ops.resize import neighbours
 from tinycnn.ops.softmax import MAX_CLASSES
 
+MAX_INDICES = 256
+"""Indices that a byte can tell apart."""
 MAX_DEPTH = 2**15
 """Products of int8 values that an int32 surely holds."""
 MAX_TERMS = 2**22
@@ -73,7 +80,7 @@ def _why_not(graph: Graph, node: Node) -> str:
             return "has no int8 form"
         case Add() if len(graph.activations(node)) != 2:
             return _why_not_constant(graph, node)
-        case op if broadcasts(op) and len(graph.activations(node)) != 2:
+        case op if broadcasts(op) and not isinstance(op, PRelu) and len(graph.activations(node)) != 2:
             return "has a constant operand, which has an int8 form only as one number, or one per channel of an image"
         case op if broadcasts(op) and (len(inputs[0]) != len(inputs[1]) or inputs[0][0] != inputs[1][0]):
             return f"has an int8 form only for two tensors with as many axes, not {_show(inputs)}"
@@ -98,6 +105,16 @@ def _why_not(graph: Graph, node: Node) -> str:
             return f"has an int8 form only for two tensors of three axes, or of four, not {_show(inputs)}"
         case MatrixProduct() if inputs[0][-1] > MAX_DEPTH:
             return f"has an int8 form only for sums of at most {MAX_DEPTH:,} products"
+        case PRelu(slopes, axis) if not slopes or axis != len(output) - 1:
+            return "has an int8 form only for one slope, or one per channel"
+        case ArgMax(axis) if axis % len(output) != len(output) - 1 or inputs[0][-1] > MAX_INDICES:
+            return f"has an int8 form only along the channels, at most {MAX_INDICES}; take the largest output yourself"
+        case LogSoftmax(axis) if axis % len(output) != len(output) - 1 or output[-1] > MAX_CLASSES:
+            return f"has an int8 form only along the channels, at most {MAX_CLASSES:,}"
+        case LRN(size, axis=axis) if size > MAX_WINDOW or len(output) not in (3, 4) or axis != len(output) - 1:
+            return f"has an int8 form only over the channels of an image or a signal, at most {MAX_WINDOW} of them"
+        case LRN(bias=bias, alpha=alpha) if bias <= 0 or alpha < 0:
+            return "has an int8 form only for a positive bias and no negative alpha"
         case Reduce(function) if function not in (*EXTREMA, *SUMS):
             return f"has no int8 form; {', '.join((*EXTREMA, *SUMS))} have"
         case Reduce(axes=axes) if 0 in axes:

@@ -11,6 +11,8 @@ import numpy as np
 
 from tinycnn.ir import Graph, Node, Shape, Tensor, rebuild, unused_name
 from tinycnn.ops import (
+    LRN,
+    ArgMax,
     AveragePool,
     BatchNormalization,
     Concat,
@@ -19,8 +21,10 @@ from tinycnn.ops import (
     DepthToSpace,
     GlobalAveragePool,
     LocallyConnected,
+    LogSoftmax,
     LpPool,
     MaxPool,
+    PRelu,
     Reduce,
     ResizeLinear,
     Softmax,
@@ -45,6 +49,8 @@ Spatial = (
     | SpaceToDepth
 )
 """The operators with a `channels_last` field."""
+NamesAxes = ArgMax | Concat | LogSoftmax | LRN | PRelu | Reduce | ResizeLinear | Take
+"""Those that work in any layout, once their axes are renumbered (`moved`)."""
 
 
 def channels_last(graph: Graph) -> Graph:
@@ -79,7 +85,7 @@ class _Conversion:
         """Whether a spatial operator reads a tensor, perhaps behind elementwise operators."""
         return any(
             isinstance(reader.op, Spatial)
-            or _resizes_image(reader)
+            or _wants_image(reader)
             or ((self._is_elementwise(reader) or _names_axes(reader)) and self._is_image(reader.outputs[0]))
             for reader in self.graph.consumers.get(name, ())
         )
@@ -93,7 +99,7 @@ class _Conversion:
             self._emit_converted(replace(node, op=replace(op, channels_last=self.last), inputs=inputs))
         elif self._is_elementwise(node) and self._follows_layout(node):
             self._emit_converted(replace(node, inputs=tuple(self._operand(node, name) for name in node.inputs)))
-        elif isinstance(op, Take | Concat | Reduce | ResizeLinear) and self._follows_layout(node):
+        elif isinstance(op, NamesAxes) and self._follows_layout(node):
             axes = _axes(len(self._shape(source)), self.last)
             inputs = tuple(self._wanted(name) for name in node.inputs)
             self._emit_converted(replace(node, op=op.moved(axes), inputs=inputs))
@@ -120,7 +126,7 @@ class _Conversion:
 
     def _follows_layout(self, node: Node) -> bool:
         if self.last:
-            return any(name in self.converted for name in node.inputs) or _resizes_image(node)
+            return any(name in self.converted for name in node.inputs) or _wants_image(node)
         return self.graph.tensors[node.outputs[0]].channels_last
 
     def _emit_converted(self, node: Node) -> None:
@@ -190,12 +196,14 @@ class _Conversion:
 
 def _names_axes(node: Node) -> bool:
     """Whether the operator works in any layout, once its axes are renumbered."""
-    return isinstance(node.op, Take | Concat | Reduce | ResizeLinear)
+    return isinstance(node.op, NamesAxes)
 
 
-def _resizes_image(node: Node) -> bool:
-    """Whether a linear Resize is along rows or columns alone."""
-    return isinstance(node.op, ResizeLinear) and len(node.op.axes) in (3, 4) and node.op.axes[:2] == (None, None)
+def _wants_image(node: Node) -> bool:
+    """Whether the operator is along rows or columns alone, or over the channels of an image."""
+    if isinstance(node.op, ResizeLinear):
+        return len(node.op.axes) in (3, 4) and node.op.axes[:2] == (None, None)
+    return isinstance(node.op, LRN)
 
 
 def _axes(rank: int, last: bool) -> tuple[int, ...]:
