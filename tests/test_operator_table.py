@@ -4,6 +4,7 @@ import inspect
 from pathlib import Path
 
 import pytest
+from operators_document import DOCUMENT, FROM_ONNX, text
 
 from tinycnn import ops, passes
 from tinycnn.ir import Node
@@ -65,3 +66,11 @@ def test_an_operator_is_complete(operator: type) -> None:
         )
     tested = "".join(path.read_text(encoding="utf-8") for path in TESTS.rglob("test_*.py"))
     assert name in tested, f"no test names {name}"
+
+
+def test_the_page_of_operators_is_up_to_date() -> None:
+    assert DOCUMENT.read_text(encoding="utf-8") == text(), "run python tests/operators_document.py"
+
+
+def test_the_page_names_only_operators_that_are_read() -> None:
+    assert not {name for names in FROM_ONNX.values() for name in names} - set(rules.RULES)

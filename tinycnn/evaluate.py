@@ -8,6 +8,7 @@ import numpy as np
 from tinycnn import engine
 from tinycnn.errors import DataError
 from tinycnn.ir import Array, Graph
+from tinycnn.ops import ArgMax, Reshape
 from tinycnn.passes import FLOAT_PASSES, run_passes
 
 ERROR_SAMPLES = 256
@@ -51,11 +52,21 @@ def evaluate(graph: Graph, samples: engine.Samples, labels: Array, against: Grap
 
 
 def _accuracy(graph: Graph, samples: Mapping[str, Array], labels: Array) -> float:
-    outputs = engine.run(graph, engine.stored_samples(graph, samples))
-    scores = outputs[graph.outputs[0]].reshape(len(labels), -1)
+    (name, *_) = graph.outputs
+    scores = engine.run(graph, engine.stored_samples(graph, samples))[name].reshape(len(labels), -1)
+    if scores.shape[1] == 1 and _is_index(graph, name):
+        return float(np.mean(engine.to_real(graph.tensors[name], scores)[:, 0] == labels))
     if labels.min() < 0 or labels.max() >= scores.shape[1]:
         raise DataError(f"Labels go from {labels.min()} to {labels.max()}; the model has {scores.shape[1]} classes.")
     return float(np.mean(scores.argmax(axis=1) == labels))
+
+
+def _is_index(graph: Graph, name: str) -> bool:
+    """Whether an output is the class itself, by an ArgMax."""
+    maker = graph.producers.get(name)
+    while maker is not None and isinstance(maker.op, Reshape):
+        maker = graph.producers.get(maker.inputs[0])
+    return maker is not None and isinstance(maker.op, ArgMax)
 
 
 def _errors(graph: Graph, floats: Graph, samples: Mapping[str, Array]) -> tuple[TensorError, ...]:
