@@ -43,7 +43,7 @@ def text() -> str:
         "",
         "Every operator runs in float. *Exact* means: the int8 output is the same bytes in the engine, in onnxruntime",
         "(both export formats) and in the generated C, which is tested under ASan and UBSan. Where that holds only for",
-        "models that tinycnn quantized, or where something is approximated, the last column says how far it may be off.",
+        "models that tinycnn quantized, or something is approximated, the last column says how far it may be off.",
         "What an operator cannot do on int8 is refused by name when a model is quantized.",
         "",
         "| operator | what it computes | int8 | C kernels | cost counted as | export | exactness |",
