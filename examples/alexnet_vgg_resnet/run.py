@@ -24,8 +24,8 @@ from pictures import write_bars  # noqa: E402
 GRAPHS = Path(onnx.__file__).parent / "backend" / "test" / "data" / "light"
 NETWORKS = {"AlexNet": "light_bvlc_alexnet", "VGG-19": "light_vgg19", "ResNet-50": "light_resnet50"}
 NO_STEP_OF_ITS_OWN = ("BatchNormalization", "Relu", "LRN")
-"""The first two become part of the layer before them. Local response normalization (in AlexNet) is left out here: it
-has no int8 form, and networks have done without it since 2014."""
+"""The first two become part of the layer before them. Local response normalization (in AlexNet) is left out here:
+networks have done without it since 2014."""
 
 
 def main() -> None:

@@ -38,25 +38,17 @@ def main() -> None:
     panels, seen = [], []
     for name in MAPS:
         rows, columns = field(int8, name, test[:8])
-        size = (len(rows), len(columns))
-        said = summary[name].receptive_field
-        check(
-            f"a unit of {name} changes with {size[0]} x {size[1]} pixels and no other, as the summary says",
-            size == said,
-        )
-        seen.append((name, f"{size[0]} x {size[1]}", f"{rows.start} to {rows.stop - 1}"))
-        drawn = box(
-            enlarge(gray(digit[0, 0], 0, 255), 6),
-            *(6 * edge for edge in (rows.start, columns.start, rows.stop, columns.stop)),
-            (255, 60, 60),
-        )
-        panels.append((f"{name}: {size[0]} x {size[1]}", drawn))
+        size = f"{len(rows)} x {len(columns)}"
+        as_computed = summary[name].receptive_field == (len(rows), len(columns))
+        check(f"a unit of {name} changes with {size} pixels and no other, as the summary says", as_computed)
+        seen.append((name, size, f"{rows.start} to {rows.stop - 1}"))
+        edges = [6 * edge for edge in (rows.start, columns.start, rows.stop, columns.stop)]
+        panels.append((f"{name}: {size}", box(enlarge(gray(digit[0, 0], 0, 255), 6), *edges, (255, 60, 60))))
     write_panels(FOLDER / "fields.svg", [panels])
 
-    rows = {"lenet5": measure_classifier(model, int8, test, labels, "1,000 digits of MNIST")}
     conclude(
         FOLDER,
-        rows,
+        {"lenet5": measure_classifier(model, int8, test, labels, "1,000 digits of MNIST")},
         maps=markdown(("map", "rows x columns x maps", "signal to noise, dB"), losses),
         fields=markdown(("unit of", "sees pixels", "rows of the image"), seen),
     )
@@ -92,24 +84,19 @@ def draw_filters(floats: tinycnn.Graph, int8: tinycnn.Graph) -> None:
 
 
 def draw_maps(digit: Array, real: dict[str, Array], rounded: dict[str, Array]) -> None:
-    rows: list[list[tuple[str, Pixels]]] = [[("the digit", enlarge(gray(digit[0, 0], 0, 255), 3))]]
+    rows = [[("the digit", enlarge(gray(digit[0, 0], 0, 255), 3))]]
     for name in MAPS:
-        top = float(real[name].max())
-        factor = 84 // real[name].shape[0] // (1 if name.endswith("1") else 2)
-        rows.append(
-            [
-                (
-                    f"{name}, {kind}",
-                    grid(
-                        [enlarge(gray(values[..., c], 0, top), factor) for c in range(values.shape[2])],
-                        6 if name.endswith("1") else 8,
-                        2,
-                    ),
-                )
-                for kind, values in (("float", real[name]), ("int8", rounded[name]))
-            ]
-        )
+        white = float(real[name].max())
+        kinds = (("float", real[name]), ("int8", rounded[name]))
+        rows.append([(f"{name}, {kind}", sheet(values, white)) for kind, values in kinds])
     write_panels(FOLDER / "maps.svg", rows)
+
+
+def sheet(values: Array, white: float) -> Pixels:
+    """Maps [H, W, C] side by side: six of 84 pixels in a row, or eight of about 40."""
+    height, _, count = values.shape
+    columns, pixels = (6, 84) if count == 6 else (8, 40)
+    return grid([enlarge(gray(values[..., c], 0, white), pixels // height) for c in range(count)], columns, 2)
 
 
 def field(int8: tinycnn.Graph, name: str, images: Array) -> tuple[range, range]:
