@@ -7,6 +7,7 @@ from tinycnn.ir import Graph
 from tinycnn.passes.constant_operands import constant_numbers, lone_affine
 from tinycnn.passes.dense_over_rows import dense_over_rows
 from tinycnn.passes.fold_affine import fold_affine
+from tinycnn.passes.fold_pads import fold_pads
 from tinycnn.passes.fold_transposes import fold_transposes, transposes_as_reshapes
 from tinycnn.passes.fuse_qdq import fuse_qdq, is_qdq
 from tinycnn.passes.global_pools import global_pools
@@ -16,10 +17,12 @@ from tinycnn.passes.layout import channels_first, channels_last
 from tinycnn.passes.linear_resize import linear_resize
 from tinycnn.passes.locally_connected import locally_connected
 from tinycnn.passes.merge_takes import merge_takes
+from tinycnn.passes.sink_transposes import sink_transposes
 
 IMPORT_PASSES = (locally_connected, dense_over_rows)
 """What a float graph goes through when it is loaded: layers that files write as several operators."""
 FLOAT_PASSES = (
+    sink_transposes,
     *IMPORT_PASSES,
     fold_affine,
     constant_numbers,
@@ -31,6 +34,7 @@ FLOAT_PASSES = (
     channels_last,
     fold_transposes,
     transposes_as_reshapes,
+    fold_pads,
 )
 """What a float graph goes through before it is quantized."""
 INT8_PASSES = (
