@@ -13,7 +13,7 @@ from tinycnn.ir import Graph
 from tinycnn.ops import Call, Conv, Dense, GlobalAveragePool, call_of
 from tinycnn.plan import Alternative, is_view
 from tinycnn.target import Estimate, Target
-from tinycnn_codegen import armv7e_m
+from tinycnn_codegen import armv6_m, armv7_m, armv7e_m, word32
 from tinycnn_codegen.lowered import Lowered
 
 PORTABLE = "portable"
@@ -21,18 +21,43 @@ PORTABLE = "portable"
 
 @dataclass(frozen=True, slots=True)
 class InstructionSet:
-    """Kernels for targets with `extension`; `lower(call, whole=...)` is None where none of them fits."""
+    """Kernels for the targets that `suits` names; `lower(call, whole=...)` is None where none of them fits."""
 
-    extension: str
+    suits: Callable[[Target], bool]
     lower: Callable[..., Lowered | None]
 
 
+def _has_dsp(target: Target) -> bool:
+    return "dsp" in target.extensions
+
+
+def _has_long_multiply(target: Target) -> bool:
+    return target.architecture in ("armv7-m", "armv8-m.main") and not target.extensions
+
+
+def _has_short_multiply(target: Target) -> bool:
+    return target.architecture == "armv6-m"
+
+
+def _has_words_at_least(target: Target) -> bool:
+    return target.int_bits >= 32 and target.architecture != "native" and not target.extensions
+
+
+def _has_words(target: Target) -> bool:
+    """Neither of the two above: all blocks of a network are of one form."""
+    return _has_words_at_least(target) and not (_has_long_multiply(target) or _has_short_multiply(target))
+
+
 INSTRUCTION_SETS: Mapping[str, InstructionSet] = {
-    "armv7e_m": InstructionSet("dsp", armv7e_m.compact),
-    "armv7e_m lean": InstructionSet("dsp", armv7e_m.lean),
-    "armv7e_m wide": InstructionSet("dsp", armv7e_m.wide),
-    "armv7e_m planar": InstructionSet("dsp", armv7e_m.planar),
-    "armv7e_m winograd": InstructionSet("dsp", armv7e_m.winograd),
+    "armv7e_m": InstructionSet(_has_dsp, armv7e_m.compact),
+    "armv7e_m lean": InstructionSet(_has_dsp, armv7e_m.lean),
+    "armv7e_m wide": InstructionSet(_has_dsp, armv7e_m.wide),
+    "armv7e_m planar": InstructionSet(_has_dsp, armv7e_m.planar),
+    "armv7e_m winograd": InstructionSet(_has_dsp, armv7e_m.winograd),
+    "armv7_m": InstructionSet(_has_long_multiply, armv7_m.alternative),
+    "armv6_m": InstructionSet(_has_short_multiply, armv6_m.alternative),
+    "word32": InstructionSet(_has_words, word32.blocks),
+    "word32 depthwise": InstructionSet(_has_words_at_least, word32.depthwise),
 }
 
 COSTS: Mapping[tuple[str, str], tuple[float, float, float]] = {
@@ -46,9 +71,16 @@ COSTS: Mapping[tuple[str, str], tuple[float, float, float]] = {
     ("armv7e_m", "dsp_mean"): (0.0, 41.0, 4.6),
     ("armv7e_m", "dsp_dense"): (0.91, 13.0, 2.2),
     ("armv7e_m wide", "dsp_dense"): (0.72, 12.0, 2.2),
+    ("armv7_m", "block_conv2d"): (1.0, 17.0, 0.0),
+    ("armv7_m", "block_dense"): (1.0, 20.0, 0.0),
+    ("armv6_m", "block_conv2d"): (2.6, 75.0, 0.0),
+    ("armv6_m", "short_dense"): (2.3, 50.0, 0.0),
+    ("word32", "block_conv2d"): (3.2, 30.0, 0.0),
+    ("word32", "block_dense"): (2.8, 30.0, 0.0),
+    ("word32 depthwise", "word_depthwise"): (4.5, 12.0, 0.0),
 }
 """Instructions per multiply-accumulate, per output and per byte that is brought into another order first, fitted to
-what `tinycnn bench` counted on the Cortex-M4 for the layers of MLPerf Tiny's networks."""
+what `tinycnn bench` counted on the Cortex-M4, M3, M0 and RV32IMC for the layers of MLPerf Tiny's networks."""
 
 
 NOTES: Mapping[str, Callable[[Call], str]] = {"dsp": armv7e_m.note}
@@ -57,14 +89,20 @@ NOTES: Mapping[str, Callable[[Call], str]] = {"dsp": armv7e_m.note}
 PORTABLE_MEAN = 12.0
 """Instructions per input of the portable mean over all positions on the Cortex-M4."""
 
+PORTABLE_SHARE = 1.25
+"""Constants that exceed those of portable C by less than this are no reason to take portable C."""
+
+CHANNEL_BYTES = 16
+"""What a channel takes beside its weights, about."""
+
 
 def alternatives(graph: Graph, target: Target) -> Mapping[str, tuple[Alternative, ...]]:
     """For `tinycnn.plan.plan`: the ways to compute each node for which the target has more than portable C.
 
-    Ways that take more flash than the smallest of an instruction set are left out where their constants would not fit
-    half of the target's flash: those that save the fewest instructions per byte first.
+    Ways that take more flash than the smallest are left out where their constants would not fit half of the
+    target's flash: those that save the fewest instructions per byte first.
     """
-    sets = {name: found for name, found in INSTRUCTION_SETS.items() if found.extension in target.extensions}
+    sets = {name: found for name, found in INSTRUCTION_SETS.items() if found.suits(target)}
     ways: dict[str, dict[str, Alternative]] = {}
     constants: dict[str, dict[str, int]] = {}
     for node in graph.nodes:
@@ -88,6 +126,7 @@ def alternatives(graph: Graph, target: Target) -> Mapping[str, tuple[Alternative
             portable = Alternative(PORTABLE, _portable_instructions(call, target.estimate, macs, outputs))
             ways[output] = {PORTABLE: portable, **ways[output]}
             constants[output] = {name: kernel.constants_bytes for name, kernel in kernels.items()}
+            constants[output][PORTABLE] = _portable_constants_bytes(call)
     too_large = set(_too_large(ways, constants, (target.flash_bytes or 0) // 2))
     return {
         output: tuple(way for name, way in named.items() if (output, name) not in too_large)
@@ -121,7 +160,7 @@ def _too_large(
     larger = [(output, name) for output, sizes in constants.items() for name in sizes if name != smallest[output]]
     for output, name in sorted(larger, key=gain, reverse=True):
         more = constants[output][name] - constants[output][smallest[output]]
-        if more > room:
+        if more > room and name != PORTABLE:
             yield output, name
         else:
             room -= more
@@ -129,6 +168,13 @@ def _too_large(
 
 def _kernel_instructions(cost: tuple[float, float, float], kernel: Lowered, macs: int, outputs: int) -> int:
     return int((cost[0] * macs + cost[1] * outputs) * kernel.idle + cost[2] * kernel.prepared_bytes)
+
+
+def _portable_constants_bytes(call: Call) -> int:
+    if not isinstance(call.node.op, (Conv, Dense)):
+        return CHANNEL_BYTES
+    weights = call.constant(1)
+    return int(PORTABLE_SHARE * weights.size) + CHANNEL_BYTES * len(weights)
 
 
 def _portable_instructions(call: Call, estimate: Estimate, macs: int, outputs: int) -> int:

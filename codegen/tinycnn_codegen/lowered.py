@@ -1,7 +1,7 @@
 """What an operator is in C: a kernel, and the structs that it is called with."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from tinycnn_codegen.ctext import ConstantArray, Field, constant_arrays
@@ -46,6 +46,7 @@ class Lowered:
     `keeps_scratch` the same from its first row to its last; with `all_rows_at_once` one call computes the whole tensor.
     `idle` is how many outputs are computed for each that counts, `prepared_bytes` how much input is
     brought into another order first, as often as it is.
+    `stand_ins` are files of kernels/ that take the place of others, the same for all layers of a network.
     """
 
     kernel: str
@@ -58,6 +59,7 @@ class Lowered:
     all_rows_at_once: bool = False
     idle: float = 1.0
     prepared_bytes: int = 0
+    stand_ins: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def needs_float(self) -> bool:

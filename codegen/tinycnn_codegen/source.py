@@ -159,7 +159,10 @@ def _kernels(plan: Plan, layers: Sequence[Layer], uint8_input: bool) -> str:
     if uint8_input:
         files.add("tcn_from_uint8.h")
     needs_float = any(layer.lowered.needs_float for layer in layers)
-    return kernel_text(files, {"tcn_rescale.h": "tcn_rescale_float.h"} if needs_float else {})
+    stand_ins = {name: other for layer in layers for name, other in layer.lowered.stand_ins.items()}
+    if needs_float:
+        stand_ins["tcn_rescale.h"] = "tcn_rescale_float.h"
+    return kernel_text(files, stand_ins)
 
 
 def _tensor_definition(base: str, place: Place) -> str:

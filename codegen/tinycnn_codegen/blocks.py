@@ -1,0 +1,109 @@
+"""Convolutions and dense layers in blocks of channels and columns: kernels/word32/, and armv7_m's way to multiply.
+
+Each function returns None where the kernel does not fit the layer or a bound cannot be proved from the weights.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from tinycnn.ops import Call, Conv, Dense, Window
+from tinycnn.ops.base import Int64Array
+from tinycnn.ops.linear import folded_bias
+from tinycnn_codegen.lowered import Fields, Lowered
+from tinycnn_codegen.planar import Planar
+from tinycnn_codegen.words import word_outputs, words
+
+SHORT_RUN = 16
+"""Runs that are shorter cost more to begin than to gather."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Packed:
+    """Weights as words, and what each channel's sum is too large by, int64 [O]."""
+
+    words: Int64Array
+    excess: Int64Array
+
+
+@dataclass(frozen=True, slots=True)
+class BlockFormat:
+    """How pairs of channels share a multiplication.
+
+    `pack` takes weights [groups, channels of a group, runs, taps] and is None where a bound is not proved. `files` are
+    those of kernels/ that stand in for others. A block has `channels` channels; its inputs are always gathered if
+    `gathers`.
+    """
+
+    pack: Callable[[Int64Array], Packed | None]
+    files: Mapping[str, str]
+    channels: int = 4
+    gathers: bool = False
+
+
+def block_conv(op: Conv, call: Call, whole: bool, form: BlockFormat) -> Lowered | None:
+    weights = call.constant(1)
+    if op.groups != 1:
+        return None
+    planar = Planar.of(call, op.window)
+    outputs, (height, width) = weights.shape[0], planar.kernel
+    run = width * planar.channels
+    gathers = form.gathers or (run < SHORT_RUN and height > 1) or planar.dilations[1] != 1
+    runs, taps = (1, height * run) if gathers else (height, run)
+    packed = form.pack(_in_groups(weights.reshape(outputs, runs, taps), form.channels))
+    at_once = whole and planar.is_pointwise
+    rows = call.output.shape[1] if at_once else 1
+    if packed is None:
+        return None
+    layer: Fields = {
+        "input_width": planar.input_width * rows,
+        "input_channels": planar.channels,
+        "output_width": planar.output_width * rows,
+        "output_channels": outputs,
+        "kernel_height": height,
+        "kernel_width": width,
+        "stride": planar.strides[1],
+        "pad": planar.pads[1],
+        "dilation": planar.dilations[1],
+        "input_zero_point": call.quantization(0).zero_point,
+        "gathers": int(gathers),
+        "runs": runs,
+        "taps": taps,
+        **_constants(call, packed),
+    }
+    return Lowered(
+        "block_conv2d",
+        (layer,),
+        "window",
+        planar.rows,
+        call.quantization(0).zero_point,
+        scratch_bytes=-(-2 * height * run // 4) * 4,
+        all_rows_at_once=at_once,
+        stand_ins=form.files,
+    )
+
+
+def block_dense(op: Dense, call: Call, whole: bool, form: BlockFormat) -> Lowered | None:
+    if len(call.inputs[0].shape) > 3:
+        return block_conv(Conv(Window.of((1, 1)), channels_last=True), call, whole, form)
+    weights = call.constant(1)
+    outputs, inputs = weights.shape
+    packed = form.pack(_in_groups(weights.reshape(outputs, 1, inputs), 2 * form.channels))
+    if packed is None:
+        return None
+    layer: Fields = {"inputs": inputs, "channels": outputs, **_constants(call, packed)}
+    if form.gathers:
+        return Lowered("short_dense", (layer,), "rows", scratch_bytes=-(-inputs // 4) * 4, stand_ins=form.files)
+    return Lowered("block_dense", (layer,), "rows", stand_ins=form.files)
+
+
+def _in_groups(weights: np.ndarray[tuple[int, ...], np.dtype[np.int8]], channels: int) -> Int64Array:
+    """[O, runs, taps] as [O / channels, rounded up][channels][runs][taps], zeros for channels that are not there."""
+    padded = np.pad(weights.astype(np.int64), ((0, -len(weights) % channels), (0, 0), (0, 0)))
+    return padded.reshape(-1, channels, *weights.shape[1:])
+
+
+def _constants(call: Call, packed: Packed) -> Fields:
+    bias = folded_bias(call)
+    return {"weights": words(packed.words, 2), "outputs": word_outputs(call, bias - packed.excess[: len(bias)])}

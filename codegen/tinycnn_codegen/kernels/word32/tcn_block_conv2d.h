@@ -1,0 +1,121 @@
+#ifndef TCN_BLOCK_CONV2D_H
+#define TCN_BLOCK_CONV2D_H
+
+#include "tcn_block.h"
+#include "tcn_word_store.h"
+
+/* Convolution in blocks of TCN_BLOCK_CHANNELS channels and two columns. The inputs under a column are `runs` runs of
+ * `taps` that follow each other in memory. Where a column reaches over the edge, and everywhere if `gathers`, they are
+ * brought together in scratch first. */
+typedef struct {
+    int32_t input_width;
+    int32_t input_channels;
+    int32_t output_width;
+    int32_t output_channels;
+    int32_t kernel_height;
+    int32_t kernel_width;
+    int32_t stride;
+    int32_t pad;
+    int32_t dilation;
+    int32_t input_zero_point;
+    int32_t gathers;
+    int32_t runs;
+    int32_t taps;
+    const TCN_FLASH int32_t *weights; /* by blocks of channels in the order of tcn_block_product, 0 for no channel */
+    tcn_word_outputs_t outputs;
+} tcn_block_conv2d_t;
+
+/* The inputs under the column at `column`, row after row of the kernel. */
+static void tcn_block_gather(const TCN_FLASH tcn_block_conv2d_t *layer, int8_t *to, const int8_t *const *rows,
+                             int32_t column)
+{
+    const int8_t zero_point = tcn_block_input((int8_t)layer->input_zero_point);
+    const int32_t channels = layer->input_channels;
+    const int32_t last = column + (layer->kernel_width - 1) * layer->dilation;
+    const int together = column >= 0 && last < layer->input_width && layer->dilation == 1;
+    const int32_t taps = together ? 1 : layer->kernel_width;
+    const int32_t inputs = together ? layer->kernel_width * channels : channels; /* that follow each other */
+    int32_t row;
+    int32_t tap;
+
+    for (row = 0; row < layer->kernel_height; row++) {
+        int32_t at = column;
+
+        for (tap = 0; tap < taps; tap++) {
+            const int8_t *from = rows[row] + at * channels;
+            const int8_t *const end = to + inputs * TCN_BLOCK_SPREAD;
+
+            if (at >= 0 && at < layer->input_width) {
+                for (; to != end; to += TCN_BLOCK_SPREAD) {
+                    *to = tcn_block_input(*from++);
+                }
+            } else {
+                for (; to != end; to += TCN_BLOCK_SPREAD) {
+                    *to = zero_point;
+                }
+            }
+            at += layer->dilation;
+        }
+    }
+}
+
+/* All channels of `columns` columns, 1 or 2. runs[r] is run r of the first one, `step` bytes before the second's. */
+static void tcn_block_columns(const TCN_FLASH tcn_block_conv2d_t *layer, const int8_t *const *runs, int32_t at,
+                              int32_t run_bytes, int32_t step, int32_t columns, int8_t *output)
+{
+    const int32_t channels = layer->output_channels;
+    const TCN_FLASH int32_t *weights = layer->weights;
+    int32_t channel;
+
+    for (channel = 0; channel < channels; channel += TCN_BLOCK_CHANNELS) {
+        const int32_t left = channels - channel;
+        const int32_t lanes = left < TCN_BLOCK_CHANNELS ? left : TCN_BLOCK_CHANNELS;
+        tcn_block_t block;
+        int32_t run;
+
+        tcn_block_clear(&block);
+        for (run = 0; run < layer->runs; run++) {
+            const int8_t *const x = run_bytes != 0 ? runs[0] + run * run_bytes : runs[run] + at;
+
+            weights = tcn_block_product(&block, weights, x, step, layer->taps);
+        }
+        tcn_block_finish(&block);
+        tcn_word_store(&layer->outputs, channel, block.sums[0], lanes, output + channel);
+        if (columns == 2) {
+            tcn_word_store(&layer->outputs, channel, block.sums[1], lanes, output + channels + channel);
+        }
+    }
+}
+
+/* One row of the output, or all of a pointwise layer; rows[r] is the input under row r of the kernel, or a row of zero
+ * points. */
+static void tcn_block_conv2d_row(const TCN_FLASH tcn_block_conv2d_t *layer, const int8_t *const *rows, int8_t *scratch,
+                                 int8_t *output)
+{
+    const int32_t stride = layer->stride;
+    const int32_t reach = (layer->kernel_width - 1) * layer->dilation;
+    int32_t column = -layer->pad;
+    int32_t x;
+
+    for (x = 0; x < layer->output_width; x += 2) {
+        const int32_t columns = x + 1 < layer->output_width ? 2 : 1;
+        const int32_t last = column + (columns - 1) * stride + reach;
+
+        if (layer->gathers || column < 0 || last >= layer->input_width) {
+            const int8_t *const gathered = scratch;
+            const int32_t step = TCN_BLOCK_SPREAD == 1 ? layer->runs * layer->taps : 1;
+
+            tcn_block_gather(layer, scratch, rows, column);
+            tcn_block_gather(layer, scratch + step, rows, columns == 2 ? column + stride : column);
+            tcn_block_columns(layer, &gathered, 0, layer->taps, step, columns, output);
+        } else {
+            const int32_t step = columns == 2 ? stride * layer->input_channels : 0;
+
+            tcn_block_columns(layer, rows, column * layer->input_channels, 0, step, columns, output);
+        }
+        output += columns * layer->output_channels;
+        column += columns * stride;
+    }
+}
+
+#endif /* TCN_BLOCK_CONV2D_H */

@@ -1,0 +1,109 @@
+"""The kernels for processors with 32-bit registers: random layers against the engine, in plain C on the host and as
+they are compiled for the Cortex-M0, the Cortex-M3 and RV32IMC."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from compiled_network import CompiledNetwork
+from int8_graphs import GraphBuilder
+from needs import needs
+
+from tinycnn import engine
+from tinycnn.ir import Graph
+from tinycnn.ops import Window
+from tinycnn.plan import Plan, in_stages, plan
+from tinycnn.plan.choose import fastest
+from tinycnn.runners import run_emulated
+from tinycnn.target import load_target
+from tinycnn_codegen import generate
+from tinycnn_codegen.alternatives import alternatives
+from tinycnn_codegen.word32 import pack
+
+SANITIZED = ["-fsanitize=undefined", "-fno-sanitize-recover=all", "-O1"]
+COMPILERS = {
+    "cortex-m0": "arm-none-eabi-gcc",
+    "cortex-m3": "arm-none-eabi-gcc",
+    "rv32imc": "riscv64-unknown-elf-gcc",
+}
+EMULATORS = {"cortex-m0": "qemu-system-arm", "cortex-m3": "qemu-system-arm", "rv32imc": "qemu-system-riscv32"}
+
+
+def layers(seed: int) -> tuple[GraphBuilder, Graph]:
+    """Images of all widths with four layers each, so that plans let kernels meet rings and bytes used again; vectors.
+
+    Odd numbers of channels and columns, strides, pads and dilations, small weights that make long chunks.
+    """
+    builder = GraphBuilder(seed)
+    rng = builder.rng
+    outputs = []
+    for number in range(4):
+        channels = int(rng.choice([1, 3, 4, 7, 16]))
+        width = int(rng.integers(1, 12))
+        x = builder.input(int(rng.integers(3, 9)), width, channels, name=f"input_{number}")
+        dilations = (1, int(rng.integers(1, 3)) if width > 3 else 1)
+        kernel, stride = (int(rng.integers(1, 4)), int(rng.integers(1, 4))), int(rng.integers(1, 3))
+        pads = tuple(int(rng.integers(k // 2, k + 1)) for k in (*kernel, *kernel))
+        y = builder.conv(x, int(rng.integers(1, 12)), Window(kernel, (1, stride), dilations, pads, False))
+        y = builder.conv(y, int(rng.integers(1, 12)), Window.of((1, 1)), spread=float(rng.choice([0.1, 1.0])))
+        builder.constants[f"w{len(builder.nodes) - 1}"] //= int(rng.choice([1, 16]))
+        depth = builder.shape(y)[-1]
+        stride = int(rng.integers(1, 3))
+        pads = (1, int(rng.integers(0, 2)) if builder.shape(y)[2] > 2 else 1, 1, 1)
+        y = builder.conv(y, depth, Window.of((3, 3), (stride, stride), pads), depth, spread=0.5)
+        outputs.append(builder.conv(y, int(rng.integers(1, 9)), Window.of((3, 3), pads=(1, 1, 1, 1))))
+    vector = builder.input(int(rng.integers(1, 90)), name="vector")
+    y = builder.dense(vector, int(rng.integers(2, 28)))
+    outputs.append(builder.dense(y, int(rng.integers(1, 12))))
+    return builder, builder.graph(outputs)
+
+
+def planned(graph: Graph, target: str, *, staged: bool) -> Plan:
+    ways = alternatives(graph, load_target(target))
+    return in_stages(graph, [0], fastest(ways)) if staged else plan(graph, alternatives=ways)
+
+
+@pytest.mark.parametrize(
+    ("target", "staged"), [("cortex-m0", True), ("cortex-m0", False), ("cortex-m3", False), ("rv32imc", True)]
+)
+def test_plain_c_on_the_host(staged: bool, target: str, tmp_path: Path) -> None:
+    builder, graph = layers(int(staged))
+    generated = generate(planned(graph, target, staged=staged), "net", target_name="host")
+    source = generated.files["net.c"]
+    dense = "short_dense" if target == "cortex-m0" else "block_dense"
+    for kernel in ("block_conv2d", "word_depthwise", dense):
+        assert f"tcn_{kernel}_row(&" in source
+    samples = builder.samples(3)
+    flags = ["-DTCN_NARROW_MULTIPLY"] if staged else []
+    found = CompiledNetwork(generated, tmp_path, *flags, *SANITIZED).run(samples)
+    expected = engine.trace(graph, samples)
+    for name, array in found.items():
+        np.testing.assert_array_equal(array, expected[name].reshape(array.shape), err_msg=name)
+
+
+@pytest.mark.parametrize("optimize", ["-O2", "-Os"])
+@pytest.mark.parametrize("name", ["cortex-m0", "cortex-m3", "rv32imc"])
+def test_on_the_target(name: str, optimize: str) -> None:
+    needs(COMPILERS[name], EMULATORS[name])
+    builder, graph = layers(7)
+    target = load_target(name)
+    generated = generate(planned(graph, name, staged=False), "net", target_name=name)
+    samples = builder.samples(3)
+    result = run_emulated(generated, [samples[port.name] for port in generated.inputs], target, optimize=optimize)
+    expected = engine.trace(graph, samples)
+    assert result.tensors
+    for tensor, array in result.tensors.items():
+        np.testing.assert_array_equal(array.reshape(3, -1), expected[tensor].reshape(3, -1), err_msg=tensor)
+
+
+def test_chunks_end_before_a_half_could_overflow() -> None:
+    """Weights of -128 and inputs of -128 add 2^14 each: the first chunk has one of them, not two."""
+    weights = np.zeros((1, 4, 1, 9), np.int64)
+    weights[0, 2] = [-128, -128, 1, 1, 1, 1, 1, 1, 1]
+    packed = pack(weights)
+    counts, at = [], 0
+    while packed.words[at]:
+        counts.append(int(packed.words[at]))
+        at += 1 + 2 * counts[-1]
+    assert counts == [1, 8]
+    assert packed.excess.tolist() == [2 << 15, 0, 2 << 15, 0]
