@@ -277,6 +277,33 @@ def test_bad_input_gets_one_sentence(tinycnn, int8, tmp_path):
     assert not (tmp_path / "out.onnx").exists()
 
 
+def test_open_dimensions_are_fixed_by_every_command(tinycnn, tmp_path):
+    weights = np.random.default_rng(0).normal(size=(4, 3, 3, 3)).astype(np.float32)
+    nodes = [helper.make_node("Conv", ["photo", "w"], ["y"], name="conv")]
+    values = [
+        helper.make_tensor_value_info(name, TensorProto.FLOAT, ["n", channels, "height", "width"])
+        for name, channels in (("photo", 3), ("y", 4))
+    ]
+    graph = helper.make_graph(nodes, "net", values[:1], values[1:], [onnx.numpy_helper.from_array(weights, "w")])
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), tmp_path / "n.onnx")
+    np.save(tmp_path / "x.npy", np.random.default_rng(1).normal(size=(5, 3, 6, 9)).astype(np.float32))
+    model, fixed = tmp_path / "n.onnx", ("--input-shape", "photo=1,3,6,9")
+    refused = tinycnn("inspect", model)
+    assert refused.code == 2
+    assert "is open at axis 2, 3; fix it with --input-shape photo=1,3,?,?" in refused.err
+    assert tinycnn("inspect", model, *fixed, "--json", tmp_path / "facts.json").code == 0
+    assert facts(tmp_path / "facts.json")["layers"][0]["output_shape"] == [1, 4, 4, 7]
+    assert tinycnn("report", model, *fixed, "--target", "host").code == 0
+    assert tinycnn("run", model, *fixed, "--inputs", tmp_path / "x.npy", "-o", tmp_path / "y.npy").code == 0
+    assert np.load(tmp_path / "y.npy").shape == (5, 4, 4, 7)
+    int8 = tmp_path / "int8.onnx"
+    assert tinycnn("quantize", model, *fixed, "--calibration", tmp_path / "x.npy", "-o", int8).code == 0
+    assert tinycnn("inspect", int8).code == 0  # its shape is fixed in the file
+    wrong = tinycnn("inspect", model, "--input-shape", "photo=1,4,6,9")
+    assert wrong.code == 2
+    assert "the given shape [1, 4, 6, 9] contradicts the file's [n, 3, height, width]" in wrong.err
+
+
 def test_the_float_model_is_never_overwritten(tinycnn, tmp_path):
     model = tmp_path / "model.onnx"
     model.write_bytes(LENET5.read_bytes())

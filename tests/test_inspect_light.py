@@ -1,11 +1,13 @@
 """Models of the onnx wheel whose weights are only described: figures from their papers, and no memory taken."""
 
+import math
 import subprocess
 import sys
 from pathlib import Path
 
 import onnx
 import pytest
+from onnx import numpy_helper
 
 from tinycnn import load, summarize
 from tinycnn.cli import main
@@ -25,6 +27,7 @@ ALEXNET_PARAMETERS, ALEXNET_MACS = 60_965_224, 654_560_384
 # Parameters and multiply-accumulates: VGG19's are those of Simonyan and Zisserman (2014), table 2 (144 million).
 FIGURES = {
     "light_bvlc_alexnet": (ALEXNET_PARAMETERS, ALEXNET_MACS, 5),
+    "light_densenet121": (7_978_856 + 2 * 83_648, 2_865_496_576, 121),  # means and variances count here
     "light_resnet50": (25_610_152, 4_100_298_240, 53),
     "light_shufflenet": (1_420_152, 128_051_408, 49),
     "light_squeezenet": (1_235_496, 349_151_936, 26),
@@ -39,6 +42,32 @@ def test_described_weights_are_counted_and_never_made(name):
     *figures, rise_bytes = map(int, result.stdout.split())
     assert tuple(figures) == FIGURES[name]
     assert rise_bytes < MAX_RISE_BYTES
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_every_layer_is_listed_with_the_shape_that_onnx_infers(name):
+    """Also the work of every convolution, from the shapes alone."""
+    model = onnx.shape_inference.infer_shapes(onnx.load(LIGHT / f"{name}.onnx"))
+    shapes = {
+        value.name: [d.dim_value for d in value.type.tensor_type.shape.dim]
+        for value in (*model.graph.value_info, *model.graph.output, *model.graph.input)
+    }
+    sizes = {
+        node.output[0]: numpy_helper.to_array(tensor).tolist()
+        for node in model.graph.node
+        for tensor in model.graph.initializer
+        if node.op_type == "ConstantOfShape" and tensor.name == node.input[0]
+    }
+    layers = summarize(load(LIGHT / f"{name}.onnx")).layers
+    convolutions = [node for node in model.graph.node if node.op_type == "Conv"]
+    found = [layer for layer in layers if layer.op.startswith("Conv")]
+    assert len(found) == len(convolutions)
+    for layer, node in zip(found, convolutions, strict=True):
+        shape = shapes[node.output[0]]
+        assert list(layer.output_shape) == shape
+        assert layer.macs == math.prod(shape) * math.prod(sizes[node.input[1]][1:])
+        assert layer.parameters == sum(math.prod(sizes[source]) for source in node.input[1:])
+    assert list(layers[-1].output_shape) == shapes[model.graph.output[0].name]
 
 
 def test_where_the_parameters_and_the_work_of_alexnet_are(capsys):
