@@ -14,6 +14,7 @@ from tinycnn.ops import (
     Conv,
     ConvTranspose,
     Dense,
+    Divide,
     Extremum,
     GlobalAveragePool,
     LocallyConnected,
@@ -97,6 +98,9 @@ class GraphBuilder:
 
     def multiply(self, a: str, b: str) -> str:
         return self._node(Multiply(), [a, b], self._near(40 * self.scale(a) * self.scale(b)))
+
+    def divide(self, a: str, b: str) -> str:
+        return self._node(Divide(), [a, b], self._near(self.scale(a) / self.scale(b) / 20))
 
     def largest(self, a: str, b: str) -> str:
         return self._node(Extremum("Max"), [a, b], self._near(max(self.scale(a), self.scale(b))))

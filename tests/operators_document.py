@@ -97,7 +97,7 @@ def _int8(op: type) -> str:
     if op is Reshape:
         return "a view"
     if not _is_int8(op):
-        return FOLDED if op.__name__ != "Arithmetic" else "with one constant number: Unary"
+        return FOLDED if op.__name__ != "Arithmetic" else "with one constant number: Unary; a difference: Add"
     return "a table of 256 bytes" if hasattr(op, "table") else "yes"
 
 

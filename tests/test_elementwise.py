@@ -12,7 +12,7 @@ from strategies import SEEDS
 import tinycnn
 from tinycnn.errors import UnsupportedError
 from tinycnn.ir import Quantization
-from tinycnn.ops import LRN, ArgMax, Arithmetic, Conv, Extremum, LogSoftmax, Multiply, PRelu, Reduce
+from tinycnn.ops import LRN, ArgMax, Arithmetic, Conv, Divide, Extremum, LogSoftmax, Multiply, PRelu, Reduce
 from tinycnn.ops.binary import products
 from tinycnn.quantize.ties import product_off_ties
 
@@ -39,6 +39,7 @@ def images(op_type: str, *shapes: tuple[int, ...], swapped: bool = False) -> Net
         ("Mul", (1, 8, 6), True),
         ("Mul", (1, 1, 1), False),
         ("Sub", (4, 8, 6), False),
+        ("Div", (4, 1, 1), False),
         ("Sub", (4, 1, 1), True),
     ],
 )
@@ -78,6 +79,29 @@ def test_a_number_per_channel_is_a_depthwise_convolution(op_type: str, tmp_path:
     assert [type(n.op) for n in graph.nodes] == [Conv]
 
 
+@pytest.mark.parametrize("op_type", ["Add", "Mul", "Sub", "Div"])
+@pytest.mark.parametrize(("shape", "constant"), [((7,), (7,)), ((4, 3), (3,)), ((2, 3, 4), (2, 3, 4))])
+def test_a_number_per_element_is_exact(
+    op_type: str, shape: tuple[int, ...], constant: tuple[int, ...], tmp_path: Path
+) -> None:
+    rng = np.random.default_rng(8)
+    nodes = [node("Abs", "x", "a"), node(op_type, "a c", "y")]
+    constants = {"c": rng.uniform(0.5, 2, constant).astype(np.float32)}
+    proto = model(nodes, {"x": ["batch", *shape]}, constants)
+    assert_exact(proto, floats(rng, 9, *shape), tmp_path, compared=3)
+
+
+def test_a_quotient_of_two_tensors_is_exact(tmp_path: Path) -> None:
+    """Divisors of both signs, and bytes of 0 among them."""
+    net = Network(9, 3, 6, 5)
+    x, y = net.conv("x", 4, 1), net.conv("x", 4, 1)
+    graph = assert_exact(net.proto(net.clip(net.add("Div", f"{x} {y}"), -4.0, 4.0)), net.samples(40), tmp_path)
+    (divide,) = (n for n in graph.nodes if isinstance(n.op, Divide))
+    a, b, y_quantization = (graph.tensors[name].quantization for name in (*divide.inputs, *divide.outputs))
+    assert np.array_equal(divide.op.pairs(a, b, y_quantization), divide.op.float_pairs(a, b, y_quantization))
+    assert (divide.op.pairs(a, b, y_quantization)[:, b.zero_point + 128] == 127).any()
+
+
 @settings(max_examples=15, deadline=None, print_blob=True)
 @given(SEEDS)
 def test_a_product_is_off_every_tie(seed: int) -> None:
@@ -102,7 +126,8 @@ FLOAT_CASES = {
     "LRN": ([node("LRN", "x", "y", size=3, alpha=0.01)], {}, LRN),
     "Reduce": ([node("ReduceMean", "x", "y", axes=[1], keepdims=0)], {}, Reduce),
     "ReduceL2": ([node("ReduceL2", "x", "y", axes=[-1])], {}, Reduce),
-    "Div": ([node("Exp", "x", "e"), node("Div", "x e", "y")], {}, Arithmetic),
+    "Div": ([node("Exp", "x", "e"), node("Div", "x e", "y")], {}, Divide),
+    "Pow": ([node("Abs", "x", "a"), node("Pow", "a x", "y")], {}, Arithmetic),
     "Max": ([node("Neg", "x", "n"), node("Abs", "x", "a"), node("Max", "x n a", "y")], {}, Extremum),
     "Mean": ([node("Neg", "x", "n"), node("Abs", "x", "a"), node("Mean", "x n a", "y")], {}, None),
     "Mul": ([node("ReduceSum", "x axes", "s"), node("Mul", "x s", "y")], {"axes": np.array([2, 3])}, Multiply),

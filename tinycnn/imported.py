@@ -7,7 +7,7 @@ import numpy as np
 import onnx
 
 from tinycnn import engine, fixedpoint, referee
-from tinycnn.fixedpoint.add import AddParameters, add_table, evaluation_orders
+from tinycnn.fixedpoint.add import AddParameters, order_dependent
 from tinycnn.ir import Array, Graph, Node
 from tinycnn.ops import Add, AveragePool, Multiply, call_of, quantize_array
 from tinycnn.passes.fuse_qdq import SUFFIX
@@ -107,15 +107,9 @@ def _stored(graph: Graph, name: str, value: Array) -> Array:
 
 def _order_dependent(graph: Graph, node: Node, values: Mapping[str, Array]) -> Array:
     """Where the bytes of an Add depend on the order of evaluation."""
-    parameters = _parameters(graph, node)
-    numbers = np.arange(-128, 128, dtype=np.int64)
-    a, b = (grid.reshape(-1) for grid in np.meshgrid(numbers, numbers, indexing="ij"))
-    expected = add_table(*parameters).reshape(-1)
-    differs = np.zeros(expected.shape, np.bool_)
-    for outputs in evaluation_orders(parameters, a, b):
-        differs |= outputs != expected
+    differs = order_dependent(_parameters(graph, node))
     left, right = (values[name] if name in values else graph.constants[name] for name in node.inputs)
-    marked: Array = differs.reshape(256, 256)[left.astype(np.int16) + 128, right.astype(np.int16) + 128]
+    marked: Array = differs[left.astype(np.int16) + 128, right.astype(np.int16) + 128]
     return marked
 
 

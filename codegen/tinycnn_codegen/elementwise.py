@@ -7,7 +7,7 @@ import numpy as np
 
 from tinycnn.fixedpoint import IntegerAdd, integer_add
 from tinycnn.ir import Shape
-from tinycnn.ops import Add, Call, Extremum, Multiply, PRelu, row_bytes
+from tinycnn.ops import Add, Call, Divide, Extremum, Multiply, PRelu, row_bytes
 from tinycnn.ops.add import constant_operand, constant_tables
 from tinycnn.ops.base import Int8Array
 from tinycnn_codegen.ctext import ConstantArray
@@ -81,6 +81,16 @@ def lower_multiply(op: Multiply, call: Call) -> Lowered:
     return Lowered("multiply", (layer,), "rows")
 
 
+def lower_divide(op: Divide, call: Call) -> Lowered:
+    layer: Fields = {
+        "pairs": _pairs(call),
+        "a_zero_point": call.quantization(0).zero_point,
+        "b_zero_point": call.quantization(1).zero_point,
+        "rescale": rescale_fields(proof_of(op.accumulation(call)), call.output_quantization.zero_point, slice(None)),
+    }
+    return Lowered("divide", (layer,), "rows")
+
+
 def lower_extremum(op: Extremum, call: Call) -> Lowered:
     tables = {f"{name}_table": ConstantArray("int8_t", op.requantized(call, i), 16) for i, name in enumerate("ab")}
     layer: Fields = {"pairs": _pairs(call), "is_largest": int(op.function == "Max"), **tables}
@@ -116,6 +126,7 @@ def _steps(shape: Shape) -> tuple[int, int]:
 
 ELEMENTWISE_LOWERINGS: Mapping[type, Callable[[Any, Call], Lowered]] = {
     Add: lower_add,
+    Divide: lower_divide,
     Extremum: lower_extremum,
     Multiply: lower_multiply,
     PRelu: lower_prelu,

@@ -124,7 +124,7 @@ def add_pointwise(builder: GraphBuilder, number: int) -> str:
     rng = builder.rng
     x = random_input(builder, number, int(rng.integers(1, 3)), int(rng.integers(2, 9)))
     y = builder.clip(x, *[(0.0, np.inf), (0.0, 1.0), (-0.7, 0.9)][int(rng.integers(3))])
-    y = builder.add(x, y)
+    y = builder.divide(x, y) if rng.integers(3) == 0 else builder.add(x, y)
     if rng.integers(2):
         y = builder.reshape(y, int(np.prod(builder.shape(y))))
     return builder.softmax(y)

@@ -60,13 +60,19 @@ def differing_pairs(
     y_zero_point: int,
 ) -> int:
     """Return on how many of the 65,536 pairs some order of evaluation differs from the contract."""
-    parameters = _checked(AddParameters(a_scale, a_zero_point, b_scale, b_zero_point, y_scale, y_zero_point))
+    parameters = AddParameters(a_scale, a_zero_point, b_scale, b_zero_point, y_scale, y_zero_point)
+    return int(np.count_nonzero(order_dependent(parameters)))
+
+
+def order_dependent(parameters: AddParameters) -> NDArray[np.bool_]:
+    """Return for which pairs of inputs -128..127 some order differs from the contract, bool [256, 256]."""
+    parameters = _checked(parameters)
     a, b = close_pairs(parameters)
     expected = _contract(parameters, a, b)
-    differs = np.zeros(a.shape, np.bool_)
+    differs = np.zeros((256, 256), np.bool_)
     for outputs in evaluation_orders(parameters, a, b):
-        differs |= outputs != expected
-    return int(np.count_nonzero(differs))
+        differs[a + 128, b + 128] |= outputs != expected
+    return differs
 
 
 def orders_agree(parameters: AddParameters) -> bool:

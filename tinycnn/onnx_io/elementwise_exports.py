@@ -7,7 +7,7 @@ import numpy as np
 
 from tinycnn.ir import Node
 from tinycnn.onnx_io.writer import Writer
-from tinycnn.ops import Extremum, Multiply, Unary
+from tinycnn.ops import Divide, Extremum, Multiply, Unary
 from tinycnn.ops.functions import FUNCTIONS
 
 ARITHMETIC: Mapping[str, str] = {"+": "Add", "-": "Sub", "*": "Mul", "/": "Div", "**": "Pow"}
@@ -45,11 +45,16 @@ def multiply(writer: Writer, node: Node, op: Multiply) -> None:
     writer.rescaled(node, "Mul")
 
 
+def divide(writer: Writer, node: Node, op: Divide) -> None:
+    writer.between_quantizers(node, "Div")
+
+
 def extremum(writer: Writer, node: Node, op: Extremum) -> None:
     writer.between_quantizers(node, op.function)
 
 
 ELEMENTWISE_EXPORTS: dict[type, Callable[[Writer, Node, Any], None]] = {
+    Divide: divide,
     Extremum: extremum,
     Multiply: multiply,
     Unary: unary,

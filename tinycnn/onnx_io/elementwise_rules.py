@@ -9,7 +9,7 @@ import numpy as np
 from tinycnn.onnx_io.node import Builder, OnnxNode, RefusalError
 from tinycnn.onnx_io.quantized_rules import Rule
 from tinycnn.onnx_io.reduction_rules import REDUCTION_RULES
-from tinycnn.ops import Add, Arithmetic, Extremum, Multiply, PRelu, Unary
+from tinycnn.ops import Add, Arithmetic, Divide, Extremum, Multiply, PRelu, Unary
 from tinycnn.ops.functions import FUNCTIONS
 
 
@@ -56,7 +56,7 @@ def subtract(builder: Builder, node: OnnxNode) -> None:
 
 
 def divide(builder: Builder, node: OnnxNode) -> None:
-    builder.emit(node, Arithmetic("Div"), _operands(builder, node))
+    builder.emit(node, Divide(), _operands(builder, node))
 
 
 def power(builder: Builder, node: OnnxNode) -> None:

@@ -21,7 +21,7 @@ from tinycnn.ops.base import (
     turns,
 )
 from tinycnn.ops.batchnorm import BatchNormalization
-from tinycnn.ops.binary import Arithmetic, Extremum, Multiply
+from tinycnn.ops.binary import Arithmetic, Divide, Extremum, Multiply
 from tinycnn.ops.conv import Conv
 from tinycnn.ops.conv_transpose import ConvTranspose, InsertZeros
 from tinycnn.ops.dense import Dense
@@ -55,6 +55,7 @@ OPERATORS = (
     Dense,
     DepthToSpace,
     DequantizeLinear,
+    Divide,
     Extremum,
     GlobalAveragePool,
     InsertZeros,
@@ -94,6 +95,7 @@ __all__ = [
     "Dense",
     "DepthToSpace",
     "DequantizeLinear",
+    "Divide",
     "ElementwiseOperator",
     "Extremum",
     "GlobalAveragePool",

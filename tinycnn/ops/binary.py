@@ -1,6 +1,5 @@
 """Two tensors combined element by element with ONNX's broadcasting."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
@@ -112,12 +111,9 @@ class Extremum:
 
 @dataclass(frozen=True, slots=True)
 class Arithmetic:
-    """a - b, a / b (of integers towards zero) or a ** b, in float.
+    """a - b or a ** b, in float; with one constant number `passes.constant_operands` makes it a Unary."""
 
-    With one constant number `passes.constant_operands` makes it a Unary.
-    """
-
-    function: Literal["Sub", "Div", "Pow"]
+    function: Literal["Sub", "Pow"]
     broadcasts: ClassVar[bool] = True
 
     @property
@@ -131,10 +127,73 @@ class Arithmetic:
         return 0
 
     def run_float(self, *inputs: Array) -> tuple[Array, ...]:
-        functions: dict[str, Callable[[Array, Array], Array]] = {"Sub": np.subtract, "Div": divide, "Pow": np.power}
-        compute = functions[self.function]
+        compute = {"Sub": np.subtract, "Pow": np.power}[self.function]
         with np.errstate(all="ignore"):
             return (np.asarray(compute(inputs[0], inputs[1])).astype(inputs[0].dtype),)
+
+
+@dataclass(frozen=True, slots=True)
+class Divide:
+    """a / b, of integers towards zero.
+
+    On int8 the distance of a from its zero point, rescaled by what belongs to that of b: one of 255 factors. By 0 it is
+    127 or -128, as is infinity; 0 / 0 is -128. The quantizer takes an output scale with which all 65,536 pairs are what
+    float32 gives; in a file that came quantized a result near a tie may differ from onnxruntime's by 1.
+    """
+
+    output_scale: ClassVar[Literal["free"]] = "free"
+    broadcasts: ClassVar[bool] = True
+
+    @property
+    def label(self) -> str:
+        return "Div"
+
+    def output_shapes(self, *inputs: Shape) -> tuple[Shape, ...]:
+        return broadcast_shape(self.label, *inputs)
+
+    def macs(self, *inputs: Shape) -> int:
+        return 0
+
+    def run_float(self, *inputs: Array) -> tuple[Array, ...]:
+        with np.errstate(all="ignore"):
+            return (divide(inputs[0], inputs[1]).astype(inputs[0].dtype),)
+
+    def input_rows(self, output_row: int, index: int, *inputs: Shape) -> range:
+        return broadcast_rows(output_row, inputs[index])
+
+    def accumulation(self, call: Call) -> Accumulation:
+        """An entry for each distance 1..255 of b from its zero point; the sums are the distances of a."""
+        return quotients(call.quantization(0), call.quantization(1), call.output_quantization)
+
+    def int8_kernel(self, call: Call) -> Int8Kernel:
+        table = self.pairs(call.quantization(0), call.quantization(1), call.output_quantization)
+
+        def kernel(x: Int8Array, y: Int8Array) -> Int8Array:
+            return np.asarray(table[x.astype(np.int16) + 128, y.astype(np.int16) + 128])
+
+        return kernel
+
+    def pairs(self, a: Quantization, b: Quantization, y: Quantization) -> Int8Array:
+        """The output for each pair of inputs -128..127, int8 [256, 256]."""
+        sums = quotients(a, b, y)
+        dividend, divisor = (ALL_BYTES - a.zero_point)[:, None], (ALL_BYTES - b.zero_point)[None, :]
+        scale = sums.scale[np.maximum(np.abs(divisor) - 1, 0)]
+        found = fixedpoint.requantize(dividend * np.sign(divisor), scale, sums.zero_point)
+        return np.where(divisor == 0, np.where(dividend > 0, 127, -128), found).astype(np.int8)
+
+    def float_pairs(self, a: Quantization, b: Quantization, y: Quantization) -> Int8Array:
+        """The same in float32: dequantized, divided, quantized."""
+        (values,) = self.run_float(all_inputs(a)[:, None], all_inputs(b)[None, :])
+        return quantize_array(np.where(np.isnan(values), -np.inf, values), y)
+
+
+def quotients(a: Quantization, b: Quantization, y: Quantization) -> Accumulation:
+    """How the distances of a from its zero point become the output, for the distances 1..255 of b."""
+    scale = np.float32(a.scale[0]) / (np.float32(b.scale[0]) * np.arange(1, 256, dtype=np.float32))
+    farthest = np.full(255, max(127 - a.zero_point, 128 + a.zero_point), np.int64)
+    with np.errstate(all="ignore"):
+        factors = np.asarray(scale / np.float32(y.scale[0]), np.float32)
+    return Accumulation(Reach(-farthest, farthest), factors, y.zero_point)
 
 
 def divide(a: Array, b: Array) -> Array:

@@ -1,19 +1,35 @@
 """Operators with a constant operand as operators of one input.
 
 One number makes Add, Mul and the like a function of each element. A number per channel, as a lone BatchNormalization
-has it, is a depthwise 1x1 convolution. A difference of two tensors is the sum with the negative of the second, whose
-bytes lose nothing.
+has it, is a depthwise 1x1 convolution, and so is a number per element, each of which is a channel then. A difference of
+two tensors is the sum with the negative of the second, whose bytes lose nothing.
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
 
 from tinycnn.ir import Array, Graph, Node, Tensor, rebuild, unused_name
-from tinycnn.ops import Add, Arithmetic, BatchNormalization, Clip, Conv, Extremum, Multiply, PRelu, Unary, Window
+from tinycnn.ops import (
+    Add,
+    Arithmetic,
+    BatchNormalization,
+    Clip,
+    Conv,
+    Divide,
+    Extremum,
+    Multiply,
+    PRelu,
+    Reshape,
+    Unary,
+    Window,
+)
 from tinycnn.ops.batchnorm import affine
 
+MAX_ELEMENTS = 2**14
+"""Elements of a sample that may have a number each; they take about 12 bytes of constants."""
 SYMBOLS: Mapping[str, str] = {"Add": "+", "Mul": "*", "Sub": "-", "Div": "/", "Pow": "**"}
 
 
@@ -26,7 +42,11 @@ def _with_number(graph: Graph, node: Node) -> Node:
     computed = graph.activations(node)
     if isinstance(node.op, PRelu):
         return _with_slopes(graph, node)
-    if not isinstance(node.op, Add | Arithmetic | Extremum | Multiply) or len(computed) != 1 or len(node.inputs) != 2:
+    if (
+        not isinstance(node.op, Add | Arithmetic | Divide | Extremum | Multiply)
+        or len(computed) != 1
+        or len(node.inputs) != 2
+    ):
         return node
     (constant,) = (graph.constants[name] for name in node.inputs if name not in computed)
     if constant.size != 1 or constant.ndim > len(graph.tensors[computed[0]].shape) or constant.dtype != np.float32:
@@ -63,7 +83,10 @@ def lone_affine(graph: Graph) -> Graph:
     for node in graph.nodes:
         computed = graph.activations(node)
         found = _per_channel(graph, node) if len(computed) == 1 else None
-        if found is not None:
+        each = _per_element(graph, node) if len(computed) == 1 and found is None else None
+        if each is not None:
+            nodes += _over_elements(graph, node, *each, tensors, constants)
+        elif found is not None:
             rank = len(graph.tensors[computed[0]].shape)
             factor, offset = (value.astype(np.float32) for value in found)
             names = [unused_name(f"{node.name}.{what}", tensors) for what in ("weight", "bias")]
@@ -91,14 +114,64 @@ def _per_channel(graph: Graph, node: Node) -> tuple[Array, Array] | None:
     if isinstance(node.op, BatchNormalization):
         gain, bias, mean, variance = (graph.constants[name] for name in node.inputs[1:])
         return affine(gain, bias, mean, variance, node.op.epsilon)
-    divides = node.op == Arithmetic("Div") and node.inputs[1] in graph.constants
+    value = _operand(graph, node)
+    if value is None or graph.tensors[graph.activations(node)[0]].shape != shape:
+        return None
+    sizes = (1,) * (len(shape) - value.ndim) + value.shape
+    if sizes != (1, shape[1], *(1,) * (len(shape) - 2)):
+        return None
+    return _affine_of(node, value)
+
+
+def _operand(graph: Graph, node: Node) -> Array | None:
+    """The constant that a node adds, multiplies with or divides by."""
+    divides = isinstance(node.op, Divide) and node.inputs[1] in graph.constants
     if not (isinstance(node.op, Add | Multiply) or divides):
         return None
-    value = next(graph.constants[name] for name in node.inputs if name in graph.constants)
-    sizes = (1,) * (len(shape) - value.ndim) + value.shape
-    if sizes != (1, shape[1], *(1,) * (len(shape) - 2)) or graph.tensors[graph.activations(node)[0]].shape != shape:
-        return None
+    return next(graph.constants[name] for name in node.inputs if name in graph.constants)
+
+
+def _affine_of(node: Node, value: Array) -> tuple[Array, Array]:
+    """The factors and offsets of what a node does with a constant, [size] both."""
     numbers = value.reshape(-1).astype(np.float64)
     if isinstance(node.op, Add):
         return np.ones(len(numbers)), numbers
-    return (1 / numbers if divides else numbers), np.zeros(len(numbers))
+    return (1 / numbers if isinstance(node.op, Divide) else numbers), np.zeros(len(numbers))
+
+
+def _per_element(graph: Graph, node: Node) -> tuple[Array, Array] | None:
+    """The factor and offset of each element of a sample, unless there are too many; None without a constant."""
+    value, shape = _operand(graph, node), graph.tensors[node.outputs[0]].shape
+    sample = (1, *shape[1:])
+    if value is None or graph.tensors[graph.activations(node)[0]].shape != shape or value.dtype != np.float32:
+        return None
+    if len(shape) < 2 or math.prod(sample) > MAX_ELEMENTS or np.broadcast_shapes(value.shape, sample) != sample:
+        return None
+    found = _affine_of(node, np.broadcast_to(value, sample))
+    return found if all(np.isfinite(part).all() for part in found) else None
+
+
+def _over_elements(
+    graph: Graph,
+    node: Node,
+    factor: Array,
+    offset: Array,
+    tensors: dict[str, Tensor],
+    constants: dict[str, Array],
+) -> list[Node]:
+    """A depthwise convolution of a signal that has each element of the sample as a channel."""
+    (source,), (output,) = graph.activations(node), node.outputs
+    shape = graph.tensors[output].shape
+    names = [unused_name(f"{node.name}.{what}", tensors) for what in ("weight", "bias", "signal", "result")]
+    signal = (shape[0], len(factor), 1)
+    for name, value in zip(names, (factor.reshape(-1, 1, 1), offset), strict=False):
+        constants[name] = value.astype(np.float32)
+        tensors[name] = Tensor(name, value.shape)
+    for name in names[2:]:
+        tensors[name] = Tensor(name, signal)
+    convolution = Conv(Window.of((1,)), len(factor))
+    return [
+        Node(f"{node.name}.signal", Reshape((0, *signal[1:])), (source,), (names[2],), node.origins),
+        replace(node, op=convolution, inputs=(names[2], *names[:2]), outputs=(names[3],)),
+        Node(f"{node.name}.result", Reshape((0, *shape[1:])), (names[3],), (output,), node.origins),
+    ]

@@ -22,6 +22,7 @@ from tinycnn.ops import (
     Conv,
     ConvTranspose,
     Dense,
+    Divide,
     GlobalAveragePool,
     Int8Operator,
     LocallyConnected,
@@ -36,7 +37,7 @@ from tinycnn.passes import FLOAT_PASSES, check_int8_form, run_passes
 from tinycnn.quantize.calibrate import METHODS, Method, Progress, Range, calibrate
 from tinycnn.quantize.joined import joined_ranges, same_for_joined
 from tinycnn.quantize.means import FLOAT32_BITS, counts_of, mean_scale, scale_bits, scales_from
-from tinycnn.quantize.ties import clear_of_ties, product_off_ties
+from tinycnn.quantize.ties import clear_of_ties, product_off_ties, quotient_off_ties
 from tinycnn.quantize.weights import activation_quantization, quantize_weights, weight_scales
 
 MOVED_SCALES_KEY = "tinycnn.moved_scales"
@@ -120,10 +121,11 @@ class _Quantizer:
             quantization = self._agreeing(node, quantization)
         elif isinstance(op, AveragePool | GlobalAveragePool):
             quantization = self._same_mean(node, quantization)
-        elif isinstance(op, Multiply):
+        elif isinstance(op, Divide | Multiply):
             a, b = (self._quantization(name) for name in node.inputs)
             bits = self.bits.get(node.outputs[0], FLOAT32_BITS)
-            quantization = product_off_ties(a, b, quantization, bits)
+            off_ties = product_off_ties if isinstance(op, Multiply) else quotient_off_ties
+            quantization = off_ties(a, b, quantization, bits)
         elif isinstance(op, Unary):
             bits = self.bits.get(node.outputs[0], FLOAT32_BITS)
             quantization = clear_of_ties(op, self._quantization(node.inputs[0]), quantization, bits)

@@ -8,8 +8,8 @@ import numpy.typing as npt
 from tinycnn import fixedpoint
 from tinycnn.fixedpoint import Reach
 from tinycnn.ir import Quantization
-from tinycnn.ops import Unary
-from tinycnn.ops.binary import products
+from tinycnn.ops import Divide, Unary
+from tinycnn.ops.binary import products, quotients
 from tinycnn.ops.functions import FUNCTIONS
 from tinycnn.ops.unary import all_inputs
 from tinycnn.quantize.means import scales_from
@@ -57,6 +57,22 @@ def product_off_ties(a: Quantization, b: Quantization, wanted: Quantization, bit
         first = first or found
     assert first is not None
     return first
+
+
+def quotient_off_ties(a: Quantization, b: Quantization, wanted: Quantization, bits: int) -> Quantization:
+    """`wanted` with the first scale with which integers are proved to divide int8 a by b, and all pairs as in float32.
+
+    Where there is no such scale, the first that does the latter, or else its own.
+    """
+    first: Quantization | None = None
+    for scale in scales_from(wanted.scale[0], bits):
+        found = Quantization((float(scale),), wanted.zero_point)
+        if np.array_equal(Divide().pairs(a, b, found), Divide().float_pairs(a, b, found)):
+            sums = quotients(a, b, found)
+            if fixedpoint.prove(sums.scale, sums.zero_point, sums.reach).is_integer.all():
+                return found
+            first = first or found
+    return first or wanted
 
 
 def _off_ties(
