@@ -22,8 +22,8 @@ from tinycnn.passes.sink_transposes import sink_transposes
 IMPORT_PASSES = (locally_connected, dense_over_rows)
 """What a float graph goes through when it is loaded: layers that files write as several operators."""
 FLOAT_PASSES = (
-    sink_transposes,
     *IMPORT_PASSES,
+    sink_transposes,
     fold_affine,
     constant_numbers,
     lone_affine,
