@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from needs import needs
 from onnx import ModelProto
+from operator_sampler import PARTS, Part, sampler
 from small_networks import ds_cnn, mnist_net, residual_net
 
 import tinycnn
@@ -16,10 +17,12 @@ from tinycnn import engine, measure
 from tinycnn.cli.demo import examples_folder
 from tinycnn.errors import ToolError
 from tinycnn.ir import Array, Graph
+from tinycnn.ops import Reshape
 from tinycnn.plan import plan
 from tinycnn.runners import measure_code, missing_tools
 from tinycnn.target import Target, load_target, target_names
 from tinycnn_codegen import generate
+from tinycnn_codegen.lower import LOWERINGS
 
 EMULATED = [name for name in target_names() if load_target(name).emulator]
 # Chips that differ in memory alone run the same code.
@@ -73,6 +76,33 @@ def test_small_networks_are_the_same_bytes_in_every_tensor(
 ) -> None:
     runnable(name)
     graph, samples = quantized(network)
+    assert_same_bytes(graph, samples, name, at_least=500)
+
+
+# Machines with 2 and 8 KB of RAM run the parts of the sampler one by one, the others in two halves, which plan quickly.
+HALVES = (PARTS[:2], PARTS[2:])
+SAMPLED = [
+    (name, parts)
+    for name in CORES
+    for parts in (HALVES if load_target(name).ram_bytes > 8192 else [(part,) for part in PARTS])
+]
+
+
+def test_every_operator_is_sampled() -> None:
+    sampled = {type(node.op) for node in sampler(*PARTS).nodes}
+    missing = {operator.__name__ for operator in {*LOWERINGS, Reshape} - sampled}
+    assert not missing, f"add {missing} to a part of tests/operator_sampler.py"
+
+
+@pytest.mark.parametrize(
+    ("name", "parts"),
+    SAMPLED,
+    ids=lambda value: value if isinstance(value, str) else "+".join(p.__name__ for p in value),
+)
+def test_every_operator_is_the_same_bytes_in_every_tensor(name: str, parts: tuple[Part, ...]) -> None:
+    runnable(name)
+    graph = sampler(*parts)
+    samples = np.random.default_rng(0).normal(0, 1.5, (2, 4, 8, 6)).astype(np.float32)
     assert_same_bytes(graph, samples, name, at_least=500)
 
 

@@ -77,7 +77,14 @@ class Layer:
             case "tensor":
                 return f"arena, &{self.inputs[0]}_tensor, row"
             case "tensor of part":
-                return f"arena, {self.base}_inputs[part], row"
+                return ""
+
+    @property
+    def part_tensors(self) -> tuple[str, ...]:
+        """The input of each part, where each has its own. The parts are then called one by one: of a loop over an array
+        of pointers in flash avr-gcc 5.4 -O2 makes loads from RAM.
+        """
+        return self.inputs if self.lowered.reads == "tensor of part" else ()
 
     @property
     def sums_rows(self) -> bool:
@@ -97,7 +104,7 @@ def make_layer(plan: Plan, step: Step, number: int, tap: int, base: str, tensors
     return Layer(
         base,
         _comment(plan, step, number),
-        tuple(_definitions(lowered, base, step, [tensors[name] for name in activations])),
+        tuple(_definitions(lowered, base, step)),
         lowered,
         tensors[output],
         tuple(tensors[name] for name in activations),
@@ -129,7 +136,7 @@ def _comment(plan: Plan, step: Step, number: int) -> str:
     return comment(head + cost, *([f"ONNX: {origins}"] if origins else []))
 
 
-def _definitions(lowered: Lowered, base: str, step: Step, inputs: Sequence[str]) -> Iterator[str]:
+def _definitions(lowered: Lowered, base: str, step: Step) -> Iterator[str]:
     if lowered.window is not None:
         window: Mapping[str, Field] = {
             "taps": lowered.window.taps,
@@ -140,9 +147,6 @@ def _definitions(lowered: Lowered, base: str, step: Step, inputs: Sequence[str])
         if lowered.window.kind == "window":
             window = {**window, "padding": step.padding.offset_bytes if step.padding else 0}
         yield struct_definition(f"tcn_{lowered.window.kind}_t", f"{base}_window", (window, {}))
-    if lowered.reads == "tensor of part":
-        yield f"static const TCN_FLASH tcn_tensor_t *const TCN_FLASH {base}_inputs[{len(inputs)}] = {{"
-        yield "".join(f"    &{name}_tensor,\n" for name in inputs) + "};"
     structs = []
     for part, fields in enumerate(lowered.layers):
         ending = "" if len(lowered.layers) == 1 else f"_{part}"
