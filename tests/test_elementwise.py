@@ -91,6 +91,19 @@ def test_a_number_per_element_is_exact(
     assert_exact(proto, floats(rng, 9, *shape), tmp_path, compared=3)
 
 
+@pytest.mark.parametrize("op_type", ["Sum", "Mean"])
+def test_a_sum_of_several_is_exact(op_type: str, tmp_path: Path) -> None:
+    net = Network(10, 3, 5, 4)
+    x = net.conv("x", 4, 1)
+    y = net.add(op_type, f"{x} {net.add('Sigmoid', x)} {net.add('GlobalAveragePool', x)}")
+    assert_exact(net.proto(y), net.samples(12), tmp_path, compared=3)
+
+
+def test_batch_normalization_of_vectors_is_exact(tmp_path: Path) -> None:
+    net = Network(11, 6)
+    assert_exact(net.proto(net.dense(net.batch_normalization("x"), 3)), net.samples(12), tmp_path, compared=3)
+
+
 def test_a_quotient_of_two_tensors_is_exact(tmp_path: Path) -> None:
     """Divisors of both signs, and bytes of 0 among them."""
     net = Network(9, 3, 6, 5)

@@ -208,3 +208,10 @@ def test_what_is_refused_says_why() -> None:
     for proto, constants, message in cases:
         with pytest.raises(UnsupportedError, match=message):
             import_model(model([proto], {"x": [1, 4, 5]}, constants), "small.onnx")
+
+
+def test_a_transpose_of_too_many_axes_is_refused_by_name() -> None:
+    net = Network(20, 2, 2, 2, 2, 2)
+    graph = net.graph(net.add("Relu", net.add("Transpose", "x", perm=[0, 2, 5, 4, 3, 1])))
+    with pytest.raises(UnsupportedError, match=r"moves too many axes of \[1, 2, 2, 2, 2, 2\] at once"):
+        tinycnn.quantize(graph, net.samples(3))

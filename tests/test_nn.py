@@ -100,6 +100,10 @@ def image_layers() -> dict[str, nn.Value]:
         "upsample linear": nn.upsample(x, mode="linear"),
         "argmax": nn.argmax(x),
         "log_softmax": nn.log_softmax(x, 1),
+        "local_response_normalization": nn.local_response_normalization(x, 3),
+        "locally_connected2d": nn.locally_connected2d(x, nn.he_normal(RNG, 5, 6, 2, 4, 2, 3), padding=(0, 1, 0, 1)),
+        "matmul": nn.matmul(x, nn.transpose(x, (0, 1, 3, 2))),
+        "reductions": nn.reduce_max(nn.reduce_mean(nn.reduce_sum(x, (1,)), (2,)), (3,), keepdims=False),
         "squeeze and excite": nn.multiply(x, nn.sigmoid(nn.global_average_pool(x))),
         "arithmetic": nn.divide(nn.subtract(nn.minimum(x, 1.0), nn.maximum(x, -1.0)), np.float32(3)),
     }

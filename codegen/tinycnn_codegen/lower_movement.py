@@ -7,14 +7,10 @@ import numpy as np
 
 from tinycnn.errors import UnsupportedError
 from tinycnn.ops import Call, Concat, DepthToSpace, SpaceToDepth, Take, Transpose, row_bytes, row_count
-from tinycnn.ops.move import FILL
+from tinycnn.ops.move import FILL, MOST_INDICES
+from tinycnn.ops.shape import TRANSPOSE_LOOPS, transpose_loops
 from tinycnn_codegen.ctext import ConstantArray, Field
 from tinycnn_codegen.lowered import Fields, Lowered
-
-MOST_INDICES = 32767 // 4
-"""No constant array is longer, since avr-gcc allows none longer."""
-TRANSPOSE_LOOPS = 3
-"""Loops of kernels/tcn_transpose.h along a row."""
 
 
 def lower_take(op: Take, call: Call) -> Lowered:
@@ -77,22 +73,10 @@ def lower_concat(op: Concat, call: Call) -> Lowered:
 
 
 def lower_transpose(op: Transpose, call: Call) -> Lowered:
-    """Axes that stay neighbours are one loop."""
-    shape, output = call.inputs[0].shape, call.output.shape
-    strides = [int(np.prod(shape[axis + 1 :])) for axis in op.permutation]
-    row_stride = strides[1] if len(output) > 2 else 0
-    first = 2 if len(output) > 2 else 1
-    loops: list[tuple[int, int]] = []
-    for size, stride in zip(output[first:], strides[first:], strict=True):
-        if size == 1:
-            continue
-        if loops and loops[-1][1] == size * stride:
-            loops[-1] = (loops[-1][0] * size, stride)
-        else:
-            loops.append((size, stride))
-    if len(loops) > TRANSPOSE_LOOPS:
-        raise UnsupportedError(f"Node {call.name!r}", [f"{op.label} has no C kernel for so many axes."])
-    loops = [(1, 0)] * (TRANSPOSE_LOOPS - len(loops)) + loops
+    shape = call.inputs[0].shape
+    row_stride = int(np.prod(shape[op.permutation[1] + 1 :])) if len(shape) > 2 else 0
+    loops = transpose_loops(op.permutation, shape)
+    loops = ((1, 0),) * (TRANSPOSE_LOOPS - len(loops)) + loops
     (outer, outer_stride), (middle, middle_stride), (inner, inner_stride) = loops
     layer: Fields = {
         "row_stride": row_stride,

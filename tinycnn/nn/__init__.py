@@ -59,9 +59,11 @@ __all__ = [
     "he_normal",
     "input",
     "leaky_relu",
+    "local_response_normalization",
     "locally_connected2d",
     "log_softmax",
     "lp_pool",
+    "matmul",
     "max_pool",
     "maximum",
     "minimum",
@@ -70,6 +72,9 @@ __all__ = [
     "negative",
     "pad",
     "prelu",
+    "reduce_max",
+    "reduce_mean",
+    "reduce_sum",
     "relu",
     "relu6",
     "reshape",
@@ -193,6 +198,19 @@ def negative(x: Value, *, name: str | None = None) -> Value:
     return apply("Neg", x, name=name)
 
 
+def local_response_normalization(
+    x: Value,
+    size: int,
+    *,
+    alpha: float = 1e-4,
+    beta: float = 0.75,
+    bias: float = 1.0,
+    name: str | None = None,
+) -> Value:
+    """x / (bias + alpha / size * the sum of squares over `size` channels around) ** beta, as AlexNet has it."""
+    return apply("LRN", x, name=name, size=size, alpha=alpha, beta=beta, bias=bias)
+
+
 def softmax(x: Value, axis: int = -1, *, name: str | None = None) -> Value:
     return apply("Softmax", x, name=name, axis=axis)
 
@@ -224,6 +242,23 @@ def minimum(a: "Value | Array", b: "Value | Array", *, name: str | None = None) 
 
 def maximum(a: "Value | Array", b: "Value | Array", *, name: str | None = None) -> Value:
     return apply("Max", a, b, name=name)
+
+
+def matmul(a: "Value | Array", b: "Value | Array", *, name: str | None = None) -> Value:
+    """The matrix product of the last two axes; those before broadcast."""
+    return apply("MatMul", a, b, name=name)
+
+
+def reduce_mean(x: Value, axes: Sequence[int], *, keepdims: bool = True, name: str | None = None) -> Value:
+    return apply("ReduceMean", x, np.array(axes, np.int64), name=name, keepdims=int(keepdims))
+
+
+def reduce_sum(x: Value, axes: Sequence[int], *, keepdims: bool = True, name: str | None = None) -> Value:
+    return apply("ReduceSum", x, np.array(axes, np.int64), name=name, keepdims=int(keepdims))
+
+
+def reduce_max(x: Value, axes: Sequence[int], *, keepdims: bool = True, name: str | None = None) -> Value:
+    return apply("ReduceMax", x, np.array(axes, np.int64), name=name, keepdims=int(keepdims))
 
 
 def concatenate(*values: Value, axis: int = 1, name: str | None = None) -> Value:

@@ -20,6 +20,7 @@ from tinycnn.onnx_io.sum_exports import pool_factors
 from tinycnn.onnx_io.sum_functions import POOL, REDUCTIONS, RESIZES, resize_matrix, taps_from
 from tinycnn.onnx_io.windows import window_of
 from tinycnn.ops import LRN, ArgMax, AveragePool, LogSoftmax, Reduce, ResizeLinear
+from tinycnn.ops.normalize import MAX_WINDOW
 from tinycnn.ops.softmax import exponentials
 
 
@@ -44,7 +45,8 @@ def summed_average_pool(builder: Builder, node: OnnxNode) -> None:
     op = AveragePool(window, bool(node.integer("count_include_pad", 0)))
     source, destination = quantization_from(builder, node, 1), quantization_from(builder, node, 5)
     _expect_equal(builder.constant_value(node, 4, "factor"), pool_factors(op, sizes, source, destination))
-    _expect_equal(ones, np.ones((channels, 1, *window.kernel), np.float32))
+    if ones.shape[:2] != (channels, 1) or (ones != 1).any():
+        raise RefusalError("its parameters are not those that tinycnn writes")
     _expect_equal(np.array(node.integers("sum_pads")), np.array(window.without_ceil_mode(sizes).pads))
     finish(builder, node, op, (activation(builder, node, 0),), 5)
 
@@ -98,7 +100,10 @@ def lrn(builder: Builder, node: OnnxNode) -> None:
     offset = 128 if x.dtype == "uint8" else 0
     source, destination = quantization_from(builder, node, 1), quantization_from(builder, node, 7)
     table = op.multipliers(replace(source, zero_point=source.zero_point - offset), destination)
-    _expect_equal(builder.constant_value(node, 3, "band"), lrn_band(op, x.shape))
+    band = builder.constant_value(node, 3, "band")
+    if op.size > MAX_WINDOW or band.shape[:2] != (x.shape[1], x.shape[1]):  # before as much is made
+        raise RefusalError("its parameters are not those that tinycnn writes")
+    _expect_equal(band, lrn_band(op, x.shape))
     _expect_equal(builder.constant_value(node, 4, "multipliers"), table.multipliers)
     _expect_equal(builder.constant_value(node, 5, "divisor"), np.array(1 << table.bits))
     _expect_equal(builder.constant_value(node, 6, "unit"), np.array(2.0**-table.shift))

@@ -20,6 +20,8 @@ Table = tuple[int, ...]
 
 FILL = -1
 """The index in a table that stands for the fill value."""
+MOST_INDICES = 32767 // 4
+"""Of a table in C: avr-gcc allows no longer arrays."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,9 @@ from tinycnn.errors import ModelError
 from tinycnn.ir import Array, Shape
 from tinycnn.ops.base import Call, Int8Kernel, row_count
 
+TRANSPOSE_LOOPS = 3
+"""Loops along a row that the C of a Transpose has."""
+
 
 @dataclass(frozen=True, slots=True)
 class Reshape:
@@ -75,3 +78,16 @@ class Transpose:
 
     def int8_kernel(self, call: Call) -> Int8Kernel:
         return lambda x: np.ascontiguousarray(self.run_float(x)[0])
+
+
+def transpose_loops(permutation: tuple[int, ...], x: Shape) -> tuple[tuple[int, int], ...]:
+    """Along a row of the transposed x the size of each loop and its step in x; axes that stay neighbours are one."""
+    strides = [int(np.prod(x[axis + 1 :])) for axis in permutation]
+    first = 2 if len(x) > 2 else 1
+    loops: list[tuple[int, int]] = []
+    for axis, stride in zip(permutation[first:], strides[first:], strict=True):
+        if x[axis] != 1 and loops and loops[-1][1] == x[axis] * stride:
+            loops[-1] = (loops[-1][0] * x[axis], stride)
+        elif x[axis] != 1:
+            loops.append((x[axis], stride))
+    return tuple(loops)

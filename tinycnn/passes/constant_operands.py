@@ -141,11 +141,17 @@ def _affine_of(node: Node, value: Array) -> tuple[Array, Array]:
 
 def _per_element(graph: Graph, node: Node) -> tuple[Array, Array] | None:
     """The factor and offset of each element of a sample, unless there are too many; None without a constant."""
-    value, shape = _operand(graph, node), graph.tensors[node.outputs[0]].shape
+    shape = graph.tensors[node.outputs[0]].shape
     sample = (1, *shape[1:])
+    if len(shape) < 2 or math.prod(sample) > MAX_ELEMENTS:
+        return None
+    if isinstance(node.op, BatchNormalization) and len(shape) == 2:
+        gain, bias, mean, variance = (graph.constants[name] for name in node.inputs[1:])
+        return affine(gain, bias, mean, variance, node.op.epsilon)
+    value = _operand(graph, node)
     if value is None or graph.tensors[graph.activations(node)[0]].shape != shape or value.dtype != np.float32:
         return None
-    if len(shape) < 2 or math.prod(sample) > MAX_ELEMENTS or np.broadcast_shapes(value.shape, sample) != sample:
+    if np.broadcast_shapes(value.shape, sample) != sample:
         return None
     found = _affine_of(node, np.broadcast_to(value, sample))
     return found if all(np.isfinite(part).all() for part in found) else None

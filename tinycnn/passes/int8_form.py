@@ -29,9 +29,11 @@ from tinycnn.ops import (
     broadcasts,
     is_int8,
 )
+from tinycnn.ops.move import MOST_INDICES
 from tinycnn.ops.normalize import MAX_WINDOW
 from tinycnn.ops.reduce import EXTREMA, SUMS
 from tinycnn.ops.resize import neighbours
+from tinycnn.ops.shape import TRANSPOSE_LOOPS, transpose_loops
 from tinycnn.ops.softmax import MAX_CLASSES
 
 MAX_INDICES = 256
@@ -70,6 +72,10 @@ def _why_not(graph: Graph, node: Node) -> str:
     match node.op:
         case Transpose(permutation) if permutation[0] != 0:
             return "mixes the samples of a batch"
+        case Transpose(permutation) if len(transpose_loops(permutation, inputs[0])) > TRANSPOSE_LOOPS:
+            return f"moves too many axes of {_show(inputs)} at once for its int8 form; make it two Transposes"
+        case Take(tables) if any(table is not None and len(table) > MOST_INDICES for table in tables):
+            return f"has an int8 form only for axes of at most {MOST_INDICES:,} elements"
         case Take(tables) if tables[0] is not None:
             return "mixes the samples of a batch"
         case Concat(axis) if axis == 0:
