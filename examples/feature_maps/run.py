@@ -36,8 +36,7 @@ def main() -> None:
 
     summary = {layer.name: layer for layer in tinycnn.summarize(model).layers}
     panels, seen = [], []
-    for name in MAPS:
-        rows, columns = field(int8, name, test[:8])
+    for name, (rows, columns) in fields(int8, test[:8]).items():
         size = f"{len(rows)} x {len(columns)}"
         as_computed = summary[name].receptive_field == (len(rows), len(columns))
         check(f"a unit of {name} changes with {size} pixels and no other, as the summary says", as_computed)
@@ -99,24 +98,29 @@ def sheet(values: Array, white: float) -> Pixels:
     return grid([enlarge(gray(values[..., c], 0, white), pixels // height) for c in range(count)], columns, 2)
 
 
-def field(int8: tinycnn.Graph, name: str, images: Array) -> tuple[range, range]:
-    """Rows and columns of the image that a unit of a map in the middle depends on, found by changing each pixel.
+def fields(int8: tinycnn.Graph, images: Array) -> dict[str, tuple[range, range]]:
+    """Rows and columns of the image that a unit in the middle of each map depends on, found by changing each pixel.
 
     A change may be lost behind a maximum, so several images and both extremes of a pixel are tried.
     """
-    tensor = int8.tensors[int8.inputs[0]]
-    height = int8.tensors[name].shape[1]
-    at = UNIT_PIXEL * height // 28
-    touched = np.zeros((28, 28), bool)
+    touched = {name: np.zeros((28, 28), bool) for name in MAPS}
+    pixels = np.arange(28 * 28)
     random = np.random.default_rng(0)
     for image in [*images, *random.integers(0, 256, images.shape).astype(np.float32)]:
         for extreme in (0, 255):
-            changed = np.repeat(image[None], 28 * 28 + 1, axis=0)
-            changed[np.arange(28 * 28), 0, np.arange(28 * 28) // 28, np.arange(28 * 28) % 28] = extreme
-            unit = tinycnn.trace(int8, tinycnn.to_stored(tensor, changed))[name][:, at, at]
-            touched |= (unit[:-1] != unit[-1]).any(axis=1).reshape(28, 28)
-    rows, columns = np.flatnonzero(touched.any(axis=1)), np.flatnonzero(touched.any(axis=0))
-    return range(int(rows[0]), int(rows[-1]) + 1), range(int(columns[0]), int(columns[-1]) + 1)
+            changed = np.repeat(image[None], len(pixels) + 1, axis=0)  # the last one stays as it is
+            changed[pixels, 0, pixels // 28, pixels % 28] = extreme
+            values = tinycnn.trace(int8, tinycnn.to_stored(int8.tensors[int8.inputs[0]], changed))
+            for name in MAPS:
+                at = UNIT_PIXEL * values[name].shape[1] // 28
+                unit = values[name][:, at, at]
+                touched[name] |= (unit[:-1] != unit[-1]).any(axis=1).reshape(28, 28)
+    return {name: (extent(found.any(axis=1)), extent(found.any(axis=0))) for name, found in touched.items()}
+
+
+def extent(found: Array) -> range:
+    places = np.flatnonzero(found)
+    return range(int(places[0]), int(places[-1]) + 1)
 
 
 if __name__ == "__main__":
