@@ -15,6 +15,9 @@ from tinycnn_codegen.lowered import Fields, Lowered
 from tinycnn_codegen.planar import Planar
 from tinycnn_codegen.words import word_outputs, words
 
+CHANNELS = 4
+"""Channels of a block."""
+
 SHORT_RUN = 16
 """Runs that are shorter cost more to begin than to gather."""
 
@@ -32,13 +35,13 @@ class BlockFormat:
     """How pairs of channels share a multiplication.
 
     `pack` takes weights [groups, channels of a group, runs, taps] and is None where a bound is not proved. `files` are
-    those of kernels/ that stand in for others. A block has `channels` channels; its inputs are always gathered if
-    `gathers`.
+    those of kernels/ that stand in for others. Inputs are always gathered, those of a vector too, if `gathers`.
     """
 
     pack: Callable[[Int64Array], Packed | None]
     files: Mapping[str, str]
-    channels: int = 4
+    vector_channels: int = 8
+    vector_kernel: str = "block_dense"
     gathers: bool = False
 
 
@@ -51,7 +54,7 @@ def block_conv(op: Conv, call: Call, whole: bool, form: BlockFormat) -> Lowered 
     run = width * planar.channels
     gathers = form.gathers or (run < SHORT_RUN and height > 1) or planar.dilations[1] != 1
     runs, taps = (1, height * run) if gathers else (height, run)
-    packed = form.pack(_in_groups(weights.reshape(outputs, runs, taps), form.channels))
+    packed = form.pack(_in_groups(weights.reshape(outputs, runs, taps), CHANNELS))
     at_once = whole and planar.is_pointwise
     rows = call.output.shape[1] if at_once else 1
     if packed is None:
@@ -89,13 +92,12 @@ def block_dense(op: Dense, call: Call, whole: bool, form: BlockFormat) -> Lowere
         return block_conv(Conv(Window.of((1, 1)), channels_last=True), call, whole, form)
     weights = call.constant(1)
     outputs, inputs = weights.shape
-    packed = form.pack(_in_groups(weights.reshape(outputs, 1, inputs), 2 * form.channels))
+    packed = form.pack(_in_groups(weights.reshape(outputs, 1, inputs), form.vector_channels))
     if packed is None:
         return None
     layer: Fields = {"inputs": inputs, "channels": outputs, **_constants(call, packed)}
-    if form.gathers:
-        return Lowered("short_dense", (layer,), "rows", scratch_bytes=-(-inputs // 4) * 4, stand_ins=form.files)
-    return Lowered("block_dense", (layer,), "rows", stand_ins=form.files)
+    scratch_bytes = -(-inputs // 4) * 4 if form.gathers else 0
+    return Lowered(form.vector_kernel, (layer,), "rows", scratch_bytes=scratch_bytes, stand_ins=form.files)
 
 
 def _in_groups(weights: np.ndarray[tuple[int, ...], np.dtype[np.int8]], channels: int) -> Int64Array:

@@ -3,13 +3,13 @@
 
 #include "tcn_flash.h"
 
-/* A block of outputs that is summed at once: a pair of channels at two columns. A word of weights is w0 + 65536 w1, so
+/* A block of outputs that is summed at once: two pairs of channels, one after the other, at two columns. A word of weights is w0 + 65536 w1, so
  * that one multiplication serves both; the sums of such products are split before either half could overflow. Where
  * that is was found from the weights when the network was generated.
  *
  * Inputs come from scratch, with 128 added, since the Cortex-M0 loads unsigned bytes at a constant distance, and those of
  * both columns in turn. What they add to a sum is subtracted by the bias. */
-#define TCN_BLOCK_CHANNELS 2
+#define TCN_BLOCK_CHANNELS 4
 #define TCN_BLOCK_SPREAD 2 /* bytes from an input of a column to the next */
 
 /* Inputs that a chunk of weights has at most. */
@@ -28,7 +28,7 @@
 #endif
 
 typedef struct {
-    int32_t sums[2][2]; /* [columns][channels] */
+    int32_t sums[2][4]; /* [columns][channels] */
 } tcn_block_t;
 
 static inline int8_t tcn_block_input(int8_t x)
@@ -36,53 +36,39 @@ static inline int8_t tcn_block_input(int8_t x)
     return (int8_t)(x ^ -128);
 }
 
+/* tcn_block_product sets all sums at once, so there is nothing to begin or to finish. */
 static inline void tcn_block_clear(tcn_block_t *block)
 {
-    block->sums[0][0] = 0;
-    block->sums[0][1] = 0;
-    block->sums[1][0] = 0;
-    block->sums[1][1] = 0;
+    (void)block;
 }
 
-/* Call this between the last product and reading the sums. */
 static inline void tcn_block_finish(tcn_block_t *block)
 {
     (void)block;
 }
 
 #if TCN_HAS_SHORT
-/* Both functions below enter 16 copies of what one input takes where the chunk has its first. Their registers:
+/* Both functions below enter 16 copies of what one input takes where the chunk has its first; the end of the weights
+ * enters before label 1. Their registers:
  *
- * r0 weights, r1 inputs, r6 and r7 the sums of products, r8 to r11 the block's sums */
+ * r0 weights, r1 inputs, r6 and r7 the sums of products, r8 to r11 the sums over all chunks; sp: where those go, inputs */
 #define TCN_SHORT_BEGIN             \
-    ".syntax unified\n\t"          \
+    ".syntax unified\n\t"           \
     "push {r4-r7, lr}\n\t"          \
     "mov r4, r8\n\t"                \
     "mov r5, r9\n\t"                \
     "mov r6, r10\n\t"               \
     "mov r7, r11\n\t"               \
-    "push {r0, r4-r7}\n\t"          \
-    "ldm r0!, {r4-r7}\n\t"          \
-    "mov r8, r4\n\t"                \
-    "mov r9, r5\n\t"                \
-    "mov r10, r6\n\t"               \
-    "mov r11, r7\n\t"               \
-    "mov r0, r1\n\t"                \
-    "mov r1, r2\n\t"               \
-    "b 1f\n"                       \
-    "3:\n\t"                       \
-    "mov r4, r8\n\t"               \
-    "mov r5, r9\n\t"               \
-    "mov r6, r10\n\t"              \
-    "mov r7, r11\n\t"              \
-    "pop {r3}\n\t"                 \
-    "stm r3!, {r4-r7}\n\t"         \
-    "pop {r4-r7}\n\t"              \
-    "mov r8, r4\n\t"               \
-    "mov r9, r5\n\t"               \
-    "mov r10, r6\n\t"              \
-    "mov r11, r7\n\t"              \
-    "pop {r4-r7, pc}\n"
+    "push {r0, r2, r4-r7}\n\t"      \
+    "mov r0, r1\n\t"
+#define TCN_SHORT_ZERO              \
+    "movs r1, #0\n\t"               \
+    "mov r8, r1\n\t"                \
+    "mov r9, r1\n\t"                \
+    "mov r10, r1\n\t"               \
+    "mov r11, r1\n\t"               \
+    "ldr r1, [sp, #4]\n\t"          \
+    "b 1f\n"
 #define TCN_SHORT_SPLIT             \
     "uxth r4, r6\n\t"               \
     "add r8, r4\n\t"                \
@@ -93,14 +79,28 @@ static inline void tcn_block_finish(tcn_block_t *block)
     "asrs r7, r7, #16\n\t"          \
     "add r11, r7\n\t"               \
     "b 1b"
+#define TCN_SHORT_SUMS              \
+    "mov r4, r8\n\t"                \
+    "mov r5, r9\n\t"                \
+    "mov r6, r10\n\t"               \
+    "mov r7, r11\n\t"               \
+    "ldr r3, [sp]\n\t"
+#define TCN_SHORT_RETURN            \
+    "add sp, #8\n\t"                \
+    "pop {r4-r7}\n\t"               \
+    "mov r8, r4\n\t"                \
+    "mov r9, r5\n\t"                \
+    "mov r10, r6\n\t"               \
+    "mov r11, r7\n\t"               \
+    "pop {r4-r7, pc}\n"
 #endif
 
-/* Add the products of inputs at `x`. The weights are chunks: twice the number of inputs by which it is shorter than
- * TCN_SHORT_CHUNK, what the sum of products begins with, and a word for each input; a negative number and another one
- * end them. Returns the weights that come next.
+/* The products of inputs at `x`. For each pair of channels the weights are chunks: the bytes of code and of inputs by
+ * which a chunk is shorter than TCN_SHORT_CHUNK, what the sum of products begins with, and a word for each input; three
+ * words end them, the first negative. Returns the weights that come next.
  *
- * An input takes 7 instructions for 4 multiply-accumulates (LDM, 2 LDRB, 2 MULS, 2 ADDS), 1.75 each, and a chunk 17: with
- * 6 inputs a chunk 2.5 each. The bound without pairs is 3, since MULS overwrites a factor. */
+ * An input takes 7 instructions for 4 multiply-accumulates (LDM, 2 LDRB, 2 MULS, 2 ADDS), 1.75 each, and a chunk 14: with
+ * 6 inputs a chunk 2.3 each. The bound without pairs is 3, since MULS overwrites a factor. */
 #if TCN_HAS_SHORT
 TCN_SHORT_ASSEMBLY
 static const int32_t *tcn_block_product(TCN_SHORT_UNUSED tcn_block_t *block, TCN_SHORT_UNUSED const int32_t *weights,
@@ -108,11 +108,24 @@ static const int32_t *tcn_block_product(TCN_SHORT_UNUSED tcn_block_t *block, TCN
                                         TCN_SHORT_UNUSED int32_t taps)
 {
     __asm__(TCN_SHORT_BEGIN
+            "movs r2, #2\n\t"
+            "mov lr, r2\n"
+            "2:\n\t"
+            TCN_SHORT_ZERO
+            "3:\n\t"
+            TCN_SHORT_SUMS
+            "stm r3!, {r4, r5}\n\t"
+            "str r6, [r3, #8]\n\t"
+            "str r7, [r3, #12]\n\t"
+            "str r3, [sp]\n\t"
+            "mov r2, lr\n\t"
+            "subs r2, r2, #1\n\t"
+            "mov lr, r2\n\t"
+            "bne 2b\n\t"
+            TCN_SHORT_RETURN
+            "b 3b\n"
             "1:\n\t"
-            "ldm r0!, {r3, r6}\n\t"
-            "movs r2, #7\n\t"
-            "muls r2, r3, r2\n\t"
-            "bmi 3b\n\t"
+            "ldm r0!, {r2, r3, r6}\n\t"
             "mov r7, r6\n\t"
             "subs r1, r1, r3\n\t"
             "add pc, r2\n\t"
@@ -133,46 +146,55 @@ static const int32_t *tcn_block_product(TCN_SHORT_UNUSED tcn_block_t *block, TCN
 static const TCN_FLASH int32_t *tcn_block_product(tcn_block_t *block, const TCN_FLASH int32_t *weights, const int8_t *x,
                                                   int32_t step, int32_t taps)
 {
-    const uint8_t *byte = (const uint8_t *)x;
+    int pair;
 
     (void)step;
     (void)taps;
-    for (; weights[0] >= 0; weights += 2) {
-        int32_t inputs = TCN_SHORT_CHUNK - weights[0] / 2;
-        int32_t left = weights[1];
-        int32_t right = weights[1];
-        const TCN_FLASH int32_t *weight = weights + 2;
+    for (pair = 0; pair < 4; pair += 2) {
+        int32_t *const left = block->sums[0] + pair;
+        int32_t *const right = block->sums[1] + pair;
+        const uint8_t *byte = (const uint8_t *)x;
 
-        for (; inputs > 0; inputs--) {
-            left += *weight * byte[0];
-            right += *weight++ * byte[1];
-            byte += 2;
+        left[0] = left[1] = right[0] = right[1] = 0;
+        while (weights[0] >= 0) {
+            int32_t inputs = TCN_SHORT_CHUNK - weights[1] / TCN_BLOCK_SPREAD;
+            int32_t left_both = weights[2];
+            int32_t right_both = weights[2];
+
+            for (weights += 3; inputs > 0; inputs--) {
+                left_both += *weights * byte[0];
+                right_both += *weights++ * byte[1];
+                byte += TCN_BLOCK_SPREAD;
+            }
+            left[0] += left_both & 0xFFFF;
+            left[1] += left_both >> 16;
+            right[0] += right_both & 0xFFFF;
+            right[1] += right_both >> 16;
         }
-        block->sums[0][0] += left & 0xFFFF;
-        block->sums[0][1] += left >> 16;
-        block->sums[1][0] += right & 0xFFFF;
-        block->sums[1][1] += right >> 16;
-        weights = weight - 2;
+        weights += 3;
     }
-    return weights + 2;
+    return weights;
 }
 #endif
 
-/* The same for one column, whose inputs follow each other, and two blocks of channels: two words for each input. A chunk
- * begins with the number of inputs by which it is shorter and two sums; a negative number and two others end them.
+/* Four channels of one column, whose inputs follow each other: two words for each input. A chunk begins with what two
+ * sums begin with instead of one. `sums` are set.
  *
- * An input takes 6 instructions for 4 multiply-accumulates (LDM, LDRB, 2 MULS, 2 ADDS), 1.5 each, and a chunk 16. */
+ * An input takes 6 instructions for 4 multiply-accumulates (LDM, LDRB, 2 MULS, 2 ADDS), 1.5 each, and a chunk 13. */
 #if TCN_HAS_SHORT
 TCN_SHORT_ASSEMBLY
-static const int32_t *tcn_block_vector(TCN_SHORT_UNUSED tcn_block_t *block, TCN_SHORT_UNUSED const int32_t *weights,
-                                       TCN_SHORT_UNUSED const int8_t *x, TCN_SHORT_UNUSED int32_t inputs)
+static const int32_t *tcn_short_vector(TCN_SHORT_UNUSED int32_t *sums, TCN_SHORT_UNUSED const int32_t *weights,
+                                       TCN_SHORT_UNUSED const int8_t *x)
 {
     __asm__(TCN_SHORT_BEGIN
+            TCN_SHORT_ZERO
+            "3:\n\t"
+            TCN_SHORT_SUMS
+            "stm r3!, {r4-r7}\n\t"
+            TCN_SHORT_RETURN
+            "b 3b\n"
             "1:\n\t"
-            "ldm r0!, {r3, r6, r7}\n\t"
-            "movs r2, #12\n\t"
-            "muls r2, r3, r2\n\t"
-            "bmi 3b\n\t"
+            "ldm r0!, {r2, r3, r6, r7}\n\t"
             "subs r1, r1, r3\n\t"
             "add pc, r2\n\t"
             "nop\n\t"
@@ -188,30 +210,27 @@ static const int32_t *tcn_block_vector(TCN_SHORT_UNUSED tcn_block_t *block, TCN_
             TCN_SHORT_SPLIT);
 }
 #else
-static const TCN_FLASH int32_t *tcn_block_vector(tcn_block_t *block, const TCN_FLASH int32_t *weights, const int8_t *x,
-                                                 int32_t inputs)
+static const TCN_FLASH int32_t *tcn_short_vector(int32_t *sums, const TCN_FLASH int32_t *weights, const int8_t *x)
 {
     const uint8_t *byte = (const uint8_t *)x;
 
-    (void)inputs;
-    for (; weights[0] >= 0; weights += 3) {
-        int32_t left = TCN_SHORT_CHUNK - weights[0];
-        int32_t first = weights[1];
-        int32_t second = weights[2];
-        const TCN_FLASH int32_t *weight = weights + 3;
+    sums[0] = sums[1] = sums[2] = sums[3] = 0;
+    while (weights[0] >= 0) {
+        int32_t inputs = TCN_SHORT_CHUNK - weights[1];
+        int32_t first = weights[2];
+        int32_t second = weights[3];
 
-        for (; left > 0; left--) {
-            first += weight[0] * *byte;
-            second += weight[1] * *byte++;
-            weight += 2;
+        for (weights += 4; inputs > 0; inputs--) {
+            first += weights[0] * *byte;
+            second += weights[1] * *byte++;
+            weights += 2;
         }
-        block->sums[0][0] += first & 0xFFFF;
-        block->sums[0][1] += first >> 16;
-        block->sums[1][0] += second & 0xFFFF;
-        block->sums[1][1] += second >> 16;
-        weights = weight - 3;
+        sums[0] += first & 0xFFFF;
+        sums[1] += first >> 16;
+        sums[2] += second & 0xFFFF;
+        sums[3] += second >> 16;
     }
-    return weights + 3;
+    return weights + 4;
 }
 #endif
 

@@ -4,11 +4,11 @@
 #include "tcn_block.h"
 #include "tcn_word_store.h"
 
-/* Dense layer, two blocks of channels at a time: what would be the block's other column is the channels after. */
+/* Dense layer, four channels at a time. */
 typedef struct {
     int32_t inputs;
     int32_t channels;
-    const TCN_FLASH int32_t *weights; /* by two blocks in the order of tcn_block_vector, 0 for no channel */
+    const TCN_FLASH int32_t *weights; /* by fours in the order of tcn_short_vector, 0 for no channel */
     tcn_word_outputs_t outputs;
 } tcn_short_dense_t;
 
@@ -24,15 +24,12 @@ static void tcn_short_dense_row(const TCN_FLASH tcn_short_dense_t *layer, const 
     for (i = 0; i < inputs; i++) {
         scratch[i] = tcn_block_input(input[i]);
     }
-    for (channel = 0; channel < channels; channel += 2 * TCN_BLOCK_CHANNELS) {
+    for (channel = 0; channel < channels; channel += 4) {
         const int32_t left = channels - channel;
-        const int32_t lanes = left < 2 * TCN_BLOCK_CHANNELS ? left : 2 * TCN_BLOCK_CHANNELS;
-        tcn_block_t block;
+        int32_t sums[4];
 
-        tcn_block_clear(&block);
-        weights = tcn_block_vector(&block, weights, scratch, inputs);
-        tcn_block_finish(&block);
-        tcn_word_store(&layer->outputs, channel, block.sums[0], lanes, output + channel);
+        weights = tcn_short_vector(sums, weights, scratch);
+        tcn_word_store(&layer->outputs, channel, sums, left < 4 ? left : 4, output + channel);
     }
 }
 

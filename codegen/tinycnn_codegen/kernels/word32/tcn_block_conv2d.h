@@ -2,7 +2,7 @@
 #define TCN_BLOCK_CONV2D_H
 
 #include "tcn_block.h"
-#include "tcn_word_store.h"
+#include "tcn_word_store2.h"
 
 /* Convolution in blocks of TCN_BLOCK_CHANNELS channels and two columns. The inputs under a column are `runs` runs of
  * `taps` that follow each other in memory. Where a column reaches over the edge, and everywhere if `gathers`, they are
@@ -65,11 +65,13 @@ static void tcn_block_columns(const TCN_FLASH tcn_block_conv2d_t *layer, const i
 {
     const int32_t channels = layer->output_channels;
     const TCN_FLASH int32_t *weights = layer->weights;
+    int8_t *left = output;
+    int8_t *right = output + (columns - 1) * channels; /* one column is computed and stored twice */
     int32_t channel;
 
     for (channel = 0; channel < channels; channel += TCN_BLOCK_CHANNELS) {
-        const int32_t left = channels - channel;
-        const int32_t lanes = left < TCN_BLOCK_CHANNELS ? left : TCN_BLOCK_CHANNELS;
+        const int32_t rest = channels - channel;
+        const int32_t lanes = rest < TCN_BLOCK_CHANNELS ? rest : TCN_BLOCK_CHANNELS;
         tcn_block_t block;
         int32_t run;
 
@@ -80,10 +82,9 @@ static void tcn_block_columns(const TCN_FLASH tcn_block_conv2d_t *layer, const i
             weights = tcn_block_product(&block, weights, x, step, layer->taps);
         }
         tcn_block_finish(&block);
-        tcn_word_store(&layer->outputs, channel, block.sums[0], lanes, output + channel);
-        if (columns == 2) {
-            tcn_word_store(&layer->outputs, channel, block.sums[1], lanes, output + channels + channel);
-        }
+        tcn_word_store2(&layer->outputs, channel, lanes, block.sums[0], left, block.sums[columns - 1], right);
+        left += lanes;
+        right += lanes;
     }
 }
 
