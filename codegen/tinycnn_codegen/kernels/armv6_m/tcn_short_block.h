@@ -31,9 +31,9 @@ typedef struct {
     int32_t sums[2][4]; /* [columns][channels] */
 } tcn_block_t;
 
-static inline int8_t tcn_block_input(int8_t x)
+static inline uint8_t tcn_block_input(uint8_t x)
 {
-    return (int8_t)(x ^ -128);
+    return (uint8_t)(x ^ 128u);
 }
 
 /* tcn_block_product sets all sums at once, so there is nothing to begin or to finish. */

@@ -22,7 +22,7 @@ static void tcn_short_dense_row(const TCN_FLASH tcn_short_dense_t *layer, const 
     int32_t i;
 
     for (i = 0; i < inputs; i++) {
-        scratch[i] = tcn_block_input(input[i]);
+        ((uint8_t *)scratch)[i] = tcn_block_input((uint8_t)input[i]);
     }
     for (channel = 0; channel < channels; channel += 4) {
         const int32_t left = channels - channel;

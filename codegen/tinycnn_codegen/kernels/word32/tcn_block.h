@@ -13,7 +13,7 @@ typedef struct {
     int32_t sums[2][4]; /* [columns][channels] */
 } tcn_block_t;
 
-static inline int8_t tcn_block_input(int8_t x)
+static inline uint8_t tcn_block_input(uint8_t x)
 {
     return x;
 }

@@ -26,15 +26,16 @@ typedef struct {
 } tcn_block_conv2d_t;
 
 /* The inputs under the column at `column`, row after row of the kernel. */
-static void tcn_block_gather(const TCN_FLASH tcn_block_conv2d_t *layer, int8_t *to, const int8_t *const *rows,
-                             int32_t column)
+static void tcn_block_gather(const TCN_FLASH tcn_block_conv2d_t *layer, int8_t *scratch,
+                             const int8_t *const *rows, int32_t column)
 {
-    const int8_t zero_point = tcn_block_input((int8_t)layer->input_zero_point);
+    const uint8_t zero_point = tcn_block_input((uint8_t)layer->input_zero_point);
     const int32_t channels = layer->input_channels;
     const int32_t last = column + (layer->kernel_width - 1) * layer->dilation;
     const int together = column >= 0 && last < layer->input_width && layer->dilation == 1;
     const int32_t taps = together ? 1 : layer->kernel_width;
     const int32_t inputs = together ? layer->kernel_width * channels : channels; /* that follow each other */
+    uint8_t *to = (uint8_t *)scratch;
     int32_t row;
     int32_t tap;
 
@@ -42,8 +43,8 @@ static void tcn_block_gather(const TCN_FLASH tcn_block_conv2d_t *layer, int8_t *
         int32_t at = column;
 
         for (tap = 0; tap < taps; tap++) {
-            const int8_t *from = rows[row] + at * channels;
-            const int8_t *const end = to + inputs * TCN_BLOCK_SPREAD;
+            const uint8_t *from = (const uint8_t *)rows[row] + at * channels;
+            const uint8_t *const end = to + inputs * TCN_BLOCK_SPREAD;
 
             if (at >= 0 && at < layer->input_width) {
                 for (; to != end; to += TCN_BLOCK_SPREAD) {
