@@ -39,13 +39,18 @@ def _has_short_multiply(target: Target) -> bool:
     return target.architecture == "armv6-m"
 
 
+def _has_riscv(target: Target) -> bool:
+    return target.architecture == "rv32imc"
+
+
 def _has_words_at_least(target: Target) -> bool:
     return target.int_bits >= 32 and target.architecture != "native" and not target.extensions
 
 
 def _has_words(target: Target) -> bool:
-    """Neither of the two above: all blocks of a network are of one form."""
-    return _has_words_at_least(target) and not (_has_long_multiply(target) or _has_short_multiply(target))
+    """None of those above: all blocks of a network are of one form."""
+    others = (_has_long_multiply, _has_short_multiply, _has_riscv)
+    return _has_words_at_least(target) and not any(other(target) for other in others)
 
 
 INSTRUCTION_SETS: Mapping[str, InstructionSet] = {
@@ -56,6 +61,7 @@ INSTRUCTION_SETS: Mapping[str, InstructionSet] = {
     "armv7e_m winograd": InstructionSet(_has_dsp, armv7e_m.winograd),
     "armv7_m": InstructionSet(_has_long_multiply, armv7_m.alternative),
     "armv6_m": InstructionSet(_has_short_multiply, armv6_m.alternative),
+    "rv32im": InstructionSet(_has_riscv, word32.riscv_blocks),
     "word32": InstructionSet(_has_words, word32.blocks),
     "word32 depthwise": InstructionSet(_has_words_at_least, word32.depthwise),
 }
@@ -75,6 +81,8 @@ COSTS: Mapping[tuple[str, str], tuple[float, float, float]] = {
     ("armv7_m", "block_dense"): (1.0, 20.0, 0.0),
     ("armv6_m", "block_conv2d"): (2.6, 75.0, 0.0),
     ("armv6_m", "short_dense"): (2.3, 50.0, 0.0),
+    ("rv32im", "block_conv2d"): (2.5, 25.0, 0.0),
+    ("rv32im", "block_dense"): (2.1, 25.0, 0.0),
     ("word32", "block_conv2d"): (3.2, 30.0, 0.0),
     ("word32", "block_dense"): (2.8, 30.0, 0.0),
     ("word32 depthwise", "word_depthwise"): (4.5, 12.0, 0.0),

@@ -20,6 +20,14 @@ def blocks(call: Call, *, whole: bool) -> Lowered | None:
     return block_dense(op, call, whole, HALVES) if isinstance(op, Dense) else None
 
 
+def riscv_blocks(call: Call, *, whole: bool) -> Lowered | None:
+    """The same with the products in assembly for RV32IM: kernels/rv32im/."""
+    op = call.node.op
+    if isinstance(op, Conv):
+        return block_conv(op, call, whole, RISCV_HALVES)
+    return block_dense(op, call, whole, RISCV_HALVES) if isinstance(op, Dense) else None
+
+
 def depthwise(call: Call, *, whole: bool) -> Lowered | None:
     """3 x 3 with one output channel per input channel."""
     op = call.node.op
@@ -62,7 +70,7 @@ def pack(weights: Int64Array) -> Packed:
     end_of_run = np.zeros(1, np.int64)
     for group in range(groups):
         for run in range(runs):
-            first = 0
+            first = 0 if weights[group].any() else taps  # channels without any weight take no time
             while first < taps:
                 last = taps
                 for channel in range(channels):
@@ -77,3 +85,4 @@ def pack(weights: Int64Array) -> Packed:
 
 
 HALVES = BlockFormat(pack, {})
+RISCV_HALVES = BlockFormat(pack, {"tcn_block.h": "tcn_riscv_block.h"})
