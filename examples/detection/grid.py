@@ -14,7 +14,7 @@ from scenes import Box
 
 Floats = npt.NDArray[np.floating]
 
-SIZE, MOST_DIGITS = 80, 4  # pixels of a scene's side, digits in it
+SIZE, MOST_DIGITS = 64, 3  # pixels of a scene's side, digits in it
 CELL = 8  # pixels of a cell's side
 EXTENT = 32
 LEAST_CONFIDENCE = 0.05  # of 1; what is less sure is no detection
