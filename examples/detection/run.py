@@ -10,19 +10,8 @@ import tinycnn
 FOLDER = Path(__file__).resolve().parent
 sys.path.insert(0, str(FOLDER.parent))
 sys.path.insert(0, str(FOLDER))
+import grid  # noqa: E402
 from figures import check, conclude, measure  # noqa: E402  (scripts, not a package: the lines above find them)
-from grid import (
-    CELL,
-    HIT,
-    MOST_DIGITS,
-    SIZE,
-    Found,
-    decode,
-    edges_of,
-    encode,
-    mean_average_precision,
-    overlap,
-)
 from pictures import Pixels, box, enlarge, write_panels  # noqa: E402
 from scenes import Box, Scenes, sample_scenes  # noqa: E402
 
@@ -32,53 +21,55 @@ CERTAIN = 20.0  # a logit that leaves no doubt
 GREEN, RED = (60, 220, 60), (240, 40, 40)
 
 
-def detect(graph: tinycnn.Graph, scenes: Scenes) -> list[Found]:
+def detect(graph: tinycnn.Graph, scenes: Scenes) -> list[grid.Found]:
     """The digits that a network, float or int8, finds in each scene."""
     stored = tinycnn.to_stored(graph.tensors["image"], scenes.images.astype(np.float32))
     outputs = tinycnn.run(graph, stored)
     real = [tinycnn.to_real(graph.tensors[name], outputs[name]) for name in ("scores", "boxes")]
-    return [decode(scores, boxes) for scores, boxes in zip(*real, strict=True)]
+    return [grid.decode(scores, boxes) for scores, boxes in zip(*real, strict=True)]
 
 
-def faultless(boxes: tuple[Box, ...]) -> Found:
+def faultless(boxes: tuple[Box, ...]) -> grid.Found:
     """What a network would give that makes no mistake."""
-    cells, numbers = encode(boxes)
-    scores, wanted = np.full((11, SIZE // CELL, SIZE // CELL), -CERTAIN), np.zeros((4, SIZE // CELL, SIZE // CELL))
+    cells, numbers = grid.encode(boxes)
+    cells_of_a_side = grid.SIZE // grid.CELL
+    scores, wanted = (np.zeros((count, cells_of_a_side, cells_of_a_side)) for count in (11, 4))
+    scores -= CERTAIN
     for (row, column), four, true in zip(cells, numbers, boxes, strict=True):
         scores[[0, 1 + true.label], row, column] = CERTAIN
         wanted[:, row, column] = four
-    return decode(scores, wanted)
+    return grid.decode(scores, wanted)
 
 
-def drawn(image: Pixels, found: Found, truth: tuple[Box, ...]) -> Pixels:
+def drawn(image: Pixels, found: grid.Found, truth: tuple[Box, ...]) -> Pixels:
     """The scene three times as large, what was found framed: green if digit and box are right, else red."""
     picture = enlarge(image, 3)
     for label, confidence, edges in zip(found.labels, found.confidences, found.edges, strict=True):
         if confidence >= SURE:
-            overlaps = overlap(edges, edges_of([digit for digit in truth if digit.label == label]))
-            is_right = bool((overlaps >= HIT).any())
+            overlaps = grid.overlap(edges, grid.edges_of([digit for digit in truth if digit.label == label]))
+            is_right = bool((overlaps >= grid.HIT).any())
             picture = box(picture, *(round(3 * edge) for edge in edges), GREEN if is_right else RED)
     return picture
 
 
-def title(found: Found) -> str:
+def title(found: grid.Found) -> str:
     """The digits that were found, from left to right."""
     order = np.argsort(found.edges[:, 1])
     return " ".join(str(found.labels[index]) for index in order if found.confidences[index] >= SURE)
 
 
 def main() -> None:
-    calibration = sample_scenes("calibration", CALIBRATION_SCENES, SIZE, MOST_DIGITS, seed=3)
-    test = sample_scenes("test", TEST_SCENES, SIZE, MOST_DIGITS, seed=2)
+    calibration = sample_scenes("calibration", CALIBRATION_SCENES, grid.SIZE, grid.MOST_DIGITS, seed=3)
+    test = sample_scenes("test", TEST_SCENES, grid.SIZE, grid.MOST_DIGITS, seed=2)
     check(
         "boxes to numbers and back loses no digit: a network without mistakes has an mAP of 100",
-        mean_average_precision([faultless(boxes) for boxes in test.boxes], test.boxes) == 100,
+        grid.mean_average_precision([faultless(boxes) for boxes in test.boxes], test.boxes) == 100,
     )
     samples = test.images.astype(np.float32)
     model = tinycnn.load(FOLDER / "detector.onnx")
     int8 = tinycnn.quantize(model, calibration.images.astype(np.float32))
     found = detect(int8, test)
-    scores = [mean_average_precision(boxes, test.boxes) for boxes in (detect(model, test), found)]
+    scores = [grid.mean_average_precision(boxes, test.boxes) for boxes in (detect(model, test), found)]
     rows = {"detector": measure(int8, samples, f"mAP, {TEST_SCENES} scenes", *scores)}
     pictures = [
         (title(found[index]), drawn(test.images[index, 0], found[index], test.boxes[index]))

@@ -1,6 +1,6 @@
 """A U-Net and an hourglass that find the ink of digits on textures; writes both as ONNX.
 
-5,000 batches of 32 scenes that never repeat, about five minutes for each network on one core.
+2,000 batches of 32 scenes that never repeat, about two minutes for each network on one quiet core.
 """
 
 import sys
@@ -71,7 +71,7 @@ def loss(network: nn.Module, pixels: torch.Tensor, scenes: Scenes) -> torch.Tens
 
 
 def main() -> None:
-    arguments = scene_training.read_arguments("Train the segmentation networks and export them to ONNX.", steps=5000)
+    arguments = scene_training.read_arguments("Train the segmentation networks and export them to ONNX.", steps=2000)
     for name, make in (("unet", UNet), ("hourglass", Hourglass)):
         batches = scene_training.training_scenes(arguments.mnist, SIZE, MOST_DIGITS)
         network = scene_training.train(make, batches, loss, arguments.steps)
