@@ -15,7 +15,7 @@ from figures import check, conclude, measure  # noqa: E402  (scripts, not a pack
 from pictures import Pixels, color, enlarge, write_panels  # noqa: E402
 from scenes import Scenes, sample_scenes  # noqa: E402
 
-SIZE, MOST_DIGITS = 48, 2  # pixels of a scene's side, digits in it
+SIZE, MOST_DIGITS = 32, 2  # pixels of a scene's side, digits in it
 CALIBRATION_SCENES, TEST_SCENES, SHOWN_SCENES = 200, 300, 6
 NAMES = {"unet": "U-Net", "hourglass": "hourglass"}
 
