@@ -16,7 +16,7 @@ from pictures import Pixels, box, enlarge, write_panels  # noqa: E402
 from scenes import Box, Scenes, sample_scenes  # noqa: E402
 
 CALIBRATION_SCENES, TEST_SCENES, SHOWN_SCENES = 200, 1000, 8
-SURE = 0.5  # confidence from which on a box is drawn
+SURE = 0.3  # confidence from which on a box is drawn
 CERTAIN = 20.0  # a logit that leaves no doubt
 GREEN, RED = (60, 220, 60), (240, 40, 40)
 
@@ -70,7 +70,7 @@ def main() -> None:
     int8 = tinycnn.quantize(model, calibration.images.astype(np.float32), method="percentile")
     found = detect(int8, test)
     scores = [grid.mean_average_precision(boxes, test.boxes) for boxes in (detect(model, test), found)]
-    rows = {"detector": measure(int8, samples, f"mAP, {TEST_SCENES} scenes", *scores)}
+    rows = {"detector": measure(int8, samples, f"mAP, {TEST_SCENES:,} scenes", *scores)}
     pictures = [
         (title(found[index]), drawn(test.images[index, 0], found[index], test.boxes[index]))
         for index in range(SHOWN_SCENES)
