@@ -1,22 +1,24 @@
 """The int8 engine against onnxruntime on the exported QOperator model, in one run, on the same images, on one thread.
 
 Both get float32 images, 16 at once, and give float32 outputs. They take turns, five times; a turn is as many batches
-as last a tenth of a second, and the median turn counts. Without arguments: LeNet-5 and the perceptron on MNIST.
+as last a tenth of a second, and the median turn counts. Without arguments: LeNet-5 and the perceptron on MNIST, and
+the architectures of MLPerf Tiny (tiny_models.py).
 """
 
 import argparse
 import statistics
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 from threadpoolctl import threadpool_limits
+from tiny_models import MODELS
 
 import tinycnn
-from tinycnn import engine
+from tinycnn import engine, nn
 from tinycnn.cli.demo import examples_folder
 from tinycnn.ir import Array, Graph
+from tinycnn.onnx_io.load import import_model
 from tinycnn.runners import onnxruntime as ort
 
 BATCH = 16
@@ -31,20 +33,20 @@ def main() -> None:
     parser.add_argument("models", nargs="*", metavar="MODEL.onnx", help="float or quantized models; else the examples")
     parser.add_argument("--inputs", metavar="DATA", help="samples for these models; without, seeded random numbers")
     arguments = parser.parse_args()
-    inputs, models = arguments.inputs, arguments.models
-    if not models:
+    graphs: list[tuple[Graph, str | None]] = [(tinycnn.load(model), arguments.inputs) for model in arguments.models]
+    if not graphs:
         folder = examples_folder()
-        models = [str(folder / name / f"{name}.onnx") for name in EXAMPLES]
-        inputs = inputs or str(folder / "mnist_sample/mnist_sample.npz")
+        digits = str(folder / "mnist_sample/mnist_sample.npz")
+        graphs += [(tinycnn.load(folder / name / f"{name}.onnx"), digits) for name in EXAMPLES]
+        graphs += [(import_model(nn.to_onnx(build(), name=name), name), None) for name, build in MODELS.items()]
     print(f"batches of {BATCH} on one thread, median of {TURNS} turns; NumPy {np.__version__}, {ort.version()}")
     print(f"{'model':<32} {'engine ms':>10} {'onnxruntime ms':>15} {'ratio':>6}")
-    for model in models:
-        graph = tinycnn.load(model)
+    for graph, inputs in graphs:
         samples = samples_for(graph, inputs)
         if not graph.is_quantized:
             graph = tinycnn.quantize(graph, samples)
         ours, theirs = measure(graph, np.resize(samples, (BATCH, *samples.shape[1:])))
-        print(f"{Path(model).stem:<32} {1e3 * ours:10.3f} {1e3 * theirs:15.3f} {ours / theirs:6.2f}")
+        print(f"{graph.name:<32} {1e3 * ours:10.3f} {1e3 * theirs:15.3f} {ours / theirs:6.2f}")
 
 
 def samples_for(graph: Graph, source: str | None) -> Array:

@@ -117,7 +117,7 @@ def test_wrong_inputs_get_a_sentence():
 
 def test_operators_without_an_int8_form_are_named_together():
     net = Network(0, 3, 8, 8)
-    x = net.add("Div", "x x")
+    x = net.add("Pow", "x x")
     graph = net.graph(net.add("Pow", f"{x} x"))
     with pytest.raises(UnsupportedError) as error:
         engine.check_int8(graph)
