@@ -16,6 +16,9 @@ from tinycnn.ir import Array, Graph
 
 MAX_POINTS_LOST = 0.5
 COMPARED = 20
+ON_TARGETS = ("resnet8", "vww")
+"""Models that run on every kind of core too, on one sample, where they come as float in NCHW."""
+TARGETS = ("cortex-m0", "cortex-m3", "cortex-m4", "cortex-m7", "cortex-m33", "cortex-m55", "rv32imc")
 QUANTIZED = ("_qdq", "_qop")
 
 
@@ -60,6 +63,8 @@ def check(path: Path, data: Path) -> bool:
     else:
         int8 = tinycnn.quantize(graph, samples)
         results += tinycnn.verify(int8, samples[:COMPARED])
+        if path.name.startswith(ON_TARGETS) and path.stem.endswith("_nchw"):
+            results += tinycnn.verify(int8, samples[:1], TARGETS)
     for result in results:
         print(f"{path.name}: {result.name}: {result.mismatches} of {result.compared_bytes:,} bytes differ", flush=True)
         for note in result.notes:

@@ -131,6 +131,20 @@ def test_a_network_too_large_for_an_avr_does_not_link(lenet5: tuple[Graph, Array
         tinycnn.verify(lenet5[0], lenet5[1][:1], ["atmega328p"])
 
 
+@pytest.mark.parametrize("name", ["atmega328p", "atmega2560"])
+def test_constants_that_no_assembler_takes_are_refused_in_our_words(name: str, lenet5: tuple[Graph, Array]) -> None:
+    runnable(name)
+    graph, images = as_int8("perceptron", lenet5[1])
+    with pytest.raises(ToolError, match=rf"does not fit {name}: its constants alone take 3\d\d,\d+ bytes"):
+        tinycnn.verify(graph, images[:1], [name])
+
+
+def as_int8(example: str, images: Array) -> tuple[Graph, Array]:
+    model = tinycnn.load(examples_folder() / f"{example}/{example}.onnx")
+    images = images.reshape(len(images), *model.tensors[model.inputs[0]].shape[1:])
+    return tinycnn.quantize(model, images), images
+
+
 def test_the_chip_of_the_documentation_runs(tmp_path: Path, lenet5: tuple[Graph, Array]) -> None:
     runnable("cortex-m0")
     text = (Path(__file__).parents[1] / "docs/targets.md").read_text(encoding="utf-8")
@@ -162,8 +176,6 @@ def test_generated_c_needs_no_library(name: str, lenet5: tuple[Graph, Array]) ->
 
 def test_an_image_over_256_kb_does_not_link(lenet5: tuple[Graph, Array]) -> None:
     runnable("i486")
-    model = tinycnn.load(examples_folder() / "perceptron/perceptron.onnx")
-    images = lenet5[1].reshape(20, *model.tensors[model.inputs[0]].shape[1:])
-    graph = tinycnn.quantize(model, images)
-    with pytest.raises(ToolError, match=r"does not fit i486: .* bytes over its 262,144 bytes of RAM"):
+    graph, images = as_int8("perceptron", lenet5[1])
+    with pytest.raises(ToolError, match=r"does not fit i486: its constants alone .* over its 262,144 bytes of memory"):
         tinycnn.verify(graph, images[:1], ["i486"])

@@ -73,6 +73,25 @@ def test_the_report_says_what_keeps_a_layer_from_a_faster_kernel():
     assert tinycnn.report(graph, replace(target, extensions=())).kernels == ()
 
 
+@pytest.mark.parametrize(
+    ("name", "parameters", "int8_a_second", "float_a_second", "fits"),
+    [("lenet5", 61_706, 9.6, 26.7, True), ("perceptron", 335_114, 12.4, 36.7, False)],
+)
+def test_the_lecture_s_networks_on_the_card(name, parameters, int8_a_second, float_a_second, fits):
+    found = tinycnn.report(tinycnn.load(EXAMPLES / f"{name}/{name}.onnx"), tinycnn.load_target("dsp32c-486"))
+    assert (found.parameters, found.fp32_bytes, found.fits) == (parameters, 4 * parameters, fits)
+    assert found.fp32_left_bytes < 0
+    assert round(1e3 / found.card_int8_milliseconds_estimated, 1) == int8_a_second
+    assert round(1e3 / found.card_float_milliseconds_estimated, 1) == float_a_second
+
+
+def test_the_card_takes_three_instructions_a_product_and_eight_an_output(int8):
+    found = budget(tinycnn.plan(int8), tinycnn.load_target("dsp32c-486"), 59_000, CODE, "acc")
+    outputs = 6 * 28 * 28 + 16 * 10 * 10 + 120 + 84 + 10
+    assert found.card_int8_milliseconds_estimated == pytest.approx(1e3 * (3 * 416_520 + 8 * outputs) / 12.5e6)
+    assert budget(tinycnn.plan(int8), tinycnn.load_target("i486"), 0, None, "").card_int8_milliseconds_estimated is None
+
+
 def test_every_channel_is_proved_by_one_way(int8):
     needs("gcc")
     found = tinycnn.report(int8, tinycnn.load_target("dsp32c-486"))

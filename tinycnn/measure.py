@@ -48,6 +48,8 @@ class Benchmark:
     stack_bytes: int
     flash_code_bytes: int
     flash_constants_bytes: int
+    flash_startup_bytes: int
+    library_symbols: tuple[str, ...]
     compiler: str
     layers: tuple[LayerCost, ...]
 
@@ -108,6 +110,8 @@ def bench(
         stack_bytes=count.stack_bytes or size.stack_bytes or 0,
         flash_code_bytes=size.code_bytes,
         flash_constants_bytes=size.constants_bytes,
+        flash_startup_bytes=size.startup_bytes,
+        library_symbols=size.library_symbols,
         compiler=size.compiler,
         layers=tuple(
             LayerCost(name, instructions, layer_cycles, macs[name])
@@ -161,5 +165,6 @@ def _code(generated: Generated, target: Target) -> tuple[Code | None, str]:
         size.compiler,
         size.stand_in,
         size.library_symbols,
+        size.startup_bytes,
     )
     return code, f"{size.compiler} {OPTIMIZE}{', a stand-in' if size.stand_in else ''}"

@@ -81,6 +81,23 @@ class Estimate:
 
 
 @dataclass(frozen=True, slots=True)
+class Card:
+    """A signal processor beside the main one, for which there is no compiler: what a network costs on it, by a model.
+
+    Its instructions take equally long. `instructions_per_int8_mac` are spent where weights and activations are int8 in
+    memory and the processor computes in float, `instructions_per_float_mac` where they are floats there.
+    """
+
+    title: str
+    instructions_per_second: int
+    word_bits: int
+    address_bits: int
+    instructions_per_int8_mac: float
+    instructions_per_float_mac: float
+    instructions_per_output: float
+
+
+@dataclass(frozen=True, slots=True)
 class Timings:
     """Clock cycles of a processor's instructions by class, as published or, where that says so, estimated.
 
@@ -121,7 +138,7 @@ class Target:
     four share `ram_bytes`, and `flash_bytes` is None. `architecture` is what the processor executes, `extensions`
     which of EXTENSIONS it has on top. `int_bits` is the width of C's int. `compiler` is None
     where no compiler can measure code, `emulator` where nothing can run it, `pypi` where PyPI has neither,
-    `timings` where emulators are exact or nothing is known of single instructions.
+    `timings` where emulators are exact or nothing is known of single instructions, `card` where there is none.
     """
 
     name: str
@@ -138,6 +155,7 @@ class Target:
     emulator: Emulator | None
     pypi: PyPI | None
     timings: Timings | None
+    card: Card | None
     estimate: Estimate
 
 
@@ -195,6 +213,7 @@ def _read_target(path: Path) -> Target:
         emulator=_read_emulator(top.table("emulator"), memory) if top.has("emulator") else None,
         pypi=_read_pypi(top.table("pypi")) if top.has("pypi") else None,
         timings=_read_timings(top.file("timings", top.text("timings"))) if top.has("timings") else None,
+        card=_read_card(top.table("card")) if top.has("card") else None,
         estimate=_read_estimate(top.table("estimate")),
     )
     top.refuse_the_rest()
@@ -241,6 +260,20 @@ def _read_pypi(table: "_Table") -> PyPI:
     pypi = PyPI(table.texts("compiler_flags"), table.texts("emulator_arguments"))
     table.refuse_the_rest()
     return pypi
+
+
+def _read_card(table: "_Table") -> Card:
+    card = Card(
+        title=table.text("title"),
+        instructions_per_second=table.count("instructions_per_second"),
+        word_bits=table.count("word_bits"),
+        address_bits=table.count("address_bits"),
+        instructions_per_int8_mac=table.number("instructions_per_int8_mac"),
+        instructions_per_float_mac=table.number("instructions_per_float_mac"),
+        instructions_per_output=table.number("instructions_per_output"),
+    )
+    table.refuse_the_rest()
+    return card
 
 
 def _read_timings(path: Path) -> Timings:

@@ -51,10 +51,11 @@ class RunnerComparison:
 
 
 def runner_names() -> tuple[str, ...]:
-    """What `verify` can run on: onnxruntime, host, and every target that has an emulator."""
+    """What `verify` can run on: onnxruntime here and on an older processor, host, every target that has an emulator."""
     return (
         "onnxruntime",
         "host",
+        ort.OLDER_PROCESSOR,
         *(name for name in target_names() if load_target(name).emulator is not None),
     )
 
@@ -86,23 +87,30 @@ def verify(
     for name in runners:
         if name == "onnxruntime":
             results += [_compare_onnxruntime(graph, named, expected, format) for format in FORMATS]
+        elif name == ort.OLDER_PROCESSOR:
+            results += [_compare_onnxruntime(graph, named, expected, format, name) for format in FORMATS]
         else:
             results.append(_compare_c(graph, stored, expected, name, ram_bytes, pushed, pulled))
     return tuple(results)
 
 
 def _compare_onnxruntime(
-    graph: Graph, samples: Mapping[str, Array], expected: Mapping[str, Array], format: Format
+    graph: Graph,
+    samples: Mapping[str, Array],
+    expected: Mapping[str, Array],
+    format: Format,
+    runner: str = "onnxruntime",
 ) -> RunnerComparison:
     wanted = _with_onnx_axes(graph, expected)
-    result = ort.run_session(export(graph, format), samples, [name + SUFFIX for name in wanted])
+    run = ort.run_on_older_processor if runner == ort.OLDER_PROCESSOR else ort.run_session
+    result = run(export(graph, format), samples, [name + SUFFIX for name in wanted])
     notes = tuple(f"left in float: {operator}" for operator in result.left_in_float)
     theirs = {name: as_int8(result.tensors[name + SUFFIX]) for name in wanted}
     tensors = [_compare(name, wanted[name], theirs[name]) for name in wanted]
     computed = {node.outputs[0] for node in graph.nodes if not is_view(node)}  # a view's bytes have another order there
     stored = {name: _stored(graph, name, value) for name, value in theirs.items() if name in computed}
     notes += _judged(graph, expected, stored, "onnxruntime")
-    return RunnerComparison(f"onnxruntime {format}", ort.version(), tuple(tensors), notes)
+    return RunnerComparison(f"{runner} {format}", ort.version(), tuple(tensors), notes)
 
 
 def _judged(graph: Graph, expected: Mapping[str, Array], theirs: Mapping[str, Array], them: str) -> tuple[str, ...]:

@@ -22,7 +22,8 @@ _NO_NOTES: Mapping[str, str] = MappingProxyType({})
 class Code:
     """What a compiler made of the generated C, in bytes; `compiler` names it.
 
-    `stand_in` tells that the target's own compiler is not available and a similar one was taken.
+    `library_symbols` are the functions that a C or compiler library must provide, `startup_bytes` what the target takes
+    from reset to main(). `stand_in` tells that the target's own compiler is not available and a similar one was taken.
     """
 
     code_bytes: int
@@ -31,6 +32,7 @@ class Code:
     compiler: str
     stand_in: bool
     library_symbols: tuple[str, ...]
+    startup_bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,10 +79,11 @@ class Budget:
     """The memory budget of one network on one target; sizes in bytes.
 
     `code_bytes` and `stack_bytes` are None where nothing could measure them; `code_note` says why, or which compiler
-    did. `memory_left_bytes` is what remains of the memory that is shortest: negative by how much the network is over.
+    did; `library_symbols` are None then too. `startup_bytes` is flash from reset to main(). `memory_left_bytes` is what
+    remains of the memory that is shortest: negative by how much the network is over.
     `pareto` has all plans worth having. `pulls` rows are computed one after the other; `begins` has the first pull of
     each layer, `arena` what occupies the arena when. `fp32_bytes` is what the parameters alone take as float32,
-    `fp32_left_bytes` what would remain beside them with activations in float32 too.
+    `fp32_left_bytes` what would remain beside them with activations in float32 too. The card is `Target.card`.
     """
 
     model: str
@@ -93,6 +96,8 @@ class Budget:
     constants_bytes: int
     code_bytes: int | None
     stack_bytes: int | None
+    startup_bytes: int
+    library_symbols: tuple[str, ...] | None
     code_note: str
     ram_used_bytes: int
     ram_bytes: int
@@ -103,6 +108,8 @@ class Budget:
     fp32_left_bytes: int
     instructions_estimated: int
     milliseconds_estimated: float
+    card_int8_milliseconds_estimated: float | None
+    card_float_milliseconds_estimated: float | None
     proofs: tuple[LayerProof, ...]
     kernels: tuple[LayerKernel, ...]
     pareto: tuple[Choice, ...]
@@ -131,7 +138,8 @@ def budget(
     code_bytes = code.code_bytes if code else 0
     stack_bytes = code.stack_bytes if code else 0
     ram_used = plan.arena_bytes + stack_bytes
-    flash_used = constants_bytes + code_bytes
+    startup_bytes = code.startup_bytes if code else 0
+    flash_used = constants_bytes + code_bytes + startup_bytes
     graph = plan.graph
     fp32_bytes = 4 * graph.total_parameters
     if target.flash_bytes is None:
@@ -143,6 +151,7 @@ def budget(
             target.ram_bytes - 4 * plan.arena_bytes - stack_bytes, target.flash_bytes - fp32_bytes - code_bytes
         )
     instructions = estimated_instructions(plan, target)
+    card_int8, card_float = _card_milliseconds(graph, target)
     return Budget(
         model=graph.name,
         target=target.name,
@@ -154,6 +163,8 @@ def budget(
         constants_bytes=constants_bytes,
         code_bytes=code.code_bytes if code else None,
         stack_bytes=code.stack_bytes if code else None,
+        startup_bytes=startup_bytes,
+        library_symbols=code.library_symbols if code else None,
         code_note=code_note,
         ram_used_bytes=ram_used,
         ram_bytes=target.ram_bytes,
@@ -164,6 +175,8 @@ def budget(
         fp32_left_bytes=fp32_left,
         instructions_estimated=instructions,
         milliseconds_estimated=1e3 * instructions * target.estimate.cycles_per_instruction / target.clock_hz,
+        card_int8_milliseconds_estimated=card_int8,
+        card_float_milliseconds_estimated=card_float,
         proofs=proofs(graph),
         kernels=_kernels(plan, notes),
         pareto=tuple(
@@ -175,6 +188,19 @@ def budget(
             Occupation(o.name, o.offset_bytes, o.size_bytes, o.live.first, o.live.last) for o in plan.occupants
         ),
     )
+
+
+def _card_milliseconds(graph: Graph, target: Target) -> tuple[float | None, float | None]:
+    """One inference on the target's card, with int8 and with float32 in its memory."""
+    if target.card is None:
+        return None, None
+    shapes = [graph.tensors[node.outputs[0]].shape for node in graph.nodes if graph.macs(node)]
+    outputs = target.card.instructions_per_output * sum(int(np.prod(shape[1:])) for shape in shapes)
+    each = (target.card.instructions_per_int8_mac, target.card.instructions_per_float_mac)
+    int8, floats = (
+        1e3 * (graph.total_macs * per_mac + outputs) / target.card.instructions_per_second for per_mac in each
+    )
+    return int8, floats
 
 
 def proofs(graph: Graph) -> tuple[LayerProof, ...]:

@@ -32,7 +32,8 @@ def memories(found: Budget) -> tuple[Memory, ...]:
     arena, stack = ("arena", found.arena_bytes), ("stack", found.stack_bytes)
     if found.flash_bytes is None:
         return (Memory("memory", found.ram_bytes, (constants, arena, code, stack)),)
-    return (Memory("flash", found.flash_bytes, (constants, code)), Memory("RAM", found.ram_bytes, (arena, stack)))
+    flash = (constants, code, ("start-up", found.startup_bytes))
+    return (Memory("flash", found.flash_bytes, flash), Memory("RAM", found.ram_bytes, (arena, stack)))
 
 
 def budget_text(found: Budget, target: Target, *, is_float: bool) -> str:
@@ -59,8 +60,14 @@ def budget_text(found: Budget, target: Target, *, is_float: bool) -> str:
             if choice.arena_bytes < found.arena_bytes
         ),
         f"code      {found.code_note}",
+        *(
+            []
+            if found.library_symbols is None
+            else [f"library   calls {', '.join(found.library_symbols) or 'nothing'}"]
+        ),
         f"speed     about {found.milliseconds_estimated:,.0f} ms, {1000 / found.milliseconds_estimated:,.1f} a second"
         f" ({found.instructions_estimated:,} instructions): an estimate, nothing was run",
+        *_card_lines(found, target),
         f"as fp32   {found.fp32_bytes:,} B of parameters alone; with activations and code it"
         f" {_verdict(found.fp32_left_bytes)}",
     ]
@@ -79,6 +86,16 @@ def budget_text(found: Budget, target: Target, *, is_float: bool) -> str:
         for layer in found.kernels:
             lines.append(f"          {layer.name:<{width}}  {layer.kernel}{layer.note and ': '}{layer.note}")
     return "\n".join([*lines, "", _conclusion(found, target)])
+
+
+def _card_lines(found: Budget, target: Target) -> list[str]:
+    int8, floats = found.card_int8_milliseconds_estimated, found.card_float_milliseconds_estimated
+    if target.card is None or int8 is None or floats is None:
+        return []
+    return [
+        f"card      {target.card.title}: about {int8:,.0f} ms, {1000 / int8:,.1f} a second, every byte made a float;"
+        f" {floats:,.0f} ms were all floats"
+    ]
 
 
 def _memory_lines(memory: Memory) -> list[str]:

@@ -16,6 +16,7 @@ from tinycnn.runners.harness import (
     run_network,
     write_sources,
 )
+from tinycnn.runners.size import too_many_constants
 from tinycnn.runners.toolchain import compile_object, host_compiler, is_python, require, run, with_installed_tools
 from tinycnn.target import Compiler, Emulator, Target
 from tinycnn_codegen.generated import Generated
@@ -65,10 +66,11 @@ def build_image(
     """Compile and link network, harness and board into `folder`; returns the image. Raises ToolError."""
     compiler, emulator = emulator_of(target)
     flags = [*compiler.flags, *instrumentation_flags(), "-I", str(common_folder())]
-    objects = [
-        compile_object(compiler.command, source, [*flags, optimize], folder)
-        for source in write_sources(folder, generated, instrumentation)
-    ]
+    sources = write_sources(folder, generated, instrumentation)
+    try:
+        objects = [compile_object(compiler.command, source, [*flags, optimize], folder) for source in sources]
+    except ToolError as error:
+        raise too_many_constants(generated, target) or error from None
     # The harness is the same in every build, whatever the network is compiled with.
     fixed_flags = [*flags, "-O2"]
     for source in (common_folder() / "harness.c", common_folder() / "memory.c", *emulator.sources):
@@ -80,7 +82,8 @@ def build_image(
     try:
         run(command, folder, f"linking {generated.name} for {target.name}")
     except ToolError as error:
-        raise _over_budget(generated, target, str(error)) or error from None
+        over = too_many_constants(generated, target) or _over_budget(generated, target, str(error))
+        raise over or error from None
     return folder / IMAGE
 
 

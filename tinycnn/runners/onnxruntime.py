@@ -1,5 +1,7 @@
 """Running an exported model in onnxruntime, with every quantized tensor as an output."""
 
+import json
+import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,6 +12,10 @@ import onnx
 import onnxruntime
 
 from tinycnn.ir import Array
+from tinycnn.runners.toolchain import require, run
+
+OLDER_PROCESSOR = "x86-64-without-vnni"
+"""The name of `run_on_older_processor` among the runners."""
 
 FLOAT_KERNELS = frozenset(
     {"Conv", "FusedConv", "Gemm", "FusedGemm", "MatMul", "Add", "AveragePool", "GlobalAveragePool", "Softmax"}
@@ -50,19 +56,59 @@ def run_session(
     model: onnx.ModelProto, inputs: Mapping[str, Array], tensors: Sequence[str], *, int8_qdq: bool = False
 ) -> SessionResult:
     """Run `model` on `inputs`; returns the named `tensors`, which become outputs beside its own."""
-    tapped = onnx.ModelProto()
-    tapped.CopyFrom(model)
-    outputs = {output.name for output in model.graph.output}
-    for name in dict.fromkeys(tensors):
-        if name in outputs:
-            continue
-        tapped.graph.output.append(onnx.helper.make_empty_tensor_value_info(name))
+    tapped = _with_outputs(model, tensors)
     with tempfile.TemporaryDirectory(prefix="tinycnn-") as folder:
         path = Path(folder) / "optimized.onnx"
         running = session(tapped, path, int8_qdq=int8_qdq)
         values = _run(running, inputs, tensors)
         left = _left_in_float(onnx.load(path).graph)
     return SessionResult(dict(zip(tensors, values, strict=True)), left)
+
+
+def run_on_older_processor(
+    model: onnx.ModelProto, inputs: Mapping[str, Array], tensors: Sequence[str]
+) -> SessionResult:
+    """The same in an emulated x86-64 without VNNI, whose int8 products saturate where a format allows it.
+
+    Raises ToolError where qemu-x86_64 is not installed.
+    """
+    require("qemu-x86_64", "qemu-user")
+    tapped = _with_outputs(model, tensors)
+    with tempfile.TemporaryDirectory(prefix="tinycnn-") as name:
+        folder = Path(name)
+        onnx.save(tapped, folder / "model.onnx")
+        np.savez(folder / "inputs.npz", *(np.asarray(array) for array in inputs.values()))
+        (folder / "names.json").write_text(json.dumps([list(inputs), list(tensors)]), encoding="utf-8")
+        run(["qemu-x86_64", "-cpu", "max", sys.executable, "-c", _CHILD], folder, "running onnxruntime without VNNI")
+        values = np.load(folder / "outputs.npz")
+        left = _left_in_float(onnx.load(folder / "optimized.onnx").graph)
+        return SessionResult({name: values[f"output{i}"] for i, name in enumerate(tensors)}, left)
+
+
+_CHILD = """
+import json
+import numpy as np
+import onnxruntime
+inputs, tensors = json.load(open("names.json"))
+options = onnxruntime.SessionOptions()
+options.log_severity_level = 3
+options.optimized_model_filepath = "optimized.onnx"
+session = onnxruntime.InferenceSession("model.onnx", options, providers=["CPUExecutionProvider"])
+arrays = [np.load("inputs.npz")[f"arr_{i}"] for i in range(len(inputs))]
+runs = [session.run(tensors, dict(zip(inputs, (a[k : k + 1] for a in arrays)))) for k in range(len(arrays[0]))]
+np.savez("outputs.npz", **{f"output{i}": np.concatenate(values) for i, values in enumerate(zip(*runs))})
+"""
+
+
+def _with_outputs(model: onnx.ModelProto, tensors: Sequence[str]) -> onnx.ModelProto:
+    """A copy of which the named tensors are outputs too."""
+    tapped = onnx.ModelProto()
+    tapped.CopyFrom(model)
+    outputs = {output.name for output in model.graph.output}
+    for name in dict.fromkeys(tensors):
+        if name not in outputs:
+            tapped.graph.output.append(onnx.helper.make_empty_tensor_value_info(name))
+    return tapped
 
 
 def _run(running: onnxruntime.InferenceSession, inputs: Mapping[str, Array], tensors: Sequence[str]) -> list[Array]:

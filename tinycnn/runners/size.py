@@ -11,10 +11,11 @@ from types import MappingProxyType
 
 from tinycnn.errors import ToolError
 from tinycnn.runners.elf import read_elf
-from tinycnn.runners.harness import write_sources
+from tinycnn.runners.harness import common_folder, write_sources
 from tinycnn.runners.toolchain import compile_object, require, run, version, with_installed_tools
-from tinycnn.target import Target
+from tinycnn.target import Compiler, Target
 from tinycnn_codegen.generated import Generated
+from tinycnn_codegen.network import constants_bytes
 
 _NONE: Mapping[str, int] = MappingProxyType({})
 _CALL_GRAPH_FLAG = "-fcallgraph-info=su"
@@ -28,7 +29,8 @@ class CodeSize:
     """Sizes of the object code of a network, in bytes, before linking.
 
     `code_bytes` are instructions (with the constants that the compiler puts among them), `constants_bytes`
-    weights and tables, `data_bytes` variables outside the arena, which generated C does not have.
+    weights and tables, `data_bytes` variables outside the arena, which generated C does not have. `startup_bytes` is
+    what the target's board or the compiler's own library takes in flash from reset to main(), 0 on an operating system.
     `stack_bytes` is the deepest chain of calls from `Generated.entry`, without the library's own frames; None if
     the compiler cannot tell (clang). `library_symbols` are the functions that a C or compiler library must
     provide. `compiler` is its name and version; `stand_in` says that it is not the target's own, so that the
@@ -38,6 +40,7 @@ class CodeSize:
     code_bytes: int
     constants_bytes: int
     data_bytes: int
+    startup_bytes: int
     stack_bytes: int | None
     library_symbols: tuple[str, ...]
     compiler: str
@@ -60,7 +63,11 @@ def measure_code(generated: Generated, target: Target, *, optimize: str = "-Os")
         if graph:
             flags.append(_CALL_GRAPH_FLAG)
         sources = write_sources(folder, generated, "none")
-        files = [read_elf(compile_object(compiler.command, source, flags, folder)) for source in sources]
+        try:
+            files = [read_elf(compile_object(compiler.command, source, flags, folder)) for source in sources]
+        except ToolError as error:
+            raise too_many_constants(generated, target) or error from None
+        startup_bytes = _startup_bytes(target, compiler, optimize, folder)
         stack_bytes = None
         if graph:
             graphs = [(folder / source).with_suffix(".ci").read_text(encoding="utf-8") for source in sources]
@@ -72,11 +79,44 @@ def measure_code(generated: Generated, target: Target, *, optimize: str = "-Os")
         code_bytes=sum(file.code_bytes for file in files),
         constants_bytes=sum(file.constants_bytes for file in files),
         data_bytes=sum(file.data_bytes for file in files),
+        startup_bytes=startup_bytes,
         stack_bytes=stack_bytes,
         library_symbols=tuple(sorted(wanted - defined)),
         compiler=version(compiler.command),
         stand_in=compiler.stand_in,
     )
+
+
+def too_many_constants(generated: Generated, target: Target) -> ToolError | None:
+    """An error if the constants alone are more than the memory; assemblers would complain of some line of theirs."""
+    memory_bytes = target.ram_bytes if target.flash_bytes is None else target.flash_bytes
+    needed_bytes = constants_bytes(generated)
+    if needed_bytes <= memory_bytes:
+        return None
+    memory = "memory" if target.flash_bytes is None else "flash"
+    return ToolError(
+        f"{generated.name} does not fit {target.name}: its constants alone take {needed_bytes:,} bytes,"
+        f" {needed_bytes - memory_bytes:,} bytes over its {memory_bytes:,} bytes of {memory}. A smaller model may."
+    )
+
+
+def _startup_bytes(target: Target, compiler: Compiler, optimize: str, folder: Path) -> int:
+    """The size of our start-up file; where the compiler brings its own, that of a program that does nothing."""
+    emulator = target.emulator
+    if emulator is None:
+        return 0
+    startup = [source for source in emulator.sources if source.stem == "startup"]
+    if startup:
+        flags = [*compiler.flags, optimize, "-I", ".", "-I", str(common_folder())]
+        file = read_elf(compile_object(compiler.command, startup[0], flags, folder))
+    elif emulator.linker_script is None:
+        (folder / "nothing.c").write_text("int main(void)\n{\n    return 0;\n}\n", encoding="ascii")
+        command = [compiler.command, *compiler.flags, optimize, "nothing.c", "-o", "nothing.elf"]
+        run(command, folder, "linking a program that does nothing")
+        file = read_elf(folder / "nothing.elf")
+    else:
+        return 0
+    return file.code_bytes + file.constants_bytes
 
 
 def _writes_call_graphs(compiler: str, folder: Path) -> bool:
