@@ -219,8 +219,10 @@ def proofs(graph: Graph) -> tuple[LayerProof, ...]:
 
 
 def _kernels(plan: Plan, notes: Mapping[str, str]) -> tuple[LayerKernel, ...]:
-    """Only of nodes with alternatives, or with a note why they have none."""
+    """Only of nodes with alternatives, or with a note why they have none; nothing where there is nothing to tell."""
     steps = {step.node.outputs[0]: step.node.name for step in plan.steps}
+    if not notes and all(way.kernel == "portable" for way in plan.chosen.values()):
+        return ()
     return tuple(
         LayerKernel(name, plan.chosen[output].kernel if output in plan.chosen else "portable", notes.get(output, ""))
         for output, name in steps.items()
