@@ -13,7 +13,7 @@ from tinycnn.ir import Graph
 from tinycnn.ops import Call, Conv, Dense, GlobalAveragePool, call_of
 from tinycnn.plan import Alternative, is_view
 from tinycnn.target import Estimate, Target
-from tinycnn_codegen import armv6_m, armv7_m, armv7e_m, word32
+from tinycnn_codegen import armv6_m, armv7_m, armv7e_m, helium, word32
 from tinycnn_codegen.lowered import Lowered
 
 PORTABLE = "portable"
@@ -53,7 +53,15 @@ def _has_words(target: Target) -> bool:
     return _has_words_at_least(target) and not any(other(target) for other in others)
 
 
+def _has_helium(target: Target) -> bool:
+    return "mve" in target.extensions
+
+
+HELIUM = "helium"
+"""Where it has a kernel, those of the DSP extension are not looked at."""
+
 INSTRUCTION_SETS: Mapping[str, InstructionSet] = {
+    HELIUM: InstructionSet(_has_helium, helium.lower),
     "armv7e_m": InstructionSet(_has_dsp, armv7e_m.compact),
     "armv7e_m lean": InstructionSet(_has_dsp, armv7e_m.lean),
     "armv7e_m wide": InstructionSet(_has_dsp, armv7e_m.wide),
@@ -77,6 +85,11 @@ COSTS: Mapping[tuple[str, str], tuple[float, float, float]] = {
     ("armv7e_m", "dsp_mean"): (0.0, 41.0, 4.6),
     ("armv7e_m", "dsp_dense"): (0.91, 13.0, 2.2),
     ("armv7e_m wide", "dsp_dense"): (0.72, 12.0, 2.2),
+    (HELIUM, "helium_conv2d"): (0.135, 3.5, 0.0),
+    (HELIUM, "helium_depthwise"): (0.86, 0.5, 0.0),
+    (HELIUM, "helium_dense"): (0.142, 4.0, 0.0),
+    (HELIUM, "helium_add"): (0.0, 2.6, 0.0),
+    (HELIUM, "helium_global_average_pool"): (0.0, 120.0, 0.0),
     ("armv7_m", "block_conv2d"): (1.0, 17.0, 0.0),
     ("armv7_m", "block_dense"): (1.0, 20.0, 0.0),
     ("armv6_m", "block_conv2d"): (2.6, 75.0, 0.0),
@@ -91,8 +104,8 @@ COSTS: Mapping[tuple[str, str], tuple[float, float, float]] = {
 what `tinycnn bench` counted on the Cortex-M4, M3, M0 and RV32IMC for the layers of MLPerf Tiny's networks."""
 
 
-NOTES: Mapping[str, Callable[[Call], str]] = {"dsp": armv7e_m.note}
-"""By extension what keeps a node from the fastest kernel, or nothing."""
+NOTES: Mapping[str, Callable[[Call], str]] = {"mve": helium.note, "dsp": armv7e_m.note}
+"""By extension, the strongest first, what keeps a node from the fastest kernel, or nothing."""
 
 PORTABLE_MEAN = 12.0
 """Instructions per input of the portable mean over all positions on the Cortex-M4."""
@@ -120,6 +133,8 @@ def alternatives(graph: Graph, target: Target) -> Mapping[str, tuple[Alternative
         macs, outputs = graph.macs(node), int(np.prod(call.output.shape))
         lowered = {name: found.lower(call, whole=False) for name, found in sets.items()}
         kernels = {name: kernel for name, kernel in lowered.items() if kernel is not None}
+        if HELIUM in kernels:
+            kernels = {HELIUM: kernels[HELIUM]}
         if kernels:
             (output,) = node.outputs
             ways[output] = {
@@ -146,7 +161,7 @@ def kernel_notes(graph: Graph, target: Target) -> Mapping[str, str]:
     """By output what keeps a node from a faster kernel of the target's instruction sets, where something does."""
     notes = {
         node.outputs[0]: "; ".join(filter(None, (note(call_of(graph, node)) for note in found)))
-        for found in [[note for extension, note in NOTES.items() if extension in target.extensions]]
+        for found in [[note for extension, note in NOTES.items() if extension in target.extensions][:1]]
         for node in graph.nodes
         if not is_view(node)
     }

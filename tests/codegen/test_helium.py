@@ -1,0 +1,84 @@
+"""The kernels for Helium: random layers against the engine, in assembly on an emulated Cortex-M55 and in plain C."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from compiled_network import CompiledNetwork
+from int8_graphs import GraphBuilder
+from needs import needs
+
+from tinycnn import engine
+from tinycnn.ir import Graph
+from tinycnn.ops import Window
+from tinycnn.plan import Plan, in_stages, plan
+from tinycnn.plan.choose import fastest
+from tinycnn.runners import run_emulated
+from tinycnn.target import load_target
+from tinycnn_codegen import generate
+from tinycnn_codegen.alternatives import alternatives
+
+SANITIZED = ["-fsanitize=undefined", "-fno-sanitize-recover=all", "-O1"]
+
+
+def layers(seed: int) -> tuple[GraphBuilder, Graph]:
+    """Images and vectors through every kernel: windows that are read in place and copied, of one piece and several,
+    with bytes left over, strides, pads, dilations, and odd widths."""
+    builder = GraphBuilder(seed)
+    rng = builder.rng
+    outputs = []
+    for number in range(5):
+        channels = int(rng.choice([1, 3, 8, 16, 40, 48, 144]))
+        width = int(rng.integers(3, 10))
+        x = builder.input(int(rng.integers(3, 6)), width, channels, name=f"input_{number}")
+        window = Window.of((3, 3), (1, 1), (1, 1, 1, 1))
+        if rng.integers(2):
+            kernel, stride = (int(rng.integers(1, 4)), int(rng.integers(1, 4))), int(rng.integers(1, 3))
+            pads = tuple(int(rng.integers(0, k + 1)) for k in (*kernel, *kernel))
+            window = Window.of(kernel, (stride, stride), pads)
+        y = builder.conv(x, 4 * int(rng.integers(1, 7)), window, spread=float(rng.choice([0.1, 1.0])))
+        y = builder.conv(y, 16 * int(rng.integers(1, 3)), Window.of((1, 1)))
+        depth, stride = builder.shape(y)[-1], int(rng.integers(1, 3))
+        y = builder.conv(y, depth, Window((3, 3), (stride, stride), (1, 2), (1, 2, 1, 2)), depth, spread=0.5)
+        outputs.append(builder.add(y, builder.conv(y, depth, Window.of((1, 1)))))
+    x = builder.input(4, 6, 8, name="input")
+    outputs.append(builder.conv(x, 8, Window.of((3, 3), pads=(1, 1, 1, 1)), 8, spread=0.5))
+    outputs.append(builder.global_average_pool(builder.input(5, 3, int(rng.integers(1, 30)), name="image")))
+    vector = builder.input(int(rng.integers(1, 300)), name="vector")
+    y = builder.dense(vector, 4 * int(rng.integers(2, 8)))
+    outputs.append(builder.dense(y, int(rng.integers(1, 12))))
+    return builder, builder.graph(outputs)
+
+
+def planned(graph: Graph, *, staged: bool) -> Plan:
+    ways = alternatives(graph, load_target("cortex-m55"))
+    return in_stages(graph, [0], fastest(ways)) if staged else plan(graph, alternatives=ways)
+
+
+@pytest.mark.parametrize("staged", [False, True], ids=["layer by layer", "rows"])
+@pytest.mark.parametrize("seed", [0, 1, 11])
+def test_plain_c_on_the_host(seed: int, staged: bool, tmp_path: Path) -> None:
+    builder, graph = layers(seed)
+    generated = generate(planned(graph, staged=staged), "net", target_name="host")
+    source = generated.files["net.c"]
+    for kernel in ("conv2d", "depthwise", "dense", "add", "global_average_pool"):
+        assert f"tcn_helium_{kernel}_row(&" in source
+    samples = builder.samples(3)
+    found = CompiledNetwork(generated, tmp_path, "-DNET_PORTABLE", *SANITIZED).run(samples)
+    expected = engine.trace(graph, samples)
+    for name, array in found.items():
+        np.testing.assert_array_equal(array, expected[name].reshape(array.shape), err_msg=name)
+
+
+@pytest.mark.parametrize(("seed", "optimize"), [(1, "-O2"), (11, "-Os")])
+def test_assembly_on_the_target(seed: int, optimize: str) -> None:
+    needs("arm-none-eabi-gcc", "qemu-system-arm")
+    builder, graph = layers(seed)
+    target = load_target("cortex-m55")
+    generated = generate(planned(graph, staged=False), "net", target_name=target.name)
+    samples = builder.samples(3)
+    result = run_emulated(generated, [samples[port.name] for port in generated.inputs], target, optimize=optimize)
+    expected = engine.trace(graph, samples)
+    assert result.tensors
+    for name, array in result.tensors.items():
+        np.testing.assert_array_equal(array.reshape(3, -1), expected[name].reshape(3, -1), err_msg=name)
