@@ -99,6 +99,20 @@ def test_a_sum_of_several_is_exact(op_type: str, tmp_path: Path) -> None:
     assert_exact(net.proto(y), net.samples(12), tmp_path, compared=3)
 
 
+@pytest.mark.parametrize("constant", [(4, 1, 1), (4, 5, 3)])
+def test_a_constant_less_a_tensor_is_exact(constant: tuple[int, ...], tmp_path: Path) -> None:
+    net = Network(12, 4, 5, 3)
+    y = net.add("Sub", f"{net.constant(floats(net.rng, *constant))} {net.add('Exp', 'x')}")
+    assert_exact(net.proto(y), net.samples(12), tmp_path, compared=3)
+
+
+def test_a_maximum_with_several_numbers_is_refused_by_name() -> None:
+    net = Network(13, 4, 5, 3)
+    graph = net.graph(net.add("Max", f"x {net.constant(floats(net.rng, 4, 1, 1))}"))
+    with pytest.raises(UnsupportedError, match=r"\(Max\) has a constant operand of several numbers"):
+        tinycnn.quantize(graph, net.samples(4))
+
+
 def test_batch_normalization_of_vectors_is_exact(tmp_path: Path) -> None:
     net = Network(11, 6)
     assert_exact(net.proto(net.dense(net.batch_normalization("x"), 3)), net.samples(12), tmp_path, compared=3)

@@ -30,6 +30,12 @@ def test_prelu_per_channel_is_exact(shape: tuple[int, ...], tmp_path: Path) -> N
     exact(net, net.add("PRelu", f"{x} {slopes}"), tmp_path, PRelu)
 
 
+def test_prelu_of_an_input_is_exact(tmp_path: Path) -> None:
+    net = Network(7, 3, 4, 5)
+    slopes = net.constant(np.array([0.25, -0.5, 0.1], np.float32).reshape(3, 1, 1))
+    exact(net, net.add("PRelu", f"x {slopes}"), tmp_path, PRelu)
+
+
 @pytest.mark.parametrize("size", [1, 5])
 def test_lrn_is_exact(size: int, tmp_path: Path) -> None:
     net = Network(size, 3, 6, 5)

@@ -132,7 +132,7 @@ def _with_onnx_axes(graph: Graph, expected: Mapping[str, Array]) -> dict[str, Ar
         values[name] = _moved(graph, name, expected[name])
     for node in exported.nodes:
         source, (name,) = node.inputs[0], node.outputs
-        if is_view(node) or isinstance(node.op, Transpose):
+        if source in values and (is_view(node) or isinstance(node.op, Transpose)):
             (values[name],) = node.op.run_float(values[source])
         elif name in expected:
             values[name] = _moved(graph, name, expected[name])

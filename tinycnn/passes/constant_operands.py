@@ -124,9 +124,13 @@ def _per_channel(graph: Graph, node: Node) -> tuple[Array, Array] | None:
 
 
 def _operand(graph: Graph, node: Node) -> Array | None:
-    """The constant that a node adds, multiplies with or divides by."""
-    divides = isinstance(node.op, Divide) and node.inputs[1] in graph.constants
-    if not (isinstance(node.op, Add | Multiply) or divides):
+    """The constant that a node adds, multiplies with, divides by or takes a tensor from."""
+    is_second = node.inputs[-1] in graph.constants
+    if not (
+        isinstance(node.op, Add | Multiply)
+        or (isinstance(node.op, Divide) and is_second)
+        or (node.op == Arithmetic("Sub") and not is_second)
+    ):
         return None
     return next(graph.constants[name] for name in node.inputs if name in graph.constants)
 
@@ -134,8 +138,8 @@ def _operand(graph: Graph, node: Node) -> Array | None:
 def _affine_of(node: Node, value: Array) -> tuple[Array, Array]:
     """The factors and offsets of what a node does with a constant, [size] both."""
     numbers = value.reshape(-1).astype(np.float64)
-    if isinstance(node.op, Add):
-        return np.ones(len(numbers)), numbers
+    if isinstance(node.op, Add | Arithmetic):
+        return np.full(len(numbers), 1.0 if isinstance(node.op, Add) else -1.0), numbers
     return (1 / numbers if isinstance(node.op, Divide) else numbers), np.zeros(len(numbers))
 
 

@@ -200,10 +200,14 @@ def _names_axes(node: Node) -> bool:
 
 
 def _wants_image(node: Node) -> bool:
-    """Whether the operator is along rows or columns alone, or over the channels of an image."""
-    if isinstance(node.op, ResizeLinear):
-        return len(node.op.axes) in (3, 4) and node.op.axes[:2] == (None, None)
-    return isinstance(node.op, LRN)
+    """Whether the operator is along rows or columns alone, or over the channels of an image or signal."""
+    match node.op:
+        case ResizeLinear(axes):
+            return len(axes) in (3, 4) and axes[:2] == (None, None)
+        case PRelu(slopes, axis):
+            return bool(slopes) and axis == 1
+        case op:
+            return isinstance(op, LRN)
 
 
 def _axes(rank: int, last: bool) -> tuple[int, ...]:
