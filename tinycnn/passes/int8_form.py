@@ -87,9 +87,7 @@ def _why_not(graph: Graph, node: Node) -> str:
         case Add() if len(graph.activations(node)) != 2:
             return _why_not_constant(graph, node)
         case op if broadcasts(op) and not isinstance(op, PRelu) and len(graph.activations(node)) != 2:
-            return (
-                "has a constant operand of several numbers, or too many, for which it has no int8 form; one number has"
-            )
+            return "has a constant operand of several numbers, for which it has no int8 form"
         case op if broadcasts(op) and (len(inputs[0]) != len(inputs[1]) or inputs[0][0] != inputs[1][0]):
             return f"has an int8 form only for two tensors with as many axes, not {_show(inputs)}"
         case op if broadcasts(op) and inputs[0] != inputs[1] and len(output) > 4:
