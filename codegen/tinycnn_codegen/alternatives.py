@@ -21,10 +21,14 @@ PORTABLE = "portable"
 
 @dataclass(frozen=True, slots=True)
 class InstructionSet:
-    """Kernels for the targets that `suits` names; `lower(call, whole=...)` is None where none of them fits."""
+    """Kernels for the targets that `suits` names; `lower(call, whole=...)` is None where none of them fits.
+
+    `least_gain` is how many instructions of an inference each byte by which weights grow must save.
+    """
 
     suits: Callable[[Target], bool]
     lower: Callable[..., Lowered | None]
+    least_gain: float = -np.inf
 
 
 def _has_dsp(target: Target) -> bool:
@@ -64,7 +68,7 @@ INSTRUCTION_SETS: Mapping[str, InstructionSet] = {
     HELIUM: InstructionSet(_has_helium, helium.lower),
     "armv7e_m": InstructionSet(_has_dsp, armv7e_m.compact),
     "armv7e_m lean": InstructionSet(_has_dsp, armv7e_m.lean),
-    "armv7e_m wide": InstructionSet(_has_dsp, armv7e_m.wide),
+    "armv7e_m wide": InstructionSet(_has_dsp, armv7e_m.wide, least_gain=1.0),  # in dense layers it is 0.2
     "armv7e_m planar": InstructionSet(_has_dsp, armv7e_m.planar),
     "armv7e_m winograd": InstructionSet(_has_dsp, armv7e_m.winograd),
     "armv7_m": InstructionSet(_has_long_multiply, armv7_m.alternative),
@@ -120,8 +124,8 @@ CHANNEL_BYTES = 16
 def alternatives(graph: Graph, target: Target) -> Mapping[str, tuple[Alternative, ...]]:
     """For `tinycnn.plan.plan`: the ways to compute each node for which the target has more than portable C.
 
-    Ways that take more flash than the smallest are left out where their constants would not fit half of the
-    target's flash: those that save the fewest instructions per byte first.
+    Ways that take more flash than the smallest are left out where they save less than their `least_gain`, or their
+    constants would not fit half of the target's flash: those that save the fewest instructions per byte first.
     """
     sets = {name: found for name, found in INSTRUCTION_SETS.items() if found.suits(target)}
     ways: dict[str, dict[str, Alternative]] = {}
@@ -183,7 +187,8 @@ def _too_large(
     larger = [(output, name) for output, sizes in constants.items() for name in sizes if name != smallest[output]]
     for output, name in sorted(larger, key=gain, reverse=True):
         more = constants[output][name] - constants[output][smallest[output]]
-        if more > room and name != PORTABLE:
+        least_gain = INSTRUCTION_SETS[name].least_gain if name != PORTABLE else 0.0
+        if name != PORTABLE and more > 0 and (more > room or gain((output, name)) < least_gain):
             yield output, name
         else:
             room -= more

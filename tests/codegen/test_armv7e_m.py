@@ -114,7 +114,7 @@ def test_the_stack_of_assembly_is_counted() -> None:
 def test_a_bound_that_is_not_proved_takes_wide_weights() -> None:
     """b = -128 with a negative a does not fit 16 bits as a + 256 b."""
     builder = GraphBuilder(1)
-    y = builder.conv(builder.input(4, 4, 4), 4, Window.of((1, 1)))
+    y = builder.conv(builder.input(8, 8, 4), 4, Window.of((1, 1)))
     graph = builder.graph([y])
     target = load_target("cortex-m4")
     names = [way.kernel for way in alternatives(graph, target)[y]]
@@ -126,7 +126,7 @@ def test_a_bound_that_is_not_proved_takes_wide_weights() -> None:
 
 def test_what_takes_more_flash_is_left_out_where_flash_is_short() -> None:
     builder = GraphBuilder(1)
-    y = builder.conv(builder.input(4, 4, 64), 64, Window.of((1, 1)))
+    y = builder.conv(builder.input(8, 8, 64), 64, Window.of((1, 1)))
     graph = builder.graph([y])
     target = load_target("cortex-m4")
     tight = replace(target, flash_bytes=2 * (64 * 64 * 2))

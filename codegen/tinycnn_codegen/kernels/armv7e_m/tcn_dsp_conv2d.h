@@ -7,8 +7,8 @@
 #include "tcn_dsp_widen.h"
 
 /* Convolution without groups or dilation: the inputs under four windows are gathered as int16 into scratch, then
- * multiplied by two output channels at a time (tcn_dsp_product.h); one to three windows that are left one by one, or all
- * where scratch is short. */
+ * multiplied by two output channels at a time (tcn_dsp_product.h); one to three windows that are left one by one, or
+ * all where scratch is short. */
 typedef struct {
     int32_t input_width;
     int32_t input_channels;
@@ -86,8 +86,8 @@ static void tcn_dsp_conv2d_copy_window(const TCN_FLASH tcn_dsp_conv2d_t *layer, 
     }
 }
 
-/* The bytes under four windows that lie inside the input, a word at a time: up to three bytes behind each kernel row are
- * read as well, and written over by the next. */
+/* The bytes under four windows that lie inside the input, a word at a time: up to three bytes behind each kernel row
+ * are read as well, and written over by the next. */
 static void tcn_dsp_conv2d_copy_inside(const TCN_FLASH tcn_dsp_conv2d_t *layer, int8_t *to, const int8_t *const *rows,
                                        int32_t column, int32_t pitch)
 {
@@ -152,8 +152,8 @@ static void tcn_dsp_conv2d_gather(const TCN_FLASH tcn_dsp_conv2d_t *layer, const
 }
 
 /* One row of the output, or several that follow each other where no window leaves its column; rows[r] is the input
- * under row r of the kernel, or a row of zero points. `scratch` has room for as many columns of int16 as are computed at
- * once, and of bytes where they are copied. */
+ * under row r of the kernel, or a row of zero points. `scratch` has room for as many columns of int16 as are computed
+ * at once, and of bytes where they are copied. */
 static void tcn_dsp_conv2d_row(const TCN_FLASH tcn_dsp_conv2d_t *layer, const int8_t *const *rows, int8_t *scratch,
                                int8_t *output)
 {

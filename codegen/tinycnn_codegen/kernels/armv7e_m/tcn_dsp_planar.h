@@ -18,7 +18,7 @@ typedef struct {
     int32_t input_zero_point;
     int32_t output_zero_point;
     int32_t is_proved;         /* every channel has a multiplier */
-    const TCN_FLASH int32_t *weights; /* [channels][8]: (w0, w1), (w1, w2) of each row as int16; bias; 2^32 scale or 0 */
+    const TCN_FLASH int32_t *weights; /* [channels][8]: (w0, w1), (w1, w2) of each row as int16; bias; 2^32 scale */
     tcn_rescale_t rescale;            /* of channels without a multiplier */
 } tcn_dsp_planar_t;
 

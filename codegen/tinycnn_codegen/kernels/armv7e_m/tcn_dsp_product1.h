@@ -4,11 +4,11 @@
 #include "tcn_dsp_product.h"
 
 #if TCN_HAS_DSP
-/* One column. Four pairs take 14 instructions for 16 multiply-accumulates (2 LDM, 4 SXTB16, 8 SMLAD), 0.88 each, wide 11
- * (3 LDM, 8 SMLAD), 0.69 each; the bound is 0.5, SMLAD alone. An output takes about 9 more.
+/* One column. Four pairs take 14 instructions for 16 multiply-accumulates (2 LDM, 4 SXTB16, 8 SMLAD), 0.88 each, wide
+ * 11 (3 LDM, 8 SMLAD), 0.69 each; the bound is 0.5, SMLAD alone. An output takes about 9 more.
  *
- * r0: weights, r1: column, r4 and r5: sums; sp: zero point, output, column, end, where the inner loop is entered, its end,
- * end of the column; the product. */
+ * r0: weights, r1: column, r4 and r5: sums; sp: zero point, output, column, end, where the inner loop is entered, its
+ * end, end of the column; the product. */
 #define TCN_COLUMN_BEGIN(unit_bytes)           \
     "push {r0, r4-r11, lr}\n\t"                \
     "sub sp, #28\n\t"                          \

@@ -27,8 +27,8 @@ typedef struct {
     int32_t blocks;            /* of eight outputs in a row */
     int32_t input_zero_point;
     int32_t output_zero_point;
-    /* For every two channels a and b: for each of m0 .. m3 what a's and b's sums begin with, then for each kernel row and
-     * pair of inputs two int16 of a and two of b; last the multipliers of a and b, both 0 where one has none. */
+    /* For every two channels a and b: for each of m0 .. m3 what a's and b's sums begin with, then for each kernel row
+     * and pair of inputs two int16 of a and two of b; last the multipliers of a and b, both 0 where one has none. */
     const TCN_FLASH int32_t *weights;
     tcn_rescale_t rescale;     /* of channels without a multiplier */
 } tcn_dsp_winograd_t;
