@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from models import Network, assert_like_onnxruntime, floats, model, node
+from onnx import TensorProto
 from strategies import SEEDS, windows
 
 from tinycnn import engine
@@ -81,6 +82,15 @@ def test_other_float_operators(op_type, inputs, attributes, opset):
     used = {name: value for name, value in constants.items() if name in inputs.split()}
     proto = model([node(op_type, inputs, "y", **attributes)], {"x": [1, 4, 4]}, used, opset=opset)
     assert_like_onnxruntime(proto, {"x": floats(rng, 1, 4, 4)})
+
+
+@pytest.mark.parametrize("order", [0, 1])
+def test_the_places_of_maxima(order):
+    """Rounded inputs make equal ones."""
+    attributes = {"kernel_shape": [3, 2], "strides": [2, 1], "pads": [1, 0, 1, 1], "storage_order": order}
+    proto = model([node("MaxPool", "x", "y i", **attributes)], {"x": [2, 3, 7, 6]}, outputs="y i")
+    proto.graph.output[1].type.tensor_type.elem_type = TensorProto.INT64
+    assert_like_onnxruntime(proto, {"x": np.round(floats(np.random.default_rng(0), 2, 3, 7, 6))})
 
 
 def test_float_batches_in_blocks(monkeypatch):

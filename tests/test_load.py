@@ -709,10 +709,6 @@ REFUSED: dict[str, tuple[Callable[[], ModelProto], str]] = {
         one(node("MaxPool", "x", "y", kernel_shape=[2, 2], auto_pad="SOME")),
         "auto_pad 'SOME' is unknown",
     ),
-    "pool indices": (
-        one(node("MaxPool", "x", "y j", kernel_shape=[2, 2]), outputs="y j"),
-        "the output of indices is not supported",
-    ),
     "Conv groups": (
         one(node("Conv", "x w", "y", group=0), {"w": f(2, 2, 1, 1)}),
         "2 input channels, 0 groups and weights [2, 2, 1, 1] do not fit together",

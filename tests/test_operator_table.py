@@ -17,7 +17,7 @@ VIEWS = (ops.Reshape,)
 TESTS = Path(__file__).parent
 FOLDED = (ops.BatchNormalization, ops.QuantizeLinear, ops.DequantizeLinear, ops.InsertZeros)
 """Operators that passes remove before anything is int8."""
-FLOAT_ONLY = (ops.Arithmetic,)
+FLOAT_ONLY = (ops.Arithmetic, ops.MaxPoolIndices)
 """Operators without an int8 form, which quantization refuses by name."""
 RULE_MODULES = (rules, resize_rules, elementwise_rules, movement_rules, reduction_rules, quantized_rules)
 JOINED = {ops.LocallyConnected: "locally_connected"}

@@ -26,6 +26,7 @@ from tinycnn.ops import (
     LpPool,
     MatrixProduct,
     MaxPool,
+    MaxPoolIndices,
     Reshape,
     Softmax,
     Transpose,
@@ -138,9 +139,11 @@ def _transposed(builder: Builder, node: OnnxNode) -> str:
 
 
 def max_pool(builder: Builder, node: OnnxNode) -> None:
+    window = pool_window_of(node, builder.spatial_shape(node))
+    builder.emit(node, MaxPool(window), node.inputs)
     if len(node.outputs) > 1:
-        raise RefusalError("the output of indices is not supported")
-    builder.emit(node, MaxPool(pool_window_of(node, builder.spatial_shape(node))), node.inputs)
+        indices = MaxPoolIndices(window, bool(node.integer("storage_order", 0)))
+        builder.emit(node, indices, node.inputs, "int64", node.outputs[1])
 
 
 def global_max_pool(builder: Builder, node: OnnxNode) -> None:

@@ -30,7 +30,7 @@ from tinycnn.ops.lp_pool import LpPool
 from tinycnn.ops.matrix_product import MatrixProduct
 from tinycnn.ops.move import Concat, DepthToSpace, SpaceToDepth, Take
 from tinycnn.ops.normalize import LRN, LogSoftmax
-from tinycnn.ops.pool import AveragePool, GlobalAveragePool, MaxPool
+from tinycnn.ops.pool import AveragePool, GlobalAveragePool, MaxPool, MaxPoolIndices
 from tinycnn.ops.prelu import PRelu
 from tinycnn.ops.quantization import DequantizeLinear, QuantizeLinear
 from tinycnn.ops.reduce import ArgMax, Reduce
@@ -63,6 +63,7 @@ OPERATORS = (
     LpPool,
     MatrixProduct,
     MaxPool,
+    MaxPoolIndices,
     Multiply,
     PRelu,
     QuantizeLinear,
@@ -106,6 +107,7 @@ __all__ = [
     "LpPool",
     "MatrixProduct",
     "MaxPool",
+    "MaxPoolIndices",
     "Multiply",
     "PRelu",
     "QuantizeLinear",

@@ -59,6 +59,42 @@ class MaxPool:
 
 
 @dataclass(frozen=True, slots=True)
+class MaxPoolIndices:
+    """Where in the whole tensor [N, C, spatial...] the element lies that MaxPool takes, int64; of equal ones the first.
+
+    With `columns_first` the positions of an image are counted down its columns. In float graphs only.
+    """
+
+    window: Window
+    columns_first: bool = False
+
+    @property
+    def label(self) -> str:
+        return f"MaxPool {self.window} indices"
+
+    def output_shapes(self, *inputs: Shape) -> tuple[Shape, ...]:
+        return (pooled_shape(self.window, False, inputs[0], "MaxPool"),)
+
+    def macs(self, *inputs: Shape) -> int:
+        return 0
+
+    def run_float(self, *inputs: Array) -> tuple[Array, ...]:
+        x, window, sizes = to_last(inputs[0]), self.window, inputs[0].shape[2:]
+        lowest = -np.inf if x.dtype.kind == "f" else np.iinfo(x.dtype).min
+        windows = window.views(sizes)(window.padding(sizes, lowest)(x))
+        outputs = window.output_sizes(sizes)
+        taps = np.unravel_index(windows.reshape(len(x), *outputs, window.taps, -1).argmax(axis=-2), window.kernel)
+        places = []
+        for axis, count in enumerate(outputs):
+            first = np.arange(count) * window.strides[axis] - window.pads[axis]
+            first = first.reshape(-1, *(1,) * (window.rank - axis))
+            places.append(np.clip(first + taps[axis] * window.dilations[axis], 0, sizes[axis] - 1))
+        inside = np.ravel_multi_index(places, sizes, order="F" if self.columns_first else "C")
+        images = np.arange(inputs[0].shape[0] * inputs[0].shape[1]).reshape(*inputs[0].shape[:2], *(1,) * len(sizes))
+        return (to_first(inside) + images * int(np.prod(sizes)),)
+
+
+@dataclass(frozen=True, slots=True)
 class AveragePool:
     """The mean of the elements under the window; padding counts as zeros only with `count_include_pad`."""
 
