@@ -10,7 +10,7 @@ from compiled_network import STRICT
 from tinycnn.ir import Array
 from tinycnn.plan import Plan, Span
 from tinycnn_codegen import generate, write
-from tinycnn_codegen.source import LONGEST_RUN
+from tinycnn_codegen.schedule_table import LONGEST_RUN
 
 _HEADER = """
 #include <stdint.h>

@@ -13,7 +13,7 @@ from test_row_plan import random_cuts, random_graph
 from tinycnn import engine
 from tinycnn.ir import Array, Graph
 from tinycnn.plan import Alternative, Plan, candidates, in_stages
-from tinycnn.plan.schedule import RowGraph
+from tinycnn.plan.rows import RowGraph
 
 
 def some_plans(seed: int, *, pushed: bool = False) -> tuple[Graph, list[Plan], dict[str, Array]]:

@@ -18,7 +18,7 @@ from tinycnn.errors import UnsupportedError
 from tinycnn.ir import Array, Graph
 from tinycnn.ops import Window
 from tinycnn.plan import Plan, candidates, check, in_stages, plan
-from tinycnn.plan.schedule import RowGraph
+from tinycnn.plan.rows import RowGraph
 from tinycnn_codegen import Selftest, generate, write
 
 

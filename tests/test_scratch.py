@@ -12,7 +12,8 @@ from tinycnn.errors import BudgetError
 from tinycnn.ir import Graph
 from tinycnn.ops import Window
 from tinycnn.plan import Alternative, Plan, PlanError, candidates, check, in_stages, plan
-from tinycnn.plan.schedule import RowGraph, peak_bytes
+from tinycnn.plan.cuts import peak_bytes
+from tinycnn.plan.rows import RowGraph
 
 
 def outputs(graph: Graph) -> list[str]:

@@ -7,7 +7,8 @@ import numpy as np
 from tinycnn import engine
 from tinycnn.errors import TinycnnError, ToolError
 from tinycnn.ir import Graph
-from tinycnn.plan import candidates, plan
+from tinycnn.ops import row_count
+from tinycnn.plan import Alternatives, Plan, candidates, is_view, plan, schedule_free_bound
 from tinycnn.quantize import quantize
 from tinycnn.report.budget import Budget, Code, budget
 from tinycnn.runners import count_instructions, measure_code
@@ -63,16 +64,31 @@ def report(graph: Graph, target: Target, *, pushed: bool = False, pulled: bool =
     int8 = graph if graph.is_quantized else synthetic_int8(graph)
     ways = alternatives(int8, target)
     plans = candidates(int8, ways, pushed=pushed, pulled=pulled)
-    others = () if pushed or len(int8.inputs) > 1 else candidates(int8, ways, pushed=True, pulled=pulled)
+    others = _plans_with_rows_passed(int8, ways, pushed=pushed, pulled=pulled)
+    bound = schedule_free_bound(int8, ways, pushed=pushed, pulled=pulled)
     for planned in plans:
         generated = generate(planned, "network", target_name=target.name)
         code, note = _code(generated, target)
-        found = budget(
-            planned, target, constants_bytes(generated), code, note, (*plans, *others), kernel_notes(int8, target)
-        )
+        notes = kernel_notes(int8, target)
+        found = budget(planned, target, constants_bytes(generated), code, note, (*plans, *others), notes, bound)
         if found.fits:
             break
     return found
+
+
+def _plans_with_rows_passed(graph: Graph, ways: Alternatives, *, pushed: bool, pulled: bool) -> tuple[Plan, ...]:
+    """The plans worth having with more rows pushed and pulled than asked for, where that makes sense."""
+    rows_out = row_count(graph.tensors[graph.outputs[0]].shape) if len(graph.outputs) == 1 else 1
+    can_pull = rows_out > 1 and not any(is_view(node) and graph.outputs[0] in node.outputs for node in graph.nodes)
+    pushes = (pushed, True) if len(graph.inputs) == 1 and not pushed else (pushed,)
+    pulls = (pulled, True) if can_pull and not pulled else (pulled,)
+    return tuple(
+        found
+        for push in pushes
+        for pull in pulls
+        if (push, pull) != (pushed, pulled)
+        for found in candidates(graph, ways, pushed=push, pulled=pull)
+    )
 
 
 def bench(

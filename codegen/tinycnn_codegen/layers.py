@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from tinycnn.ir import Operator, Shape
 from tinycnn.ops import call_of, is_int8, row_bytes
-from tinycnn.plan import Plan, Step
+from tinycnn.plan import Place, Plan, Step
 from tinycnn_codegen.alternatives import PORTABLE
 from tinycnn_codegen.ctext import (
     Field,
@@ -25,7 +25,8 @@ class Layer:
     `rows_read` says in C which row of each input goes with a row of the output.
     `base` begins the layer's identifiers; `output` and `inputs` begin those of the tensors. `tap` is the number of
     the output tensor. `parts` structs are called one after the other for each row. `window_taps` is 0 when the
-    kernel reads no window.
+    kernel reads no window. `padding` is the row that stands outside the input, which all rows but those from
+    `inner_rows[0]` up to `inner_rows[1]` read.
     """
 
     base: str
@@ -40,6 +41,8 @@ class Layer:
     input_rows: int
     scratch_offset_bytes: int
     output_rows: int
+    padding: Place | None
+    inner_rows: tuple[int, int]
 
     @property
     def kernel(self) -> str:
@@ -98,7 +101,7 @@ def make_layer(plan: Plan, step: Step, number: int, tap: int, base: str, tensors
     (output,) = node.outputs
     activations = graph.activations(node)
     held = [plan.places[name] for name in (activations[0], output)]
-    whole = step.last_row - step.first_row == held[1].rows and all(place.held_rows == place.rows for place in held)
+    whole = step.last_row - step.first_row == held[1].rows and all(place.is_whole for place in held)
     kernels = plan.chosen[output].kernel if output in plan.chosen else PORTABLE
     lowered = lower(call_of(graph, node), kernels, whole=whole)
     return Layer(
@@ -114,6 +117,8 @@ def make_layer(plan: Plan, step: Step, number: int, tap: int, base: str, tensors
         plan.places[activations[0]].rows,
         step.scratch.offset_bytes if step.scratch else 0,
         held[1].rows,
+        step.padding,
+        _inner_rows(plan, step),
     )
 
 
@@ -124,6 +129,25 @@ def _rows_read(op: Operator, inputs: Sequence[Shape], output_rows: int) -> tuple
         "0" if output_rows > 1 and op.input_rows(1, index, *inputs)[:1] == range(1) else "row"
         for index in range(len(inputs))
     )
+
+
+def _inner_rows(plan: Plan, step: Step) -> tuple[int, int]:
+    """The rows in one piece that read nothing outside the input, half open; all between them do not either."""
+    op, inputs = step.node.op, plan.graph.activations(step.node)
+    assert is_int8(op)
+    shapes = [plan.graph.tensors[name].shape for name in inputs]
+    inner = [
+        row
+        for row in range(plan.places[step.node.outputs[0]].rows)
+        if all(
+            0 <= read < plan.places[name].rows
+            for index, name in enumerate(inputs)
+            for read in op.input_rows(row, index, *shapes)
+        )
+    ]
+    if step.padding is None or not inner or inner[-1] - inner[0] != len(inner) - 1:
+        return (0, 0)
+    return (inner[0], inner[-1] + 1)
 
 
 def _comment(plan: Plan, step: Step, number: int) -> str:

@@ -63,7 +63,7 @@ def _ports(
 def _port(plan: Plan, name: str, label: str, tensor: Tensor, usage: str, element: ElementType) -> Port:
     place = plan.places[tensor.name]
     is_passed_in_rows = plan.is_pushed if label.startswith("input") else plan.is_pulled
-    if place.held_rows != place.rows and not is_passed_in_rows:
+    if not place.is_whole and not is_passed_in_rows:
         raise ValueError(f"The {label} {tensor.name!r} must lie in the arena as a whole.")
     return Port(
         label,

@@ -1,30 +1,31 @@
 """What stands in <name>.c: the plan as a comment, the tensors, the layers, the steps of the run."""
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from tinycnn.plan import Place, Plan, Step
+from tinycnn.plan.model import ALIGNMENT_BYTES
 from tinycnn_codegen.cnames import unique_bases
-from tinycnn_codegen.ctext import plain, struct_definition
+from tinycnn_codegen.ctext import ConstantArray, Field, array_definition, plain, struct_definition
 from tinycnn_codegen.generated import TappedTensor
 from tinycnn_codegen.kernel_text import kernel_text
 from tinycnn_codegen.layers import Layer, make_layer
+from tinycnn_codegen.schedule_table import ScheduleTable, schedule_table
 
-LONGEST_RUN = 255
-"""Rows that one entry of the schedule, a byte, can count."""
+PLACES_PER_LINE = 16
+INT16_MAX = 32767
 
 
 @dataclass(frozen=True, slots=True)
 class RunStep:
-    """Some rows of a layer: [first_row, last_row), after `padding` was filled if this step is the first to need it."""
+    """Some rows of a layer: [first_row, last_row)."""
 
     layer: int
     base: str
     first_row: int
     last_row: int
-    padding: Place | None
-    padding_value: int
 
     @property
     def rows(self) -> int:
@@ -35,8 +36,8 @@ class RunStep:
 class Source:
     """Everything that templates/source.c.jinja needs to know; `tapped` is numbered as in the C.
 
-    `arrivals` and `departures` are those of the plan; `input` and `output` begin the identifiers of the pushed and
-    the pulled tensor.
+    `input` and `output` begin the identifiers of the pushed and
+    the pulled tensor. `places_bytes` is what the tables of rows with places of their own take.
     """
 
     plan: str
@@ -45,10 +46,10 @@ class Source:
     layers: tuple[Layer, ...]
     steps: tuple[RunStep, ...]
     tapped: tuple[TappedTensor, ...]
-    arrivals: tuple[int, ...]
-    departures: tuple[int, ...]
+    schedule: ScheduleTable
     input: str
     output: str
+    places_bytes: int
 
     @property
     def has_assembly(self) -> bool:
@@ -61,30 +62,13 @@ class Source:
     @property
     def is_scheduled(self) -> bool:
         """Whether some layer runs in several steps, so that the run follows a table."""
-        return len(self.steps) > len(self.layers) or bool(self.arrivals or self.departures)
+        return len(self.steps) > len(self.layers) or bool(self.input or self.output)
 
     @property
-    def schedule(self) -> str:
-        """The table: pairs of a layer and how many of its rows come next, eight pairs a line.
-
-        The pair of the number of layers and 0 is where the next row of a pushed input must be there, that of the number
-        after it and 0 where the next row of a pulled output is.
-        """
-        pushed, pulled = Counter(self.arrivals), Counter(self.departures)
-        pairs = []
-        for number in range(len(self.steps) + 1):
-            pairs += [f"{len(self.layers) + 1}, 0"] * pulled[number] + [f"{len(self.layers)}, 0"] * pushed[number]
-            for step in self.steps[number : number + 1]:
-                pairs += [
-                    f"{step.layer}, {min(LONGEST_RUN, step.rows - done)}" for done in range(0, step.rows, LONGEST_RUN)
-                ]
-        lines = [",  ".join(pairs[start : start + 8]) for start in range(0, len(pairs), 8)]
-        return "".join(f"    {line},\n" for line in lines)
-
-    @property
-    def schedule_entries(self) -> int:
-        waits = len(self.arrivals) + len(self.departures)
-        return sum(-(-step.rows // LONGEST_RUN) for step in self.steps) + waits
+    def counter(self) -> str:
+        """The C type that counts rows and entries of the schedule."""
+        most = max([self.schedule.numbers, *(step.last_row for step in self.steps)], default=0)
+        return "int16_t" if most <= INT16_MAX else "int32_t"
 
     @property
     def first_steps(self) -> tuple[RunStep, ...]:
@@ -94,7 +78,7 @@ class Source:
     @property
     def constants_bytes(self) -> int:
         arrays = sum(layer.lowered.constants_bytes for layer in self.layers)
-        return arrays + (2 * self.schedule_entries if self.is_scheduled else 0)
+        return arrays + self.places_bytes + (self.schedule.size_bytes if self.is_scheduled else 0)
 
 
 def make_source(plan: Plan, network: str, *, uint8_input: bool) -> Source:
@@ -112,39 +96,38 @@ def make_source(plan: Plan, network: str, *, uint8_input: bool) -> Source:
     read = (tensor for node in nodes for tensor in (*plan.graph.activations(node), *node.outputs))
     used = list(dict.fromkeys((*pushed, *read)))
     tensor_bases = dict(zip(used, unique_bases(used, network), strict=True))
+    scattered = [plan.places[tensor] for tensor in used if plan.places[tensor].row_offsets]
     layer_bases = unique_bases([node.name for node in nodes], network)
     layers = {
         output: make_layer(plan, step, number, tap, base, tensor_bases)
         for tap, (base, (output, (number, step))) in enumerate(zip(layer_bases, first_steps.items(), strict=True))
     }
+    steps = _run_steps(plan, layers)
     return Source(
         _plan_comment(plan, list(layers)),
         _kernels(plan, tuple(layers.values()), uint8_input),
-        tuple(_tensor_definition(base, plan.places[tensor]) for tensor, base in tensor_bases.items()),
+        tuple(
+            _tensor_definition(base, plan.places[tensor], some_scattered=bool(scattered))
+            for tensor, base in tensor_bases.items()
+        ),
         tuple(layers.values()),
-        _run_steps(plan, layers),
+        steps,
         tuple(TappedTensor(tensor, plan.places[tensor].rows, plan.places[tensor].row_bytes) for tensor in layers),
-        plan.arrivals,
-        plan.departures,
+        schedule_table([(step.layer, step.rows) for step in steps], len(layers), plan.arrivals, plan.departures),
         tensor_bases[pushed[0]] if pushed else "",
         tensor_bases[plan.graph.outputs[0]] if plan.is_pulled else "",
+        sum(2 * place.rows for place in scattered),
     )
 
 
 def _run_steps(plan: Plan, layers: Mapping[str, Layer]) -> tuple[RunStep, ...]:
-    """The steps of the plan; the first one that names a row of padding fills it."""
     numbers = {output: number for number, output in enumerate(layers)}
-    filled: set[str] = set()
     found = []
     for step in plan.steps:
         (output,) = step.node.outputs
         layer = layers[output]
-        padding = step.padding if step.padding is not None and step.padding.name not in filled else None
-        if padding is not None:
-            filled.add(padding.name)
-        value = layer.lowered.padding_value
         last_row = step.first_row + 1 if layer.lowered.all_rows_at_once else step.last_row
-        found.append(RunStep(numbers[output], layer.base, step.first_row, last_row, padding, value))
+        found.append(RunStep(numbers[output], layer.base, step.first_row, last_row))
     return tuple(found)
 
 
@@ -158,21 +141,33 @@ def _kernels(plan: Plan, layers: Sequence[Layer], uint8_input: bool) -> str:
         files.add("tcn_fill.h")
     if uint8_input:
         files.add("tcn_from_uint8.h")
-    needs_float = any(layer.lowered.needs_float for layer in layers)
     stand_ins = {name: other for layer in layers for name, other in layer.lowered.stand_ins.items()}
-    if needs_float:
+    if any(layer.lowered.needs_float for layer in layers):
         stand_ins["tcn_rescale.h"] = "tcn_rescale_float.h"
+    if plan.is_scattered:
+        stand_ins["tcn_tensor.h"] = "tcn_scattered_tensor.h"
     return kernel_text(files, stand_ins)
 
 
-def _tensor_definition(base: str, place: Place) -> str:
-    fields = {
+def _tensor_definition(base: str, place: Place, *, some_scattered: bool) -> str:
+    fields: dict[str, Field] = {
         "offset": place.offset_bytes,
         "rows": place.rows,
         "row_bytes": place.row_bytes,
         "held_rows": place.held_rows,
     }
-    return struct_definition("tcn_tensor_t", f"{base}_tensor", (fields, {}))
+    if not some_scattered:
+        return struct_definition("tcn_tensor_t", f"{base}_tensor", (fields, {}))
+    if not place.row_offsets:
+        return struct_definition("tcn_tensor_t", f"{base}_tensor", ({**fields, "places": None}, {}))
+    places = ConstantArray("uint16_t", np.array(place.row_offsets) // ALIGNMENT_BYTES, PLACES_PER_LINE)
+    name = f"{base}_places"
+    return "\n".join(
+        [
+            array_definition(name, places),
+            struct_definition("tcn_tensor_t", f"{base}_tensor", ({**fields, "places": places}, {"places": name})),
+        ]
+    )
 
 
 def _plan_comment(plan: Plan, tapped: Sequence[str]) -> str:
@@ -191,6 +186,8 @@ def _plan_comment(plan: Plan, tapped: Sequence[str]) -> str:
         what = plain(place.name)
         if place.name in views:
             what += f", the bytes of {plain(views[place.name])}"
+        if place.row_offsets:
+            what += ", each row at a place of its own"
         lines.append(f"{place.offset_bytes:>9} {place.size_bytes:>9} {place.held_rows:>6}  {live:<12} {tap:>4}  {what}")
     return "/* " + "\n * ".join(lines).replace(" * \n", " *\n") + "\n */"
 

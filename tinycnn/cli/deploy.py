@@ -32,6 +32,7 @@ from tinycnn.ir import Graph
 from tinycnn.plan import plan
 from tinycnn.report.html import budget_html
 from tinycnn.report.text import budget_text
+from tinycnn.report.timeline import timeline_text
 from tinycnn.target import Target, load_target, target_names
 from tinycnn.verify import RunnerComparison, runner_names
 from tinycnn.verify import verify as verify_graph
@@ -77,6 +78,7 @@ def _target(name: str, ram: int | None, flash: int | None = None) -> Target:
 @push_option
 @pull_option
 @flash_option
+@click.option("--timeline", is_flag=True, help="Show what occupies the arena from row to row.")
 @click.option("--html", "html_path", metavar="FILE", help="Write the report as an HTML page with pictures too.")
 @shape_option
 @json_option
@@ -87,6 +89,7 @@ def report(
     push: bool,
     pull: bool,
     flash: int | None,
+    timeline: bool,
     html_path: str | None,
     input_shapes: tuple[str, ...],
     json_path: str | None,
@@ -98,6 +101,8 @@ def report(
     with working("Measuring"):
         found = measure.report(graph, target, pushed=push, pulled=pull)
     console.print(budget_text(found, target, is_float=not graph.is_quantized), markup=False)
+    if timeline:
+        console.print("\n" + timeline_text(found), markup=False)
     if html_path:
         write_text(html_path, budget_html(found, target), HTML_START)
     write_json(json_path, found)

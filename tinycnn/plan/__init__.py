@@ -2,17 +2,30 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from types import MappingProxyType
 
 from tinycnn.errors import BudgetError, UnsupportedError
 from tinycnn.ir import Graph
 from tinycnn.passes import check_int8_form
-from tinycnn.plan.assemble import assembled
+from tinycnn.plan.assemble import assembled, demand
+from tinycnn.plan.bound import schedule_free_bound_bytes
 from tinycnn.plan.check import PlanError, check
 from tinycnn.plan.choose import choices, fastest, leanest
+from tinycnn.plan.cuts import best_cuts, peak_bytes
 from tinycnn.plan.lifetimes import is_view
-from tinycnn.plan.model import Alternative, Alternatives, Occupant, Place, Plan, Span, Step
-from tinycnn.plan.schedule import RowGraph, best_cuts
+from tinycnn.plan.model import (
+    ALIGNMENT_BYTES,
+    Alternative,
+    Alternatives,
+    Occupant,
+    Place,
+    Plan,
+    Span,
+    Step,
+    progress_bytes,
+)
+from tinycnn.plan.rows import RowGraph
 
 __all__ = [
     "Alternative",
@@ -28,7 +41,11 @@ __all__ = [
     "in_stages",
     "is_view",
     "plan",
+    "schedule_free_bound",
 ]
+
+MOST_SCATTERED_BYTES = 0xFFFF * ALIGNMENT_BYTES
+"""Where rows have places of their own, tables in the generated C count them in 16 bits."""
 
 _NO_ALTERNATIVES: Alternatives = MappingProxyType({})
 _NOTHING_CHOSEN: Mapping[str, Alternative] = MappingProxyType({})
@@ -72,20 +89,37 @@ def candidates(
 ) -> tuple[Plan, ...]:
     """The plans worth having, the fastest first and each with a smaller arena than those before.
 
-    They run layer by layer or in stages, with kernels from the fastest to those with the least scratch.
+    They run layer by layer, or in stages with rings of rows or a place for each row, with kernels from the fastest to
+    those with the least scratch.
     """
     check_int8_form(graph)
     lean = _row_graph(graph, leanest(alternatives), pushed=pushed, pulled=pulled)
+    orders = (
+        (range(len(lean.nodes)), False),
+        (best_cuts(lean), False),
+        (best_cuts(lean, partial(peak_bytes, scattered=True)), True),
+    )
     plans = [
-        assembled(replace(lean, chosen=chosen), cuts)
-        for cuts in (range(len(lean.nodes)), best_cuts(lean))
-        for chosen in choices(lean, cuts, alternatives)
+        assembled(replace(lean, chosen=chosen), cuts, scattered=scattered)
+        for cuts, scattered in orders
+        for chosen in choices(lean, cuts, alternatives, scattered=scattered)
     ]
+    plans = [found for found in plans if found.arena_bytes <= MOST_SCATTERED_BYTES or not found.is_scattered]
     front: list[Plan] = []
     for found in sorted(plans, key=lambda made: (made.compared_instructions, made.arena_bytes)):
         if not front or found.arena_bytes < front[-1].arena_bytes:
             front.append(found)
     return tuple(front)
+
+
+def schedule_free_bound(
+    graph: Graph, alternatives: Alternatives = _NO_ALTERNATIVES, *, pushed: bool = False, pulled: bool = False
+) -> int:
+    """Bytes below which no plan of an int8 graph can go, in whatever order it computes rows (`plan.bound`)."""
+    check_int8_form(graph)
+    lean = _row_graph(graph, leanest(alternatives), pushed=pushed, pulled=pulled)
+    order = demand(lean, best_cuts(lean, partial(peak_bytes, scattered=True)), scattered=True).order
+    return schedule_free_bound_bytes(lean, order) + progress_bytes(len(lean.nodes), pushed + pulled)
 
 
 def layer_by_layer(

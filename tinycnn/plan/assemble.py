@@ -7,7 +7,8 @@ from tinycnn.plan.check import check
 from tinycnn.plan.lifetimes import Need, Piece, simple_need
 from tinycnn.plan.model import Occupant, Place, Plan, Span, Step
 from tinycnn.plan.place import aligned, arena_bytes, lower_bound_bytes, place
-from tinycnn.plan.schedule import INPUT, OUTPUT, Held, Pull, RowGraph, held, pulls
+from tinycnn.plan.rows import INPUT, OUTPUT, Pull, RowGraph
+from tinycnn.plan.schedule import Held, held, pulls
 
 MOST_PIECES = 32
 """A whole tensor with more rows is looked at in groups of rows, so that placing stays fast."""
@@ -15,32 +16,37 @@ MOST_PIECES = 32
 
 @dataclass(frozen=True, slots=True)
 class Demand:
-    """The order of work, the rows of each tensor that it keeps, and by output the padding and the scratch of nodes."""
+    """The order of work, the rows of each tensor that it keeps, and what needs bytes: tensors, padding and scratch.
+
+    A tensor is one need, or one for each row where rows have places of their own. `paddings` and `scratch` are by the
+    output of the node that wants them.
+    """
 
     order: Sequence[Pull]
     tensors: dict[str, Held]
-    needs: tuple[Need, ...]
+    needs: dict[str, tuple[Need, ...]]
     paddings: dict[str, Need]
     scratch: dict[str, Need]
 
     @property
     def all_needs(self) -> tuple[Need, ...]:
-        return (*self.needs, *dict.fromkeys(self.paddings.values()), *self.scratch.values())
+        tensors = (need for needs in self.needs.values() for need in needs)
+        return (*tensors, *self.paddings.values(), *self.scratch.values())
 
 
-def demand(rows: RowGraph, cuts: Sequence[int]) -> Demand:
-    """What needs bytes when the stages begin at the nodes `cuts`."""
+def demand(rows: RowGraph, cuts: Sequence[int], *, scattered: bool = False) -> Demand:
+    """What needs bytes when the stages begin at the nodes `cuts`; `scattered` as in `schedule.held`."""
     ends = [*cuts, len(rows.nodes)][1:]
     order = [pull for first, last in zip(cuts, ends, strict=True) for pull in pulls(rows, first, last)]
     stage_of = [stage for stage, (first, last) in enumerate(zip(cuts, ends, strict=True)) for _ in range(first, last)]
-    tensors = held(rows, order, stage_of)
-    needs = tuple(_need(rows, name, kept) for name, kept in tensors.items())
-    return Demand(order, tensors, needs, _paddings(rows, stage_of, order), _scratch(rows, order))
+    tensors = held(rows, order, stage_of, scattered=scattered)
+    needs = {name: _needs(rows, name, kept) for name, kept in tensors.items()}
+    return Demand(order, tensors, needs, _paddings(rows, order), _scratch(rows, order))
 
 
-def assembled(rows: RowGraph, cuts: Sequence[int]) -> Plan:
-    """The plan whose stages begin at the nodes `cuts`, checked."""
-    wants = demand(rows, cuts)
+def assembled(rows: RowGraph, cuts: Sequence[int], *, scattered: bool = False) -> Plan:
+    """The plan whose stages begin at the nodes `cuts`, checked; `scattered` as in `schedule.held`."""
+    wants = demand(rows, cuts, scattered=scattered)
     step_of: list[int] = []
     steps: list[Step] = []
     waits: dict[int, list[int]] = {INPUT: [], OUTPUT: []}
@@ -58,15 +64,21 @@ def assembled(rows: RowGraph, cuts: Sequence[int]) -> Plan:
     step_of = [min(step, len(steps) - 1) for step in step_of]  # rows may arrive behind the last step
     wanted = wants.all_needs
     offsets = place(wanted)
-    lives = {need.name: _in_steps(need.cover, step_of) for need in wanted}
     places = {}
     for name, root in rows.root_of.items():
-        kept = rows.rows(name) if name != root else wants.tensors[root].rows
-        places[name] = Place(name, offsets[root], rows.rows(name), rows.row_bytes(name), kept, lives[root])
+        kept, needs = wants.tensors[root], wants.needs[root]
+        at = tuple(offsets[need.name] for need in needs)
+        live = _in_steps(Span(min(s.first for s in kept.live), max(s.last for s in kept.live)), step_of)
+        held_rows = rows.rows(name) if name != root else kept.rows
+        row_offsets = at if kept.is_scattered else ()
+        places[name] = Place(name, min(at), rows.rows(name), rows.row_bytes(name), held_rows, live, row_offsets)
 
     def one_row(need: Need | None) -> Place | None:
-        return None if need is None else Place(need.name, offsets[need.name], 1, need.size_bytes, 1, lives[need.name])
+        if need is None:
+            return None
+        return Place(need.name, offsets[need.name], 1, need.size_bytes, 1, _in_steps(need.cover, step_of))
 
+    owners = {need.name: name for name, needs in wants.needs.items() for need in needs}
     made = Plan(
         rows.graph,
         tuple(
@@ -78,7 +90,12 @@ def assembled(rows: RowGraph, cuts: Sequence[int]) -> Plan:
         aligned(arena_bytes(wanted, offsets)),
         lower_bound_bytes(wanted),
         tuple(
-            Occupant(need.name, offsets[need.name] + piece.first_byte, piece.last_byte - piece.first_byte, span)
+            Occupant(
+                owners.get(need.name, need.name),
+                offsets[need.name] + piece.first_byte,
+                piece.last_byte - piece.first_byte,
+                span,
+            )
             for need in wanted
             for piece in need.pieces
             for span in piece.live
@@ -113,43 +130,37 @@ def _in_steps(live: Span, step_of: Sequence[int]) -> Span:
     return Span(step_of[min(live.first, len(step_of) - 1)], step_of[min(live.last, len(step_of)) - 1] + 1)
 
 
-def _need(rows: RowGraph, name: str, kept: Held) -> Need:
-    """A ring as one piece, a whole tensor as one piece per row, or per few rows where it has many."""
+def _needs(rows: RowGraph, name: str, kept: Held) -> tuple[Need, ...]:
+    """A need for each scattered row, a ring as one piece, a whole tensor as one piece per row or few rows."""
     row_bytes, count = rows.row_bytes(name), len(kept.live)
+    if kept.is_scattered:
+        return tuple(simple_need(f"row {row} of {name}", row_bytes, [span]) for row, span in enumerate(kept.live))
     if kept.rows < count:
-        return simple_need(name, kept.rows * row_bytes, kept.live)
+        return (simple_need(name, kept.rows * row_bytes, kept.live),)
     chunk = -(-count // MOST_PIECES)
     pieces = tuple(
         Piece(first * row_bytes, min(first + chunk, count) * row_bytes, _covering(kept.live[first : first + chunk]))
         for first in range(0, count, chunk)
     )
-    return Need(name, count * row_bytes, pieces)
+    return (Need(name, count * row_bytes, pieces),)
 
 
 def _covering(spans: Sequence[Span]) -> tuple[Span, ...]:
     return (Span(min(span.first for span in spans), max(span.last for span in spans)),)
 
 
-def _paddings(rows: RowGraph, stage_of: Sequence[int], order: Sequence[Pull]) -> dict[str, Need]:
-    """For each output whose node reads padding the row that it shares with those of its stage that want the same."""
-    shared: dict[tuple[int, int], list[int]] = {}
-    users: dict[int, tuple[int, int]] = {}
-    for index, found in enumerate(rows.paddings):
-        if found is not None:
-            value, size_bytes = found
-            shared.setdefault((stage_of[index], value), []).append(size_bytes)
-            users[index] = (stage_of[index], value)
-    times: dict[tuple[int, int], list[int]] = {key: [] for key in shared}
+def _paddings(rows: RowGraph, order: Sequence[Pull]) -> dict[str, Need]:
+    """For each output whose node reads padding a row, alive while a row is computed that reads it."""
+    times: dict[int, list[int]] = {}
     for time, pull in enumerate(order):
-        if pull.node in users:
-            times[users[pull.node]].append(time)
-    needs = {
-        key: simple_need(
-            f"padding {key[1]} of stage {key[0]}", max(sizes), [Span(min(times[key]), max(times[key]) + 1)]
-        )
-        for key, sizes in shared.items()
-    }
-    return {rows.nodes[index].outputs[0]: needs[key] for index, key in users.items()}
+        if pull.node >= 0 and pull.row in rows.padded_turns[pull.node]:
+            times.setdefault(pull.node, []).append(time)
+    found: dict[str, Need] = {}
+    for node, mine in times.items():
+        (output,), padding = rows.nodes[node].outputs, rows.paddings[node]
+        assert padding is not None
+        found[output] = simple_need(f"padding of {output}", padding[1], [Span(time, time + 1) for time in mine])
+    return found
 
 
 def _scratch(rows: RowGraph, order: Sequence[Pull]) -> dict[str, Need]:

@@ -3,11 +3,14 @@
 It knows nothing of lifetimes or of how the plan was made, only which rows the operators read and write.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
 
 from tinycnn.errors import ModelError
-from tinycnn.ops import Reshape, is_int8, row_bytes, row_count, sums_rows
+from tinycnn.ir import Shape
+from tinycnn.ops import Int8Operator, Reshape, is_int8, row_bytes, row_count, sums_rows
 from tinycnn.plan.model import ALIGNMENT_BYTES, Alternative, Place, Plan, Step
 
 _NOBODY = -1
@@ -75,9 +78,10 @@ class _Memory:
         place, shape = plan.places[name], plan.graph.tensors[name].shape
         if (place.name, place.rows, place.row_bytes) != (name, row_count(shape), row_bytes(shape)):
             raise PlanError(f"The plan gives {name!r} {place.rows} rows of {place.row_bytes} bytes.")
-        if place.offset_bytes % ALIGNMENT_BYTES:
-            raise PlanError(f"{name!r} lies at {place.offset_bytes}, which is not a multiple of {ALIGNMENT_BYTES}.")
-        if not 1 <= place.held_rows <= place.rows:
+        for offset in (place.offset_bytes, *place.row_offsets):
+            if offset % ALIGNMENT_BYTES:
+                raise PlanError(f"{name!r} lies at {offset}, which is not a multiple of {ALIGNMENT_BYTES}.")
+        if not 1 <= place.held_rows <= place.rows or len(place.row_offsets) not in (0, place.rows):
             raise PlanError(f"The plan holds {place.held_rows} of {place.rows} rows of {name!r}.")
         self.first[name] = self.next
         self.next += place.rows * place.row_bytes
@@ -85,7 +89,7 @@ class _Memory:
     def _declare_view(self, plan: Plan, name: str, source: str) -> None:
         self._declare(plan, name)
         view, viewed = plan.places[name], plan.places[source]
-        is_whole = view.held_rows == view.rows and viewed.held_rows == viewed.rows
+        is_whole = view.is_whole and viewed.is_whole
         if (view.offset_bytes, view.size_bytes) != (viewed.offset_bytes, viewed.size_bytes) or not is_whole:
             raise PlanError(f"{name!r} is a view of {source!r} but lies elsewhere or in a ring.")
         self.first[name] = self.first[source]
@@ -128,13 +132,13 @@ def _run_step(plan: Plan, step: Step, memory: _Memory) -> None:
         raise PlanError(f"Nothing computes {reader}.")
     inputs = plan.graph.activations(step.node)
     shapes = [plan.graph.tensors[name].shape for name in inputs]
-    if step.padding is not None and step.padding.name not in memory.first:
-        memory.fill(step.padding)
     keeps_scratch = _keeps_scratch(plan, step)
     for turn in range(step.first_row, step.last_row):
         written = _written_row(plan, step, turn)
         if step.scratch is not None and (turn == 0 or not keeps_scratch):
             memory.fill(step.scratch)
+        if step.padding is not None and _reads_padding(plan, op, turn, inputs, shapes):
+            memory.fill(step.padding)
         for name in step.node.outputs:
             if written is not None:
                 memory.spoil(plan.places[name], written)
@@ -154,6 +158,14 @@ def _run_step(plan: Plan, step: Step, memory: _Memory) -> None:
         for name in step.node.outputs:
             if written is not None:
                 memory.write(plan.places[name], written)
+
+
+def _reads_padding(plan: Plan, op: Int8Operator, turn: int, inputs: Sequence[str], shapes: Sequence[Shape]) -> bool:
+    return any(
+        not 0 <= row < plan.places[name].rows
+        for index, name in enumerate(inputs)
+        for row in op.input_rows(turn, index, *shapes)
+    )
 
 
 def _keeps_scratch(plan: Plan, step: Step) -> bool:

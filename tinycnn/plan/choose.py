@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from tinycnn.plan.assemble import demand
+from tinycnn.plan.assemble import Demand, demand
 from tinycnn.plan.model import Alternative, Alternatives
-from tinycnn.plan.schedule import RowGraph
+from tinycnn.plan.rows import RowGraph
 
 MOST_CHOICES = 6
 """Choices per order of work: each is a plan to be placed."""
@@ -26,13 +26,15 @@ def leanest(alternatives: Alternatives) -> Mapping[str, Alternative]:
     }
 
 
-def choices(rows: RowGraph, cuts: Sequence[int], alternatives: Alternatives) -> list[Mapping[str, Alternative]]:
+def choices(
+    rows: RowGraph, cuts: Sequence[int], alternatives: Alternatives, *, scattered: bool
+) -> list[Mapping[str, Alternative]]:
     """Choices for one order of work, the fastest first. `rows` has the leanest alternatives.
 
     With a limit on the bytes alive at once each node takes its fastest alternative that stays below, given what else is
     alive while it runs. The limits are those at which some node changes its mind.
     """
-    alive = _alive_beside(rows, cuts)
+    alive = _alive_beside(demand(rows, cuts, scattered=scattered), rows)
     levels = sorted({alive[output] + way.scratch_bytes for output, ways in alternatives.items() for way in ways})
     picked = (
         [levels[int(at)] for at in np.unique(np.linspace(0, len(levels) - 1, MOST_CHOICES).astype(int))[::-1]]
@@ -56,9 +58,8 @@ def choices(rows: RowGraph, cuts: Sequence[int], alternatives: Alternatives) -> 
     return found
 
 
-def _alive_beside(rows: RowGraph, cuts: Sequence[int]) -> dict[str, int]:
+def _alive_beside(wants: Demand, rows: RowGraph) -> dict[str, int]:
     """By output the most bytes alive from a node's first row to its last, without its own scratch."""
-    wants = demand(rows, cuts)
     changes = np.zeros(len(wants.order) + 2, np.int64)
     for need in wants.all_needs:
         for piece in need.pieces:

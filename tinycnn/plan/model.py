@@ -45,8 +45,9 @@ class Span:
 class Place:
     """Bytes of the arena that belong to a tensor, or to a step's scratch, for some steps.
 
-    A tensor is `rows` rows of `row_bytes`, of which `held_rows` are kept at a time: row r lies at
-    offset_bytes + (r % held_rows) * row_bytes. A whole tensor holds all its rows; scratch is one row.
+    A tensor is `rows` rows of `row_bytes`, of which `held_rows` are kept at a time. Row r lies at `row_offsets[r]`
+    where that is given, each row then being alone, else at offset_bytes + (r % held_rows) * row_bytes. A whole tensor
+    holds all its rows; scratch is one row.
     """
 
     name: str
@@ -55,13 +56,19 @@ class Place:
     row_bytes: int
     held_rows: int
     live: Span
+    row_offsets: tuple[int, ...] = ()
 
     @property
     def size_bytes(self) -> int:
         return self.held_rows * self.row_bytes
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether all rows are there at once, one behind the other."""
+        return self.held_rows == self.rows and not self.row_offsets
+
     def row_offset_bytes(self, row: int) -> int:
-        return self.offset_bytes + row % self.held_rows * self.row_bytes
+        return self.row_offsets[row] if self.row_offsets else self.offset_bytes + row % self.held_rows * self.row_bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,9 +77,9 @@ class Step:
 
     For a node that sums rows (`ops.turns`) these are turns, one per row of its input.
 
-    `padding` is the place of one row of `ops.padding_value` that stands above and below the input, or None. Nodes that
-    want the same value may share one; it is filled by the first step that names it. `scratch` begins with the int32
-    sums of a node that sums rows, one per channel, which are kept between turns; what the kernel asks for follows.
+    `padding` is the place of one row of `ops.padding_value` that stands above and below the input, or None; it is
+    filled before every row that reads it, and belongs to others between. `scratch` begins with the int32 sums of a node
+    that sums rows, one per channel, which are kept between turns; what the kernel asks for follows.
     """
 
     node: Node
@@ -93,6 +100,15 @@ class Occupant:
     offset_bytes: int
     size_bytes: int
     live: Span
+
+
+def progress_bytes(nodes: int, ports: int) -> int:
+    """Bytes in which a network keeps between two rows how far it is, where rows are passed at some of its `ports`.
+
+    An int32 for the next row of each node, of a pushed input and of a pulled output, and one for the place in the
+    schedule.
+    """
+    return 4 * (nodes + ports + 1) if ports else 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,14 +141,14 @@ class Plan:
         return bool(self.departures)
 
     @property
-    def progress_bytes(self) -> int:
-        """Bytes at the end of the arena in which a pushed or pulled network keeps between two rows how far it is.
+    def is_scattered(self) -> bool:
+        """Whether some tensor's rows have places of their own."""
+        return any(place.row_offsets for place in self.places.values())
 
-        An int32 for the next row of each node, of a pushed input and of a pulled output, and one for the place in the
-        schedule.
-        """
-        ports = self.is_pushed + self.is_pulled
-        return 4 * (len({step.node.outputs for step in self.steps}) + ports + 1) if ports else 0
+    @property
+    def progress_bytes(self) -> int:
+        """`progress_bytes` of this plan, at the end of the arena."""
+        return progress_bytes(len({step.node.outputs for step in self.steps}), self.is_pushed + self.is_pulled)
 
     @property
     def compared_instructions(self) -> int:

@@ -81,6 +81,8 @@ class Budget:
     `code_bytes` and `stack_bytes` are None where nothing could measure them; `code_note` says why, or which compiler
     did; `library_symbols` are None then too. `startup_bytes` is flash from reset to main(). `memory_left_bytes` is what
     remains of the memory that is shortest: negative by how much the network is over.
+    `arena_lower_bound_bytes` is the most bytes alive at once in the plan's order of work, `arena_gap_percent` what the
+    arena has more; `schedule_free_bound_bytes` holds for every order of work with rows passed as in the plan.
     `pareto` has all plans worth having. `pulls` rows are computed one after the other; `begins` has the first pull of
     each layer, `arena` what occupies the arena when. `fp32_bytes` is what the parameters alone take as float32,
     `fp32_left_bytes` what would remain beside them with activations in float32 too. The card is `Target.card`.
@@ -92,7 +94,11 @@ class Budget:
     parameters: int
     macs_executed: int
     arena_bytes: int
+    is_pushed: bool
+    is_pulled: bool
     arena_lower_bound_bytes: int
+    arena_gap_percent: float
+    schedule_free_bound_bytes: int
     constants_bytes: int
     code_bytes: int | None
     stack_bytes: int | None
@@ -126,12 +132,13 @@ def budget(
     code_note: str,
     plans: tuple[Plan, ...] = (),
     notes: Mapping[str, str] = _NO_NOTES,
+    schedule_free_bound_bytes: int = 0,
 ) -> Budget:
     """Add up what `plan` needs on `target`.
 
     `plans` are all plans worth having; `notes` has by the name of an output what keeps its node from a faster kernel.
-    `code` is None when no compiler for the target was found; then
-    `constants_bytes` are those of the arrays in the generated C, without its small structs.
+    `schedule_free_bound_bytes` is what `plan.schedule_free_bound` says. `code` is None when no compiler for the target
+    was found; then `constants_bytes` are those of the arrays in the generated C, without its small structs.
     """
     if code is not None:
         constants_bytes = code.constants_bytes
@@ -159,7 +166,11 @@ def budget(
         parameters=graph.total_parameters,
         macs_executed=graph.total_macs,
         arena_bytes=plan.arena_bytes,
+        is_pushed=plan.is_pushed,
+        is_pulled=plan.is_pulled,
         arena_lower_bound_bytes=plan.lower_bound_bytes,
+        arena_gap_percent=round(100 * (plan.arena_bytes / max(plan.lower_bound_bytes, 1) - 1), 2),
+        schedule_free_bound_bytes=schedule_free_bound_bytes,
         constants_bytes=constants_bytes,
         code_bytes=code.code_bytes if code else None,
         stack_bytes=code.stack_bytes if code else None,

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from tinycnn.fixedpoint import WAYS
-from tinycnn.report.budget import Budget
+from tinycnn.report.budget import Budget, Choice
 from tinycnn.target import Target
 
 BAR_COLUMNS = 40
@@ -37,12 +37,7 @@ def memories(found: Budget) -> tuple[Memory, ...]:
 
 
 def budget_text(found: Budget, target: Target, *, is_float: bool) -> str:
-    """The report that people read: where the bytes go, speed, proofs, kernels, verdict.
-
-    Of the plans with pushed rows only the smallest is named; JSON has them all.
-    """
-    pushed = [choice for choice in found.pareto if choice.is_pushed]
-    named = [choice for choice in found.pareto if not choice.is_pushed] + pushed[-1:]
+    """The report that people read: where the bytes go, the plans that there are, speed, proofs, kernels, verdict."""
     lines = [
         f"{found.model} on {target.title} ({target.core}, {target.clock_hz / 1e6:g} MHz)",
         f"{found.parameters:,} parameters, {found.macs_executed:,} MACs",
@@ -51,14 +46,10 @@ def budget_text(found: Budget, target: Target, *, is_float: bool) -> str:
         lines += ["", *_memory_lines(memory)]
     lines += [
         "",
-        f"arena     {found.arena_bytes:,} B holds input, output and everything between;"
-        f" its lower bound is {found.arena_lower_bound_bytes:,} B",
-        *(
-            f"          {'rows pushed in' if choice.is_pushed else 'streamed in rings of rows'} it would be"
-            f" {choice.arena_bytes:,} B: see {'--push' if choice.is_pushed else '--ram'} of generate"
-            for choice in named
-            if choice.arena_bytes < found.arena_bytes
-        ),
+        f"arena     {found.arena_bytes:,} B holds input, output and everything between; in this order of work",
+        f"          {found.arena_lower_bound_bytes:,} B are alive at once, a gap of {found.arena_gap_percent:g} %;"
+        f" no order can do with less than {found.schedule_free_bound_bytes:,} B",
+        *_plan_lines(found),
         f"code      {found.code_note}",
         *(
             []
@@ -96,6 +87,30 @@ def _card_lines(found: Budget, target: Target) -> list[str]:
         f"card      {target.card.title}: about {int8:,.0f} ms, {1000 / int8:,.1f} a second, every byte made a float;"
         f" {floats:,.0f} ms were all floats"
     ]
+
+
+def _plan_lines(found: Budget) -> list[str]:
+    """The trade-off: each plan that no other beats in arena and instructions, and the options that ask for it."""
+    lines = []
+    for choice in sorted(found.pareto, key=lambda choice: -choice.arena_bytes):
+        if any(_beats(other, choice) for other in found.pareto):
+            continue
+        passed = "--push " * choice.is_pushed + "--pull " * choice.is_pulled
+        is_this = (choice.arena_bytes, choice.is_pushed, choice.is_pulled) == (
+            found.arena_bytes,
+            found.is_pushed,
+            found.is_pulled,
+        )
+        options = "this one" if is_this else f"{passed}--ram {choice.arena_bytes}"
+        lines.append(f"{choice.arena_bytes:>20,} B {choice.instructions_estimated:>14,} instructions  {options}")
+    return ["plans     that are worth having, by arena and estimated instructions:", *lines]
+
+
+def _beats(one: Choice, other: Choice) -> bool:
+    """Whether a plan asks for no more of the caller and is no worse in arena and instructions, and better in one."""
+    asks_no_more = one.is_pushed <= other.is_pushed and one.is_pulled <= other.is_pulled
+    mine, theirs = ((plan.arena_bytes, plan.instructions_estimated) for plan in (one, other))
+    return asks_no_more and mine != theirs and all(a <= b for a, b in zip(mine, theirs, strict=True))
 
 
 def _memory_lines(memory: Memory) -> list[str]:

@@ -16,11 +16,11 @@ extern "C" {
 
 /* Input input: int8 NHWC [1, 6, 5, 2], real = 0.0201645549 (q - 82). */
 #define NET_INPUT_BYTES 60
-#define NET_INPUT_OFFSET 124
+#define NET_INPUT_OFFSET 112
 
 /* Output softmax_4_out: int8 [1, 3], real = 0.00390625 (q + 128). */
 #define NET_OUTPUT_BYTES 3
-#define NET_OUTPUT_OFFSET 0
+#define NET_OUTPUT_OFFSET 4
 
 /* The memory of one run, owned by the caller. It needs no initialization and holds nothing between runs but the
  * outputs, so that it may serve other purposes then. Threads need one each. */
