@@ -61,7 +61,7 @@ def test_a_signal_on_the_emulator() -> None:
     needs("arm-none-eabi-gcc", "qemu-system-arm")
     _, graph = signal(pulled=False)
     samples = np.random.default_rng(1).uniform(-1, 1, (1, 2, SAMPLES)).astype(np.float32)
-    (compared,) = verify(graph, samples, ["cortex-m4"], 300, pushed=True)
+    (compared,) = verify(graph, samples, ["cortex-m4"], 600, pushed=True)
     assert compared.mismatches == 0
 
 

@@ -150,7 +150,7 @@ class RowGraph:
     def contiguous(self) -> frozenset[str]:
         """The tensors whose rows must lie one behind the other while they are alive.
 
-        The caller writes a stored input and reads a stored output as a whole; so do views, and the kernels of BLOCK_READERS.
+        The caller writes a stored input and reads a stored output as a whole; so do views and BLOCK_READERS.
         """
         stored = {self.root_of[name] for name in (*self.graph.inputs, *self.graph.outputs)} - {self.pushed, self.pulled}
         viewed = {root for name, root in self.root_of.items() if root != name}
