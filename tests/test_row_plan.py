@@ -18,7 +18,7 @@ from tinycnn.errors import BudgetError
 from tinycnn.ir import Graph
 from tinycnn.ops import Concat, Take, Transpose, Window, turns
 from tinycnn.plan import Plan, PlanError, Span, candidates, check, in_stages, plan
-from tinycnn.plan.cuts import peak_bytes
+from tinycnn.plan.cuts import peaks_bytes
 from tinycnn.plan.lifetimes import Need, Piece, simple_need
 from tinycnn.plan.place import lower_bound_bytes, place
 from tinycnn.plan.rows import RowGraph
@@ -121,7 +121,7 @@ def test_the_search_is_no_worse_than_other_cuts(seed: int) -> None:
     nodes = len(rows.nodes)
 
     def peak(cuts: list[int]) -> int:
-        return max(peak_bytes(rows, first, last) for first, last in zip(cuts, [*cuts, nodes][1:], strict=True))
+        return max(peaks_bytes(rows, first, last)[0] for first, last in zip(cuts, [*cuts, nodes][1:], strict=True))
 
     best = candidates(graph)[-1]
     simple = plan(graph)

@@ -12,7 +12,7 @@ from tinycnn.errors import BudgetError
 from tinycnn.ir import Graph
 from tinycnn.ops import Window
 from tinycnn.plan import Alternative, Plan, PlanError, candidates, check, in_stages, plan
-from tinycnn.plan.cuts import peak_bytes
+from tinycnn.plan.cuts import peaks_bytes
 from tinycnn.plan.rows import RowGraph
 
 
@@ -76,7 +76,7 @@ def test_scratch_is_a_place_beside_what_the_row_reads_and_writes(keeps: bool, cu
     assert any(occupant.name == f"scratch of {names[1]}" for occupant in made.occupants)
     ends = [*cuts, 3][1:]
     rows = RowGraph(graph, chosen)
-    peak = max(peak_bytes(rows, first, last) for first, last in zip(cuts, ends, strict=True))
+    peak = max(peaks_bytes(rows, first, last)[0] for first, last in zip(cuts, ends, strict=True))
     assert made.lower_bound_bytes <= peak + 64  # alignment of shared padding aside
     for name in (names[0], names[1]):
         moved = [

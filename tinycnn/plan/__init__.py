@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from functools import partial
 from types import MappingProxyType
 
 from tinycnn.errors import BudgetError, UnsupportedError
@@ -10,9 +9,10 @@ from tinycnn.ir import Graph
 from tinycnn.passes import check_int8_form
 from tinycnn.plan.assemble import assembled, demand
 from tinycnn.plan.bound import schedule_free_bound_bytes
+from tinycnn.plan.branches import least_alive_order
 from tinycnn.plan.check import PlanError, check
 from tinycnn.plan.choose import choices, fastest, leanest
-from tinycnn.plan.cuts import best_cuts, peak_bytes
+from tinycnn.plan.cuts import Cuts, best_cuts
 from tinycnn.plan.lifetimes import is_view
 from tinycnn.plan.model import (
     ALIGNMENT_BYTES,
@@ -68,6 +68,9 @@ def plan(
     """
     if ram_bytes is None:
         return layer_by_layer(graph, fastest(alternatives), pushed=pushed, pulled=pulled)
+    simple = layer_by_layer(graph, fastest(alternatives), pushed=pushed, pulled=pulled)
+    if simple.arena_bytes <= ram_bytes:
+        return simple
     plans = candidates(graph, alternatives, pushed=pushed, pulled=pulled)
     for found in plans:
         if found.arena_bytes <= ram_bytes:
@@ -93,11 +96,11 @@ def candidates(
     those with the least scratch.
     """
     check_int8_form(graph)
-    lean = _row_graph(graph, leanest(alternatives), pushed=pushed, pulled=pulled)
+    lean, rings, places = _best_order(graph, alternatives, pushed=pushed, pulled=pulled)
     orders = (
         (range(len(lean.nodes)), False),
-        (best_cuts(lean), False),
-        (best_cuts(lean, partial(peak_bytes, scattered=True)), True),
+        (rings.first_nodes, False),
+        (places.first_nodes, True),
     )
     plans = [
         assembled(replace(lean, chosen=chosen), cuts, scattered=scattered)
@@ -112,13 +115,22 @@ def candidates(
     return tuple(front)
 
 
+def _best_order(graph: Graph, alternatives: Alternatives, *, pushed: bool, pulled: bool) -> tuple[RowGraph, Cuts, Cuts]:
+    """The nodes as they come, or branch by branch if that takes less, with the leanest kernels; `cuts.best_cuts`."""
+    found = []
+    for ordered in dict.fromkeys([graph.nodes, least_alive_order(graph).nodes]):
+        lean = _row_graph(replace(graph, nodes=ordered), leanest(alternatives), pushed=pushed, pulled=pulled)
+        found.append((lean, *best_cuts(lean)))
+    return min(found, key=lambda made: made[2].peak_bytes)
+
+
 def schedule_free_bound(
     graph: Graph, alternatives: Alternatives = _NO_ALTERNATIVES, *, pushed: bool = False, pulled: bool = False
 ) -> int:
     """Bytes below which no plan of an int8 graph can go, in whatever order it computes rows (`plan.bound`)."""
     check_int8_form(graph)
-    lean = _row_graph(graph, leanest(alternatives), pushed=pushed, pulled=pulled)
-    order = demand(lean, best_cuts(lean, partial(peak_bytes, scattered=True)), scattered=True).order
+    lean, _, places = _best_order(graph, alternatives, pushed=pushed, pulled=pulled)
+    order = demand(lean, places.first_nodes, scattered=True).order
     return schedule_free_bound_bytes(lean, order) + progress_bytes(len(lean.nodes), pushed + pulled)
 
 

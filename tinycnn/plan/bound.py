@@ -59,8 +59,9 @@ def _values(rows: RowGraph, order: Sequence[Pull]) -> Iterator[_Value]:
             for row in wanted:
                 read.setdefault((tensor, row), {})[pull.node] = time
     outputs = {rows.root_of[name] for name in rows.graph.outputs if name != rows.pulled}
-    for tensor, times in made.items():
-        for row, time in enumerate(times):
+    for tensor in [*rows.graph.inputs, *rows.maker]:
+        for row in range(rows.rows(tensor)):
+            time = made[tensor][row] if tensor in made else -1
             readers = tuple(read.get((tensor, row), {}).values())
             yield _Value(rows.row_bytes(tensor), None if time < 0 else time, readers, tensor in outputs)
     for node, sums_bytes in enumerate(rows.sums_bytes):
@@ -76,7 +77,8 @@ def _needs(rows: RowGraph, order: Sequence[Pull]) -> Iterator[tuple[int, ...]]:
     for time, pull in enumerate(order):
         found = [before[pull.node]] if pull.node in before else []
         if pull.node >= 0:
-            found += [made[tensor][wanted[-1]] for tensor, wanted in rows.reads[pull.node][pull.row] if len(wanted)]
+            reads = rows.reads[pull.node][pull.row]
+            found += [made[tensor][wanted[-1]] for tensor, wanted in reads if len(wanted) and tensor in made]
         elif pull.node == OUTPUT:
             found.append(made[str(rows.pulled)][pull.row])
         before[pull.node] = time

@@ -1,6 +1,6 @@
 """Where to cut the nodes into stages, for the fewest bytes alive at once."""
 
-from collections.abc import Callable
+from dataclasses import dataclass
 from itertools import accumulate
 
 from tinycnn.plan.rows import RowGraph
@@ -10,15 +10,55 @@ MAX_STAGE_NODES = 24
 """Longer stages are not tried: the search takes their number squared, and rings add up."""
 
 
-def peak_bytes(rows: RowGraph, first: int, last: int, *, scattered: bool = False) -> int:
+@dataclass(frozen=True, slots=True)
+class Cuts:
+    """The first node of every stage, and the most bytes alive at once."""
+
+    first_nodes: tuple[int, ...]
+    peak_bytes: int
+
+
+def best_cuts(rows: RowGraph) -> tuple[Cuts, Cuts]:
+    """The cuts with the lowest peak for rings, and those for rows with places of their own.
+
+    Of equal peaks the one with the most cuts. By dynamic programming over the last stage.
+    """
+    count = len(rows.nodes)
+    # for each kind and number of nodes: peak, minus the number of stages, first node of the last stage
+    best: tuple[list[tuple[int, int, int]], ...] = ([(0, 0, 0)], [(0, 0, 0)])
+    for last in range(1, count + 1):
+        options: tuple[list[tuple[int, int, int]], ...] = ([], [])
+        for first in range(last - 1, max(0, last - MAX_STAGE_NODES) - 1, -1):
+            # else the stage cannot win, whatever it takes
+            wanted = [kind for kind in (0, 1) if not options[kind] or best[kind][first][0] <= min(options[kind])[0]]
+            peaks = peaks_bytes(rows, first, last) if wanted else (0, 0)
+            for kind in wanted:
+                highest, stages, _ = best[kind][first]
+                options[kind].append((max(highest, peaks[kind]), stages - 1, first))
+        for kind in (0, 1):
+            best[kind].append(min(options[kind]))
+    rings, places = (_followed(steps) for steps in best)
+    return rings, places
+
+
+def _followed(best: list[tuple[int, int, int]]) -> Cuts:
+    cuts, last = [], len(best) - 1
+    while last:
+        last = best[last][2]
+        cuts.append(last)
+    return Cuts(tuple(cuts[::-1]), best[-1][0])
+
+
+def peaks_bytes(rows: RowGraph, first: int, last: int) -> tuple[int, int]:
     """Most bytes alive at once while the nodes [first, last) run as one stage, tensors that pass by included.
 
-    Tensors inside the stage are rings, alive as a whole while a row of them is; with `scattered` each row counts alone.
+    First where the tensors inside the stage are rings, alive as a whole while a row of them is, then where each row
+    counts alone.
     """
     order = pulls(rows, first, last)
     made, read = row_times(rows, order)
-    changes = [0] * (len(order) + 1)
-    before = 0
+    before, changes = 0, [0] * (len(order) + 1)
+    in_rings, alone = [0] * (len(order) + 1), [0] * (len(order) + 1)
     for tensor, reader in rows.last_reader.items():
         size, maker = rows.row_bytes(tensor), rows.maker.get(tensor, -1)
         if tensor == rows.pushed:
@@ -27,20 +67,18 @@ def peak_bytes(rows: RowGraph, first: int, last: int, *, scattered: bool = False
             before += rows.rows(tensor) * size
             for time in read[tensor] if reader < last else ():
                 changes[time + 1] -= size  # a row that nothing reads any more is dead from the start
-        elif not first <= maker < last:
-            continue
-        elif reader >= last:  # whole, as it crosses to another stage
+        elif first <= maker < last and reader >= last:  # whole, as it crosses to another stage
             for time in made[tensor]:
                 changes[time] += size
-        elif scattered:
-            for time, end in zip(made[tensor], read[tensor], strict=True):
-                changes[time] += size
-                changes[max(time, end) + 1] -= size
-        else:
-            size *= ring_height(made[tensor], read[tensor])
-            for span in alive_rows(made[tensor], read[tensor]):
-                changes[span.first] += size
-                changes[span.last] -= size
+        elif first <= maker < last:
+            ends = read.get(tensor, made[tensor])
+            for time, end in zip(made[tensor], ends, strict=True):
+                alone[time] += size
+                alone[max(time, end) + 1] -= size
+            size *= ring_height(made[tensor], ends)
+            for span in alive_rows(made[tensor], ends):
+                in_rings[span.first] += size
+                in_rings[span.last] -= size
     for time, pull in enumerate(order):
         if pull.node < 0:
             continue
@@ -51,22 +89,8 @@ def peak_bytes(rows: RowGraph, first: int, last: int, *, scattered: bool = False
         if padding is not None and pull.row in rows.padded_turns[pull.node]:
             changes[time] += padding[1]
             changes[time + 1] -= padding[1]
-    return max(accumulate(changes[:-1], initial=before), default=before)
-
-
-def best_cuts(rows: RowGraph, peak: Callable[[RowGraph, int, int], int] = peak_bytes) -> list[int]:
-    """Where to cut for the lowest peak: the first node of every stage. Of equal peaks the one with the most cuts."""
-    count = len(rows.nodes)
-    best: list[tuple[int, int, int]] = [(0, 0, 0)]  # peak, minus the number of stages, first node of the last stage
-    for last in range(1, count + 1):
-        options: list[tuple[int, int, int]] = []
-        for first in range(last - 1, max(0, last - MAX_STAGE_NODES) - 1, -1):
-            highest, stages, _ = best[first]
-            if not options or highest <= min(options)[0]:  # else it cannot win, whatever this stage takes
-                options.append((max(highest, peak(rows, first, last)), stages - 1, first))
-        best.append(min(options))
-    cuts, last = [], count
-    while last:
-        last = best[last][2]
-        cuts.append(last)
-    return cuts[::-1]
+    rings, places = (
+        max(accumulate(map(sum, zip(changes[:-1], kind[:-1], strict=True)), initial=before))
+        for kind in (in_rings, alone)
+    )
+    return rings, places

@@ -9,7 +9,7 @@ from tinycnn.plan.model import ALIGNMENT_BYTES
 
 SEARCH_PLACEMENTS = 100_000
 """Placements of one need that the search tries before it settles for the best so far: about three seconds."""
-SEARCH_PARTS = 256
+SEARCH_PARTS = 64
 """With more pieces and spans of life the search would not get far: what `first_fit` finds is taken."""
 PATIENCE_ORDERS = 50
 """Orders that the search tries without a gain, for each need, before it stops."""

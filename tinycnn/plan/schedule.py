@@ -53,24 +53,32 @@ def pulls(rows: RowGraph, first: int, last: int) -> list[Pull]:
 
 
 def row_times(rows: RowGraph, order: Sequence[Pull]) -> tuple[dict[str, list[int]], dict[str, list[int]]]:
-    """When each row of a tensor is made, and when it is read for the last time: -1 where that never happens."""
-    tensors = [*rows.graph.inputs, *rows.maker]
-    made = {tensor: [-1] * rows.rows(tensor) for tensor in tensors}
-    read = {tensor: [-1] * rows.rows(tensor) for tensor in tensors}
+    """When each row of a tensor is made, and when it is read for the last time: -1 where that never happens.
+
+    Tensors of which no row is made or read are left out.
+    """
+    made: dict[str, list[int]] = {}
+    read: dict[str, list[int]] = {}
     for time, pull in enumerate(order):
         if pull.node == INPUT:
-            made[str(rows.pushed)][pull.row] = time
+            _times_of(made, str(rows.pushed), rows)[pull.row] = time
         elif pull.node == OUTPUT:
-            read[str(rows.pulled)][pull.row] = time
+            _times_of(read, str(rows.pulled), rows)[pull.row] = time
         else:
             for tensor, wanted in rows.reads[pull.node][pull.row]:
-                times = read[tensor]
+                times = _times_of(read, tensor, rows)
                 for row in wanted:
                     times[row] = time
             written = rows.written_row(pull)
             if written is not None:
-                made[rows.nodes[pull.node].outputs[0]][written] = time
+                _times_of(made, rows.nodes[pull.node].outputs[0], rows)[written] = time
     return made, read
+
+
+def _times_of(times: dict[str, list[int]], tensor: str, rows: RowGraph) -> list[int]:
+    if tensor not in times:
+        times[tensor] = [-1] * rows.rows(tensor)
+    return times[tensor]
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,8 +107,9 @@ def held(rows: RowGraph, order: Sequence[Pull], stage_of: Sequence[int], *, scat
     made, read = row_times(rows, order)
     outputs = {rows.root_of[name] for name in rows.graph.outputs if name != rows.pulled}
     found: dict[str, Held] = {}
-    for tensor, reads in read.items():
-        times = [max(time, 0) for time in made[tensor]]
+    for tensor in [*rows.graph.inputs, *rows.maker]:
+        reads = _times_of(read, tensor, rows)
+        times = [max(time, 0) for time in _times_of(made, tensor, rows)]
         ends = [len(order)] * len(reads) if tensor in outputs else [r + 1 for r in map(max, times, reads)]
         live = tuple(Span(first, max(end, first + 1)) for first, end in zip(times, ends, strict=True))
         maker = rows.pushed_reader if tensor == rows.pushed else rows.maker.get(tensor)
