@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
+from needs import needs
 
 from tinycnn.ir import Array
 from tinycnn_codegen import Generated, write
@@ -49,6 +50,7 @@ class CompiledNetwork:
     """A network built with gcc in `folder`; `run` gives every tensor that steps compute, and the outputs."""
 
     def __init__(self, generated: Generated, folder: Path, *options: str) -> None:
+        needs("gcc")
         self.generated = generated
         write(generated, folder)
         (folder / "tap.h").write_text(_TAP_HEADER.format(NAME=generated.name.upper()), "ascii")

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 from compiled_network import STRICT
+from needs import needs
 
 from tinycnn.ir import Array
 from tinycnn.plan import Plan, Span
@@ -83,6 +84,7 @@ def run_poisoned(plan: Plan, inputs: dict[str, Array], folder: Path) -> subproce
             for port in ports
         ]
         main = main.replace(word, "\n    ".join(calls))
+    needs("gcc")
     (folder / "own.h").write_text(_HEADER, "ascii")
     (folder / "main.c").write_text(main, "ascii")
     flags = [*STRICT[:-1], "-fsanitize=address", "-g", "-O1", "-include", "own.h"]
