@@ -8,6 +8,8 @@ import pytest
 _PACKAGES = {
     "arm-none-eabi-gcc": "gcc-arm-none-eabi",
     "avr-gcc": "gcc-avr",
+    "cc": "gcc",
+    "simavr": "simavr libsimavr-dev libelf-dev avr-libc",
     "xtensa-lx106-elf-gcc": "gcc-xtensa-lx106",
     "powerpc-linux-gnu-gcc": "gcc-powerpc-linux-gnu",
     "qemu-i386": "qemu-user",

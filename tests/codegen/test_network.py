@@ -89,6 +89,7 @@ def generated_sampler(samples: int = 3) -> Generated:
 
 
 def compile_c(folder: Path, compiler: str, *arguments: str) -> None:
+    needs(compiler)
     done = subprocess.run([compiler, *arguments], cwd=folder, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
