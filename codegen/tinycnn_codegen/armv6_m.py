@@ -21,8 +21,11 @@ def alternative(call: Call, *, whole: bool) -> Lowered | None:
     return block_dense(op, call, whole, COLUMNS) if isinstance(op, Dense) else None
 
 
-PRODUCT, VECTOR = (14, -12), (12, -10)
-"""Bytes of code for an input in the loops of tcn_block_product and tcn_short_vector, and where their ends begin."""
+PRODUCT, VECTOR = 14, 12
+"""Bytes of code for an input in the loops of tcn_block_product and tcn_short_vector."""
+
+END = (-10, 0, 0, 0)
+"""Where both of them jump to their end, from where they jump to the first input."""
 
 
 def pack_columns(weights: Int64Array) -> Packed:
@@ -35,18 +38,18 @@ def pack_vector(weights: Int64Array) -> Packed:
     return _packed(weights[:, :, 0], VECTOR, spread=1)
 
 
-def _packed(flat: Int64Array, code: tuple[int, int], *, spread: int) -> Packed:
+def _packed(flat: Int64Array, code: int, *, spread: int) -> Packed:
     """Chunks of w0 + 2^16 w1 of each pair of channels [groups, channels, taps], for inputs of 0 to 255.
 
     A sum of products begins with what keeps its lower half from 0 to 65535 and its upper half an int16.
     """
-    groups, channels, taps = flat.shape
+    groups, _, taps = flat.shape
     fall = np.pad(np.cumsum(np.maximum(-flat, 0) * 255, axis=2), ((0, 0), (0, 0), (1, 0)))
     span = np.pad(np.cumsum(np.abs(flat) * 255, axis=2), ((0, 0), (0, 0), (1, 0)))
     both = (flat[:, 0::2] + (flat[:, 1::2] << 16)).transpose(0, 2, 1)
     excess = 128 * flat.sum(axis=2)
     pieces: list[Int64Array] = []
-    end = np.array([code[1], 0] + channels // 2 * [0], np.int64)
+    end = np.array(END, np.int64)
     for group in range(groups):
         first = 0 if flat[group].any() else taps  # channels that are not there take no time
         while first < taps:
@@ -56,8 +59,8 @@ def _packed(flat: Int64Array, code: tuple[int, int], *, spread: int) -> Packed:
             begin[1::2] -= 1 << 15
             excess[group] += begin
             missing = CHUNK - (last - first)
-            head = np.array([missing * code[0], missing * spread])
-            pieces += [head, begin[0::2] + (begin[1::2] << 16), both[group, first:last].reshape(-1)]
+            sums = np.resize(begin[0::2] + (begin[1::2] << 16), 2)  # a pair of channels has two columns
+            pieces += [np.array([missing * code, missing * spread]), sums, both[group, first:last].reshape(-1)]
             first = last
         pieces.append(end)
     return Packed(np.concatenate(pieces), excess.reshape(-1))

@@ -96,10 +96,10 @@ static inline void tcn_block_finish(tcn_block_t *block)
 #endif
 
 /* The products of inputs at `x`. For each pair of channels the weights are chunks: the bytes of code and of inputs by
- * which a chunk is shorter than TCN_SHORT_CHUNK, what the sum of products begins with, and a word for each input; three
+ * which a chunk is shorter than TCN_SHORT_CHUNK, what the sums of products begin with, and a word for each input; four
  * words end them, the first negative. Returns the weights that come next.
  *
- * An input takes 7 instructions for 4 multiply-accumulates (LDM, 2 LDRB, 2 MULS, 2 ADDS), 1.75 each, and a chunk 14: with
+ * An input takes 7 instructions for 4 multiply-accumulates (LDM, 2 LDRB, 2 MULS, 2 ADDS), 1.75 each, and a chunk 13: with
  * 6 inputs a chunk 2.3 each. The bound without pairs is 3, since MULS overwrites a factor. */
 #if TCN_HAS_SHORT
 TCN_SHORT_ASSEMBLY
@@ -125,8 +125,7 @@ static const int32_t *tcn_block_product(TCN_SHORT_UNUSED tcn_block_t *block, TCN
             TCN_SHORT_RETURN
             "b 3b\n"
             "1:\n\t"
-            "ldm r0!, {r2, r3, r6}\n\t"
-            "mov r7, r6\n\t"
+            "ldm r0!, {r2, r3, r6, r7}\n\t"
             "subs r1, r1, r3\n\t"
             "add pc, r2\n\t"
             "nop\n\t"
@@ -159,9 +158,9 @@ static const TCN_FLASH int32_t *tcn_block_product(tcn_block_t *block, const TCN_
         while (weights[0] >= 0) {
             int32_t inputs = TCN_SHORT_CHUNK - weights[1] / TCN_BLOCK_SPREAD;
             int32_t left_both = weights[2];
-            int32_t right_both = weights[2];
+            int32_t right_both = weights[3];
 
-            for (weights += 3; inputs > 0; inputs--) {
+            for (weights += 4; inputs > 0; inputs--) {
                 left_both += *weights * byte[0];
                 right_both += *weights++ * byte[1];
                 byte += TCN_BLOCK_SPREAD;
@@ -171,14 +170,13 @@ static const TCN_FLASH int32_t *tcn_block_product(tcn_block_t *block, const TCN_
             right[0] += right_both & 0xFFFF;
             right[1] += right_both >> 16;
         }
-        weights += 3;
+        weights += 4;
     }
     return weights;
 }
 #endif
 
-/* Four channels of one column, whose inputs follow each other: two words for each input. A chunk begins with what two
- * sums begin with instead of one. `sums` are set.
+/* Four channels of one column, whose inputs follow each other: two words for each input. `sums` are set.
  *
  * An input takes 6 instructions for 4 multiply-accumulates (LDM, LDRB, 2 MULS, 2 ADDS), 1.5 each, and a chunk 13. */
 #if TCN_HAS_SHORT

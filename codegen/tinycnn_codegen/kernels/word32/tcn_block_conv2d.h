@@ -47,8 +47,14 @@ static void tcn_block_gather(const TCN_FLASH tcn_block_conv2d_t *layer, int8_t *
             const uint8_t *const end = to + inputs * TCN_BLOCK_SPREAD;
 
             if (at >= 0 && at < layer->input_width) {
-                for (; to != end; to += TCN_BLOCK_SPREAD) {
+                if (inputs % 2 != 0) {
                     *to = tcn_block_input(*from++);
+                    to += TCN_BLOCK_SPREAD;
+                }
+                for (; to != end; to += 2 * TCN_BLOCK_SPREAD) {
+                    to[0] = tcn_block_input(from[0]);
+                    to[TCN_BLOCK_SPREAD] = tcn_block_input(from[1]);
+                    from += 2;
                 }
             } else {
                 for (; to != end; to += TCN_BLOCK_SPREAD) {

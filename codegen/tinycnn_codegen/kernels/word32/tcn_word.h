@@ -38,16 +38,16 @@ static inline int32_t tcn_high_word(int32_t a, int32_t b)
 #define TCN_RARE
 #endif
 
-TCN_RARE static int8_t tcn_word_rescale_otherwise(const TCN_FLASH tcn_word_outputs_t *outputs, int32_t channel,
+TCN_RARE static int32_t tcn_word_rescale_otherwise(const TCN_FLASH tcn_word_outputs_t *outputs, int32_t channel,
                                                   int32_t sum)
 {
     return tcn_rescale(&outputs->rescale, channel, sum);
 }
 
-/* A finished sum as int8: (sum * multiplier / 2^32 + rounding) / 2, rounded down twice, saturated. This is the proved
+/* A finished sum as an output: (sum * multiplier / 2^32 + rounding) / 2, rounded down twice, saturated. This is the proved
  * form that shifts by 32 and rounds half up. */
-static inline int8_t tcn_word_rescale(const TCN_FLASH tcn_word_outputs_t *outputs, int32_t channel, int32_t multiplier,
-                                      int32_t rounding, int32_t sum)
+static inline int32_t tcn_word_rescale(const TCN_FLASH tcn_word_outputs_t *outputs, int32_t channel, int32_t multiplier,
+                                       int32_t rounding, int32_t sum)
 {
     if (multiplier == 0) {
         return tcn_word_rescale_otherwise(outputs, channel, sum);

@@ -96,7 +96,7 @@ static void tcn_word_depthwise_row(const TCN_FLASH tcn_word_depthwise_t *layer, 
                 done = sum + tcn_column_product(x, right);
                 sum = next + tcn_column_product(x, centre);
                 next = bias + tcn_column_product(x, left);
-                *to = tcn_word_rescale(&layer->outputs, channel, multiplier, rounding, done);
+                *to = (int8_t)tcn_word_rescale(&layer->outputs, channel, multiplier, rounding, done);
             }
         } else {
             for (; to != to_end; to += channels) {
@@ -107,7 +107,7 @@ static void tcn_word_depthwise_row(const TCN_FLASH tcn_word_depthwise_t *layer, 
                 x = tcn_input_column(top, middle, bottom, at);
                 sum += tcn_column_product(x, right);
                 at += channels;
-                *to = tcn_word_rescale(&layer->outputs, channel, multiplier, rounding, sum);
+                *to = (int8_t)tcn_word_rescale(&layer->outputs, channel, multiplier, rounding, sum);
                 sum = bias + tcn_column_product(x, left);
             }
             if (overhang != 0) {
@@ -116,7 +116,7 @@ static void tcn_word_depthwise_row(const TCN_FLASH tcn_word_depthwise_t *layer, 
         }
         if (overhang != 0) {
             sum += layer->additions[2 * channel + 1];
-            *to = tcn_word_rescale(&layer->outputs, channel, multiplier, rounding, sum);
+            *to = (int8_t)tcn_word_rescale(&layer->outputs, channel, multiplier, rounding, sum);
         }
     }
 }

@@ -12,7 +12,7 @@ static void tcn_word_store(const TCN_FLASH tcn_word_outputs_t *outputs, int32_t 
     const int32_t rounding = outputs->rounding;
 
     while (sums != end) {
-        *output++ = tcn_word_rescale(outputs, channel, constants[1], rounding, *sums++ + constants[0]);
+        *output++ = (int8_t)tcn_word_rescale(outputs, channel, constants[1], rounding, *sums++ + constants[0]);
         constants += 2;
         channel++;
     }

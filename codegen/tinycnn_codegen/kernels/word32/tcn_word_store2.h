@@ -3,11 +3,11 @@
 
 #include "tcn_word.h"
 
-/* Store the sums of the channels [channel, channel + lanes) at two columns. */
-static void tcn_word_store2(const TCN_FLASH tcn_word_outputs_t *outputs, int32_t channel, int32_t lanes,
+/* Store the sums of the channels [first, first + lanes) at two columns. */
+static void tcn_word_store2(const TCN_FLASH tcn_word_outputs_t *outputs, int32_t first, int32_t lanes,
                             const int32_t *left_sums, int8_t *left, const int32_t *right_sums, int8_t *right)
 {
-    const TCN_FLASH int32_t *constants = outputs->constants + 2 * channel;
+    const TCN_FLASH int32_t *constants = outputs->constants + 2 * first;
     const int32_t *const end = left_sums + lanes;
     const int32_t rounding = outputs->rounding;
 
@@ -18,14 +18,15 @@ static void tcn_word_store2(const TCN_FLASH tcn_word_outputs_t *outputs, int32_t
         const int32_t right_sum = *right_sums++ + bias;
 
         if (multiplier != 0) {
-            *left++ = tcn_halve(tcn_high_word(left_sum, multiplier) + rounding);
-            *right++ = tcn_halve(tcn_high_word(right_sum, multiplier) + rounding);
+            *left++ = (int8_t)tcn_halve(tcn_high_word(left_sum, multiplier) + rounding);
+            *right++ = (int8_t)tcn_halve(tcn_high_word(right_sum, multiplier) + rounding);
         } else {
-            *left++ = tcn_word_rescale_otherwise(outputs, channel, left_sum);
-            *right++ = tcn_word_rescale_otherwise(outputs, channel, right_sum);
+            const int32_t channel = (int32_t)(constants - outputs->constants) / 2;
+
+            *left++ = (int8_t)tcn_word_rescale_otherwise(outputs, channel, left_sum);
+            *right++ = (int8_t)tcn_word_rescale_otherwise(outputs, channel, right_sum);
         }
         constants += 2;
-        channel++;
     } while (left_sums != end);
 }
 
