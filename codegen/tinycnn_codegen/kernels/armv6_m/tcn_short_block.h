@@ -142,8 +142,8 @@ static const int32_t *tcn_block_product(TCN_SHORT_UNUSED tcn_block_t *block, TCN
             TCN_SHORT_SPLIT);
 }
 #else
-static const TCN_FLASH int32_t *tcn_block_product(tcn_block_t *block, const TCN_FLASH int32_t *weights, const int8_t *x,
-                                                  int32_t step, int32_t taps)
+static inline const TCN_FLASH int32_t *tcn_block_product(tcn_block_t *block, const TCN_FLASH int32_t *weights,
+                                                         const int8_t *x, int32_t step, int32_t taps)
 {
     int pair;
 
@@ -208,7 +208,8 @@ static const int32_t *tcn_short_vector(TCN_SHORT_UNUSED int32_t *sums, TCN_SHORT
             TCN_SHORT_SPLIT);
 }
 #else
-static const TCN_FLASH int32_t *tcn_short_vector(int32_t *sums, const TCN_FLASH int32_t *weights, const int8_t *x)
+static inline const TCN_FLASH int32_t *tcn_short_vector(int32_t *sums, const TCN_FLASH int32_t *weights,
+                                                        const int8_t *x)
 {
     const uint8_t *byte = (const uint8_t *)x;
 

@@ -10,9 +10,15 @@
 #define TCN_BLOCK_CHANNELS 4
 #define TCN_BLOCK_SPREAD 1 /* bytes from an input of a column to the next, where they are gathered */
 
-/* Without optimization too few registers are left for the assembly. */
-#if defined(__thumb2__) && defined(__GNUC__) && defined(__OPTIMIZE__) && !defined(TCN_PORTABLE)
+/* What is assembly here is so from its first to its last instruction and keeps to the calling convention. */
+#if defined(__thumb2__) && !defined(__ARM_BIG_ENDIAN) && defined(__GNUC__) && !defined(TCN_PORTABLE)
 #define TCN_HAS_LONG 1
+#if defined(__clang__)
+#define TCN_LONG_ASSEMBLY __attribute__((naked, noinline, unused))
+#else
+#define TCN_LONG_ASSEMBLY __attribute__((naked, noipa, unused))
+#endif
+#define TCN_LONG_UNUSED __attribute__((unused))
 #else
 #define TCN_HAS_LONG 0
 #endif
@@ -54,55 +60,60 @@ static inline void tcn_block_finish(tcn_block_t *block)
  * The inner loop takes 7 instructions for 8 multiply-accumulates (LDRD, 2 LDRSB, 4 SMLAL) and 3 more for every 64, 0.92
  * each; the bound is 0.5, SMLAL alone. On a Cortex-M3 SMLAL takes 4 to 7 cycles and MLA 2, so a SMLAL for two of them
  * saves loads, not multiplications. */
+#if TCN_HAS_LONG
+/* r0: an input; r1: weights, r12 and lr: two of them; r2, r3: inputs of the columns; r4 to r11: the block; sp: where eight
+ * inputs at a time end, and all of them. */
+#define TCN_LONG_TAP                \
+    "ldrd r12, lr, [r1], #8\n\t"    \
+    "ldrsb r0, [r2], #1\n\t"        \
+    "smlal r4, r5, r12, r0\n\t"     \
+    "smlal r6, r7, lr, r0\n\t"      \
+    "ldrsb r0, [r3], #1\n\t"        \
+    "smlal r8, r9, r12, r0\n\t"     \
+    "smlal r10, r11, lr, r0\n\t"
+TCN_LONG_ASSEMBLY
+static const int32_t *tcn_block_product(TCN_LONG_UNUSED tcn_block_t *block, TCN_LONG_UNUSED const int32_t *weights,
+                                        TCN_LONG_UNUSED const int8_t *x, TCN_LONG_UNUSED int32_t step,
+                                        TCN_LONG_UNUSED int32_t taps)
+{
+    __asm__("push {r0, r4-r11, lr}\n\t"
+            "ldr r12, [sp, #40]\n\t"
+            "add r3, r2\n\t"
+            "add lr, r2, r12\n\t"
+            "bic r12, r12, #7\n\t"
+            "add r12, r2\n\t"
+            "push {r12, lr}\n\t"
+            "ldm r0, {r4-r11}\n\t"
+            "cmp r2, r12\n\t"
+            "beq 2f\n"
+            "1:\n\t"
+            TCN_LONG_TAP TCN_LONG_TAP TCN_LONG_TAP TCN_LONG_TAP
+            TCN_LONG_TAP TCN_LONG_TAP TCN_LONG_TAP TCN_LONG_TAP
+            "ldr r0, [sp]\n\t"
+            "cmp r2, r0\n\t"
+            "bne 1b\n"
+            "2:\n\t"
+            "ldr r0, [sp, #4]\n\t"
+            "cmp r2, r0\n\t"
+            "beq 4f\n"
+            "3:\n\t"
+            TCN_LONG_TAP
+            "ldr r0, [sp, #4]\n\t"
+            "cmp r2, r0\n\t"
+            "bne 3b\n"
+            "4:\n\t"
+            "add sp, #8\n\t"
+            "pop {r0}\n\t"
+            "stm r0, {r4-r11}\n\t"
+            "mov r0, r1\n\t"
+            "pop {r4-r11, pc}");
+}
+#else
 static inline const TCN_FLASH int32_t *tcn_block_product(tcn_block_t *block, const TCN_FLASH int32_t *weights,
                                                          const int8_t *x, int32_t step, int32_t taps)
 {
     const int8_t *x_right = x + step;
-#if TCN_HAS_LONG
-    const int8_t *const end = x + taps;
-    const int8_t *const end_of_eights = x + (taps & ~7);
-    uint32_t a = (uint32_t)block->pairs[0][0], b = (uint32_t)block->pairs[0][1];
-    uint32_t c = (uint32_t)block->pairs[1][0], d = (uint32_t)block->pairs[1][1];
-    int32_t a_high = (int32_t)(block->pairs[0][0] >> 32), b_high = (int32_t)(block->pairs[0][1] >> 32);
-    int32_t c_high = (int32_t)(block->pairs[1][0] >> 32), d_high = (int32_t)(block->pairs[1][1] >> 32);
-    int32_t w0, w1, value;
 
-#define TCN_LONG_TAP                             \
-    "ldrd %[w0], %[w1], [%[w]], #8\n\t"          \
-    "ldrsb %[v], [%[x]], #1\n\t"                 \
-    "smlal %[a], %[ah], %[w0], %[v]\n\t"         \
-    "smlal %[b], %[bh], %[w1], %[v]\n\t"         \
-    "ldrsb %[v], [%[right]], #1\n\t"             \
-    "smlal %[c], %[ch], %[w0], %[v]\n\t"         \
-    "smlal %[d], %[dh], %[w1], %[v]\n\t"
-    __asm__ volatile("ldr %[v], %[eights]\n\t"
-                     "cmp %[x], %[v]\n\t"
-                     "beq 2f\n"
-                     "1:\n\t" TCN_LONG_TAP TCN_LONG_TAP TCN_LONG_TAP TCN_LONG_TAP
-                     TCN_LONG_TAP TCN_LONG_TAP TCN_LONG_TAP TCN_LONG_TAP
-                     "ldr %[v], %[eights]\n\t"
-                     "cmp %[x], %[v]\n\t"
-                     "bne 1b\n"
-                     "2:\n\t"
-                     "ldr %[v], %[end]\n\t"
-                     "cmp %[x], %[v]\n\t"
-                     "beq 4f\n"
-                     "3:\n\t" TCN_LONG_TAP
-                     "ldr %[v], %[end]\n\t"
-                     "cmp %[x], %[v]\n\t"
-                     "bne 3b\n"
-                     "4:"
-                     : [w] "+r"(weights), [x] "+r"(x), [right] "+r"(x_right), [a] "+r"(a), [ah] "+r"(a_high),
-                       [b] "+r"(b), [bh] "+r"(b_high), [c] "+r"(c), [ch] "+r"(c_high), [d] "+r"(d),
-                       [dh] "+r"(d_high), [w0] "=&r"(w0), [w1] "=&r"(w1), [v] "=&r"(value)
-                     : [eights] "m"(end_of_eights), [end] "m"(end)
-                     : "cc", "memory");
-#undef TCN_LONG_TAP
-    block->pairs[0][0] = (int64_t)((uint64_t)(uint32_t)a_high << 32 | a);
-    block->pairs[0][1] = (int64_t)((uint64_t)(uint32_t)b_high << 32 | b);
-    block->pairs[1][0] = (int64_t)((uint64_t)(uint32_t)c_high << 32 | c);
-    block->pairs[1][1] = (int64_t)((uint64_t)(uint32_t)d_high << 32 | d);
-#else
     for (; taps > 0; taps--) {
         block->pairs[0][0] += (int64_t)weights[0] * *x;
         block->pairs[0][1] += (int64_t)weights[1] * *x;
@@ -112,9 +123,9 @@ static inline const TCN_FLASH int32_t *tcn_block_product(tcn_block_t *block, con
         x_right++;
         weights += 2;
     }
-#endif
     return weights;
 }
+#endif
 
 /* The same for one column and two blocks of channels: four words for each input. */
 static inline const TCN_FLASH int32_t *tcn_block_vector(tcn_block_t *block, const TCN_FLASH int32_t *weights,

@@ -137,7 +137,7 @@ static const int32_t *tcn_block_product(TCN_RISCV_UNUSED tcn_block_t *block, TCN
             TCN_RISCV_END);
 }
 #else
-static const TCN_FLASH int32_t *tcn_block_product(tcn_block_t *block, const TCN_FLASH int32_t *weights,
+static inline const TCN_FLASH int32_t *tcn_block_product(tcn_block_t *block, const TCN_FLASH int32_t *weights,
                                                          const int8_t *x, int32_t step, int32_t taps)
 {
     int32_t *const left = block->sums[0];
@@ -212,7 +212,7 @@ static const int32_t *tcn_block_vector(TCN_RISCV_UNUSED tcn_block_t *block, TCN_
             TCN_RISCV_END);
 }
 #else
-static const TCN_FLASH int32_t *tcn_block_vector(tcn_block_t *block, const TCN_FLASH int32_t *weights,
+static inline const TCN_FLASH int32_t *tcn_block_vector(tcn_block_t *block, const TCN_FLASH int32_t *weights,
                                                         const int8_t *x, int32_t inputs)
 {
     int32_t *const first = block->sums[0];
