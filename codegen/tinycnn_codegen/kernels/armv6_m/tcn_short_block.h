@@ -3,9 +3,9 @@
 
 #include "tcn_flash.h"
 
-/* A block of outputs that is summed at once: two pairs of channels, one after the other, at two columns. A word of weights is w0 + 65536 w1, so
- * that one multiplication serves both; the sums of such products are split before either half could overflow. Where
- * that is was found from the weights when the network was generated.
+/* A block of outputs that is summed at once: two pairs of channels, one after the other, at two columns. A word of
+ * weights is w0 + 65536 w1, so that one multiplication serves both; the sums of such products are split before either
+ * half could overflow. Where that is was found from the weights when the network was generated.
  *
  * Inputs come from scratch, with 128 added, since the Cortex-M0 loads unsigned bytes at a constant distance, and those of
  * both columns in turn. What they add to a sum is subtracted by the bias. */
