@@ -818,7 +818,7 @@ REFUSED: dict[str, tuple[Callable[[], ModelProto], str]] = {
     "scale of NaN": (lambda: quantized("DequantizeLinear", "q nan z"), "scale is not a positive float32 number"),
     "zero point of another type": (lambda: quantized("DequantizeLinear", "q s u"), "its zero point is uint8, but"),
     "scales of an activation": (lambda: quantized("DequantizeLinear", "q s4 z", axis=1), "neither one nor one per"),
-    "zero points that differ": (lambda: quantized("DequantizeLinear", "w s4 z4", axis=1), "differs between channels"),
+    "zero points that differ": (lambda: quantized("DequantizeLinear", "q s4 z4", axis=1), "differs between channels"),
     "blocks": (lambda: quantized("DequantizeLinear", "w s44", axis=1, block_size=1), "quantization by blocks"),
     "int16 activations": (
         lambda: quantized("QuantizeLinear", "x s", output_dtype=TensorProto.INT16),
