@@ -73,3 +73,20 @@ def test_the_garbage_is_felt() -> None:
     broken = replace(plan, places={**plan.places, name: replace(ring, held_rows=1)})
     found = simulate(broken, sample, np.random.default_rng(0))
     assert any(not np.array_equal(rows.reshape(-1), expected[key].reshape(-1)) for key, rows in found.items())
+
+
+@pytest.mark.parametrize("seed", range(200, 206))
+def test_a_pulled_plan_on_garbage_gives_the_engine_s_bytes(seed: int) -> None:
+    """Each row of the output is right when the caller takes it; with places of their own, or as a ring."""
+    builder, graph = random_graph(seed)
+    last = next(node.outputs[0] for node in reversed(graph.nodes) if node.outputs[0] in RowGraph(graph).maker)
+    graph = builder.graph([last])
+    sample = {name: values[-1:] for name, values in builder.samples(4).items()}
+    expected = engine.trace(graph, sample)
+    for pushed in (False, True):
+        for made in (
+            in_stages(graph, [0], pushed=pushed, pulled=True),
+            candidates(graph, pushed=pushed, pulled=True)[-1],
+        ):
+            for name, rows in simulate(made, sample, np.random.default_rng(seed)).items():
+                np.testing.assert_array_equal(rows.reshape(-1), expected[name].reshape(-1), f"{seed} {name}")

@@ -76,15 +76,33 @@ def plan(
         if found.arena_bytes <= ram_bytes:
             return found
     least = min(found.arena_bytes for found in plans)
-    change = "a smaller input or fewer channels in its first layers would make it fit"
-    if not pushed and len(graph.inputs) == 1:
-        without_image = min(found.arena_bytes for found in candidates(graph, alternatives, pushed=True, pulled=pulled))
-        if without_image < least:
-            verdict = "which fits" if without_image <= ram_bytes else "which is not enough either"
-            change = f"pushing the input row by row (--push) takes {without_image:,} bytes, {verdict}; {change}"
+    change = _what_to_change(graph, alternatives, least, ram_bytes, pushed=pushed, pulled=pulled)
     raise BudgetError(
-        f"{graph.name} needs an arena of {least:,} bytes at least, more than the {ram_bytes:,} bytes of RAM; {change}."
+        f"{graph.name} needs an arena of {least:,} bytes at least, with the leanest kernels, more than the"
+        f" {ram_bytes:,} bytes of RAM; {change}."
     )
+
+
+def _what_to_change(
+    graph: Graph, alternatives: Alternatives, least: int, ram_bytes: int, *, pushed: bool, pulled: bool
+) -> str:
+    """Which further rows could be passed, where that takes less, and what else would help."""
+    changes = []
+    for push, pull, words in (
+        (True, pulled, "pushing the input row by row (--push)"),
+        (pushed, True, "pulling the output row by row (--pull)"),
+        (True, True, "both (--push --pull)"),
+    ):
+        if (push, pull) == (pushed, pulled) or (words.startswith("both") and (pushed or pulled)):
+            continue
+        try:
+            found = min(made.arena_bytes for made in candidates(graph, alternatives, pushed=push, pulled=pull))
+        except UnsupportedError:
+            continue
+        if found < least:
+            verdict = "which fits" if found <= ram_bytes else "which is not enough either"
+            changes.append(f"{words} takes {found:,} bytes, {verdict}")
+    return "; ".join([*changes, "a smaller input or fewer channels in its first layers would make it fit"])
 
 
 def candidates(
