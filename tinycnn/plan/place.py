@@ -9,8 +9,10 @@ from tinycnn.plan.model import ALIGNMENT_BYTES
 
 SEARCH_PLACEMENTS = 100_000
 """Placements of one need that the search tries before it settles for the best so far: about three seconds."""
+SEARCH_NEEDS = 64
+"""With more needs what `first_fit` finds is taken."""
 SEARCH_PARTS = 64
-"""With more pieces and spans of life the search would not get far: what `first_fit` finds is taken."""
+"""With more pieces and spans of life a search would not get far: only the simple orders are tried."""
 PATIENCE_ORDERS = 50
 """Orders that the search tries without a gain, for each need, before it stops."""
 _ORDERS: tuple[Callable[[Need], int], ...] = (
@@ -51,10 +53,11 @@ def place(needs: Sequence[Need]) -> dict[str, int]:
     bound = aligned(lower_bound_bytes(needs))
     offsets, reached = first_fit(needs, bound)
     found = {need.name: offset for need, offset in zip(needs, offsets, strict=True)}
-    if reached <= bound or sum(len(piece.live) for need in needs for piece in need.pieces) > SEARCH_PARTS:
+    if reached <= bound or len(needs) > SEARCH_NEEDS:
         return found
+    parts = sum(len(piece.live) for need in needs for piece in need.pieces)
     search = _Search(needs, bound)
-    searched = search.run()
+    searched = search.run(PATIENCE_ORDERS * len(needs) if parts <= SEARCH_PARTS else 0)
     return searched if search.best_bytes < reached else found
 
 
@@ -89,17 +92,18 @@ class _Search:
         self.best_bytes = 0
         self.placed = 0
 
-    def run(self) -> dict[str, int]:
+    def run(self, patience: int) -> dict[str, int]:
+        """The best offsets found; `patience` is how many changed orders without a gain end the search."""
         order = min((sorted(range(len(self.needs)), key=self._by(rank)) for rank in _ORDERS), key=self._reach)
         rng = Random(0)
-        left = PATIENCE_ORDERS * len(order)
+        left = patience
         while left and self.best_bytes > self.bound and self.placed < SEARCH_PLACEMENTS:
             changed = list(order)
             changed.insert(rng.randrange(len(order)), changed.pop(rng.randrange(len(order))))
             before = self.best_bytes
             if self._reach(changed) <= before:
                 order = changed  # a step aside where it is no worse: from there another may help
-            left = PATIENCE_ORDERS * len(order) if self.best_bytes < before else left - 1
+            left = patience if self.best_bytes < before else left - 1
         return self.best
 
     def _by(self, rank: Callable[[Need], int]) -> Callable[[int], int]:
