@@ -43,7 +43,22 @@ def movement(builder: GraphBuilder, x: str) -> None:
     builder.move(Transpose((0, 2, 1, 3)), x)
 
 
-PARTS: tuple[Part, ...] = (layers, windows, elements, movement)
+def sums(builder: GraphBuilder, x: str) -> None:
+    """What adds along axes or multiplies two tensors."""
+    small = builder.max_pool(x, Window.of((2, 2), (2, 2)))
+    builder.reduce("ReduceMax", builder.reduce("ReduceMean", builder.resize_linear(small, 5, 4), 1), 3)
+    rows = builder.reshape(small, -1, builder.shape(small)[-1])
+    builder.matmul(rows, builder.move(Transpose((0, 2, 1)), rows))
+    builder.divide(small, builder.global_average_pool(small))
+
+
+def channels(builder: GraphBuilder, x: str) -> None:
+    """What looks at all channels of a position, or has a table for each."""
+    small = builder.max_pool(x, Window.of((2, 2), (2, 2)))
+    builder.arg_max(builder.log_softmax(builder.lrn(builder.prelu(small))))
+
+
+PARTS: tuple[Part, ...] = (layers, windows, sums, elements, movement, channels)
 
 
 def sampler(*parts: Part) -> Graph:

@@ -80,7 +80,7 @@ def test_small_networks_are_the_same_bytes_in_every_tensor(
 
 
 # Machines with 2 and 8 KB of RAM run the parts of the sampler one by one, the others in two halves, which plan quickly.
-HALVES = (PARTS[:2], PARTS[2:])
+HALVES = (PARTS[:3], PARTS[3:])
 SAMPLED = [
     (name, parts)
     for name in CORES
@@ -103,7 +103,7 @@ def test_every_operator_is_the_same_bytes_in_every_tensor(name: str, parts: tupl
     runnable(name)
     graph = sampler(*parts)
     samples = np.random.default_rng(0).normal(0, 1.5, (2, 4, 8, 6)).astype(np.float32)
-    assert_same_bytes(graph, samples, name, at_least=500)
+    assert_same_bytes(graph, samples, name, at_least=200)
 
 
 def assert_same_bytes(graph: Graph, samples: Array, name: str, at_least: int) -> None:
@@ -152,7 +152,7 @@ def test_the_chip_of_the_documentation_runs(tmp_path: Path, lenet5: tuple[Graph,
     assert_same_bytes(*lenet5, str(tmp_path / "stm32g071.toml"), at_least=8000)
 
 
-@pytest.mark.parametrize("name", ["rv32imc", "i486", "powerpc", "cortex-m55"])
+@pytest.mark.parametrize("name", ["rv32imc", "i486", "powerpc", "cortex-m33"])
 def test_instructions_of_layers_add_up_and_repeat(name: str, lenet5: tuple[Graph, Array]) -> None:
     target = runnable(name)
     graph, images = lenet5

@@ -71,7 +71,7 @@ def assert_every_kernel(generated: Generated) -> None:
 
 
 @pytest.mark.parametrize("staged", [False, True], ids=["layer by layer", "rows"])
-@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("seed", [0, 4])
 def test_plain_c_on_the_host(seed: int, staged: bool, tmp_path: Path) -> None:
     builder, graph = layers(seed)
     generated = generate(planned(graph, staged=staged, seed=seed), "net", target_name="host")
