@@ -3,6 +3,11 @@
 import re
 
 import pytest
+from hypothesis import settings
+
+# The same examples in every run: what fails here fails everywhere. `make test-random` draws others.
+settings.register_profile("suite", derandomize=True)
+settings.load_profile("suite")
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

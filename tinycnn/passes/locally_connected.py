@@ -8,6 +8,7 @@ Reshape, Transpose                       the positions as an image again
 
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import product
 
 import numpy as np
 
@@ -106,6 +107,10 @@ def _tables(takes: Sequence[Take]) -> tuple[Table | None, ...] | None:
     return tables
 
 
+MOST_STEP = 16
+"""The largest stride or dilation that is looked for where nothing tells it."""
+
+
 def _axis(table: Table | None, size: int, outputs: int, taps: int) -> tuple[int, int, int, int] | None:
     """Stride, dilation and padding at begin and end with which windows see the elements `table`; None without any."""
     places = np.array(range(size) if table is None else table)
@@ -115,18 +120,21 @@ def _axis(table: Table | None, size: int, outputs: int, taps: int) -> tuple[int,
     inside = grid != FILL
     if not inside.any():
         return None
-    stride, dilation = _step(grid, inside), _step(grid.T, inside.T)
     position, tap = (int(index[0]) for index in np.nonzero(inside))
-    begin = position * stride + tap * dilation - int(grid[position, tap])
-    at = np.arange(outputs)[:, None] * stride + np.arange(taps) * dilation - begin
-    if begin < 0 or stride < 1 or dilation < 1 or (np.where((at >= 0) & (at < size), at, FILL) != grid).any():
-        return None
-    return stride, dilation, begin, max(int(at[-1, -1]) + 1 - size, 0)
+    for stride, dilation in product(_steps(grid, inside), _steps(grid.T, inside.T)):
+        begin = position * stride + tap * dilation - int(grid[position, tap])
+        at = np.arange(outputs)[:, None] * stride + np.arange(taps) * dilation - begin
+        if begin >= 0 and np.array_equal(np.where((at >= 0) & (at < size), at, FILL), grid):
+            return stride, dilation, begin, max(int(at[-1, -1]) + 1 - size, 0)
+    return None
 
 
-def _step(
+def _steps(
     grid: np.ndarray[tuple[int, ...], np.dtype[np.int64]], inside: np.ndarray[tuple[int, ...], np.dtype[np.bool_]]
-) -> int:
-    """The distance of neighbours down the first axis; 1 where there are none."""
+) -> range:
+    """The distance of neighbours down the first axis; where padding lies between all of them what it may be."""
     both = inside[1:] & inside[:-1]
-    return int((grid[1:] - grid[:-1])[both][0]) if both.any() else 1
+    if not both.any():
+        return range(1, MOST_STEP + 1)
+    step = int((grid[1:] - grid[:-1])[both][0])
+    return range(max(step, 1), step + 1)
