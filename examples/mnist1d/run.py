@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 import tinycnn
+from tinycnn.runners import missing_tools
 
 FOLDER = Path(__file__).resolve().parent
 sys.path.insert(0, str(FOLDER.parent))
@@ -22,7 +23,14 @@ def main() -> None:
         for runner in tinycnn.verify(int8, test[:20], ["onnxruntime", "host"]):
             check(f"{name}: {runner.name} computes the engine's bytes in every tensor", runner.mismatches == 0)
         rows[name] = measure_classifier(model, int8, test, labels, "10,000 new signals")
-        avr[name] = tinycnn.report(int8, tinycnn.load_target("atmega2560"))
+        chip = tinycnn.load_target("atmega2560")
+        avr[name] = tinycnn.report(int8, chip)
+        missing = missing_tools(chip)
+        if missing:
+            print(f"atmega2560 was left out: {', '.join(missing)} missing", file=sys.stderr)
+            continue
+        (runner,) = tinycnn.verify(int8, test[:5], ["atmega2560"])
+        check(f"{name}: the emulated ATmega2560 computes the engine's bytes in every tensor", runner.mismatches == 0)
     convolutional, dense = rows["convolutional"], rows["dense"]
     check("the convolutional network has 2,050 parameters", convolutional.parameters == 2_050)
     check("its dense twin, layers of the same sizes, has 59,065", dense.parameters == 59_065)
