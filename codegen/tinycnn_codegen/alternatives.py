@@ -1,6 +1,6 @@
 """Kernels per instruction set: which there are for a target, and what each way to compute a node costs.
 
-To add an instruction set: a module with a function like `armv7e_m.alternative`, its line in `INSTRUCTION_SETS`, and its
+To add an instruction set: a module with a function like `helium.lower`, its line in `INSTRUCTION_SETS`, and its
 kernels in a folder kernels/<name>/, whose files have names of their own.
 """
 

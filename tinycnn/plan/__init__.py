@@ -66,10 +66,8 @@ def plan(
     with `pulled` those of the output are taken as they are ready; UnsupportedError when the graph has several inputs,
     or several outputs.
     """
-    if ram_bytes is None:
-        return layer_by_layer(graph, fastest(alternatives), pushed=pushed, pulled=pulled)
     simple = layer_by_layer(graph, fastest(alternatives), pushed=pushed, pulled=pulled)
-    if simple.arena_bytes <= ram_bytes:
+    if ram_bytes is None or simple.arena_bytes <= ram_bytes:
         return simple
     plans = candidates(graph, alternatives, pushed=pushed, pulled=pulled)
     for found in plans:

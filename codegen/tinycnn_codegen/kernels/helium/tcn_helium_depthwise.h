@@ -5,9 +5,9 @@
 #include "tcn_helium_copy.h"
 #include "tcn_helium_rescale.h"
 
-/* Depthwise convolution with nine taps, 16 channels at a time. For each 16 `weights` has 16 weights for each of two
- * taps, 16 words of bias, 16 weights for each other tap, and 16 words of factors (tcn_helium_rescale.h). The words are in the order in which products widen: channels 0 4 8 12, 2 6 10
- * 14, 1 5 9 13, 3 7 11 15. */
+/* Depthwise convolution with nine taps, 16 channels at a time. For each 16 `weights` has 16 weights for each of two taps,
+ * 16 words of bias, 16 weights for each other tap, and 16 words of factors (tcn_helium_rescale.h). The words are in the
+ * order in which products widen: channels 0 4 8 12, 2 6 10 14, 1 5 9 13, 3 7 11 15. */
 typedef struct {
     int32_t input_width;
     int32_t channels;      /* a multiple of 16 */
