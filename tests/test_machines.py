@@ -152,7 +152,7 @@ def test_the_chip_of_the_documentation_runs(tmp_path: Path, lenet5: tuple[Graph,
     assert_same_bytes(*lenet5, str(tmp_path / "stm32g071.toml"), at_least=8000)
 
 
-@pytest.mark.parametrize("name", ["rv32imc", "i486", "powerpc", "cortex-m33"])
+@pytest.mark.parametrize("name", ["rv32imc", "i486", "powerpc", "cortex-m55"])
 def test_instructions_of_layers_add_up_and_repeat(name: str, lenet5: tuple[Graph, Array]) -> None:
     target = runnable(name)
     graph, images = lenet5

@@ -114,6 +114,12 @@ def bench(
     mean = target.estimate.cycles_per_instruction
     cycles = int(np.rint(count.total * mean)) if count.cycles is None else count.cycles
     per_step = count.cycles_per_step or tuple(int(np.rint(step * mean)) for step in count.per_step)
+    layers = tuple(
+        LayerCost(name, instructions, layer_cycles, macs[name])
+        for name, instructions, layer_cycles in zip(generated.steps, count.per_step, per_step, strict=True)
+    )
+    # Labels between layers may keep the compiler from some optimization: what that saves belongs to no layer.
+    between = LayerCost("between layers", count.unattributed, cycles - sum(per_step), 0)
     return Benchmark(
         model=graph.name,
         target=target.name,
@@ -129,10 +135,7 @@ def bench(
         flash_startup_bytes=size.startup_bytes,
         library_symbols=size.library_symbols,
         compiler=size.compiler,
-        layers=tuple(
-            LayerCost(name, instructions, layer_cycles, macs[name])
-            for name, instructions, layer_cycles in zip(generated.steps, count.per_step, per_step, strict=True)
-        ),
+        layers=(*layers, between) if count.unattributed else layers,
     )
 
 
