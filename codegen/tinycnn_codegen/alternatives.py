@@ -51,6 +51,10 @@ def _has_words_at_least(target: Target) -> bool:
     return target.int_bits >= 32 and target.architecture != "native" and not target.extensions
 
 
+def _has_words_alone(target: Target) -> bool:
+    return _has_words_at_least(target) and not _has_riscv(target)
+
+
 def _has_words(target: Target) -> bool:
     """None of those above: all blocks of a network are of one form."""
     others = (_has_long_multiply, _has_short_multiply, _has_riscv)
@@ -75,7 +79,8 @@ INSTRUCTION_SETS: Mapping[str, InstructionSet] = {
     "armv6_m": InstructionSet(_has_short_multiply, armv6_m.alternative),
     "rv32im": InstructionSet(_has_riscv, word32.riscv_blocks),
     "word32": InstructionSet(_has_words, word32.blocks),
-    "word32 depthwise": InstructionSet(_has_words_at_least, word32.depthwise),
+    "rv32im depthwise": InstructionSet(_has_riscv, word32.riscv_depthwise),
+    "word32 depthwise": InstructionSet(_has_words_alone, word32.depthwise),
 }
 
 COSTS: Mapping[tuple[str, str], tuple[float, float, float]] = {
@@ -102,6 +107,7 @@ COSTS: Mapping[tuple[str, str], tuple[float, float, float]] = {
     ("rv32im", "block_dense"): (2.1, 25.0, 0.0),
     ("word32", "block_conv2d"): (3.2, 30.0, 0.0),
     ("word32", "block_dense"): (2.8, 30.0, 0.0),
+    ("rv32im depthwise", "word_depthwise"): (3.0, 10.0, 0.0),
     ("word32 depthwise", "word_depthwise"): (4.5, 12.0, 0.0),
 }
 """Instructions per multiply-accumulate, per output and per byte that is brought into another order first, fitted to

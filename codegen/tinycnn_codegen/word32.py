@@ -1,5 +1,7 @@
 """Alternatives in plain C for processors with 32-bit registers and a multiplication of 32 bits: kernels/word32/."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from tinycnn.ops import Call, Conv, Dense
@@ -54,6 +56,12 @@ def depthwise(call: Call, *, whole: bool) -> Lowered | None:
         "outputs": word_outputs(call, folded_bias(call)),
     }
     return Lowered("word_depthwise", (layer,), "window", planar.rows, call.quantization(0).zero_point)
+
+
+def riscv_depthwise(call: Call, *, whole: bool) -> Lowered | None:
+    """The same with the sums and the rescale in assembly for RV32IM."""
+    lowered = depthwise(call, whole=whole)
+    return lowered and replace(lowered, stand_ins={"tcn_word_depthwise.h": "tcn_riscv_depthwise.h"})
 
 
 def pack(weights: Int64Array) -> Packed:
