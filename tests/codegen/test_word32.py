@@ -1,6 +1,7 @@
 """The kernels for processors with 32-bit registers: random layers against the engine, in plain C on the host and as
 they are compiled for the Cortex-M0, the Cortex-M3 and RV32IMC."""
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -94,6 +95,38 @@ def test_on_the_target(name: str, optimize: str) -> None:
     assert result.tensors
     for tensor, array in result.tensors.items():
         np.testing.assert_array_equal(array.reshape(3, -1), expected[tensor].reshape(3, -1), err_msg=tensor)
+
+
+def test_depthwise_at_every_edge() -> None:
+    """On RV32IMC: strides, pads, widths from the least, windows that end before and after the row; channels that
+    saturate and that are rescaled otherwise."""
+    needs(COMPILERS["rv32imc"], EMULATORS["rv32imc"])
+    builder = GraphBuilder(3)
+    outputs = []
+    for width in (3, 4, 7):
+        for stride in (1, 2):
+            for pads in ((1, 0, 1, 0), (1, 1, 1, 0), (0, 0, 0, 1), (1, 1, 1, 1)):
+                channels = int(builder.rng.integers(2, 9))
+                x = builder.input(4, width, channels, name=f"input_{len(outputs)}")
+                window = Window.of((3, 3), (stride, stride), pads)
+                outputs.append(
+                    builder.conv(x, channels, window, channels, spread=float(builder.rng.choice([0.2, 1.0])))
+                )
+    graph = builder.graph(outputs)
+    generated = generate(planned(graph, "rv32imc", staged=False), "net", target_name="rv32imc")
+    source = generated.files["net.c"]
+    assert source.count("tcn_word_depthwise_row(&") == len(outputs)
+    multipliers = [
+        int(word) for words in re.findall(r"_constants\[\d+\] = {([^}]*)}", source) for word in words.split(",")[1::2]
+    ]
+    assert 0 in multipliers
+    assert np.count_nonzero(multipliers) > len(multipliers) / 2
+    samples = builder.samples(2)
+    result = run_emulated(generated, [samples[port.name] for port in generated.inputs], load_target("rv32imc"))
+    expected = engine.trace(graph, samples)
+    assert len(result.tensors) == len(outputs)
+    for tensor, array in result.tensors.items():
+        np.testing.assert_array_equal(array.reshape(2, -1), expected[tensor].reshape(2, -1), err_msg=tensor)
 
 
 def test_chunks_end_before_a_half_could_overflow() -> None:
