@@ -35,7 +35,8 @@ class BlockFormat:
     """How pairs of channels share a multiplication.
 
     `pack` takes weights [groups, channels of a group, runs, taps] and is None where a bound is not proved. `files` are
-    those of kernels/ that stand in for others. Inputs are always gathered, those of a vector too, if `gathers`.
+    those of kernels/ that stand in for others. A block has up to `columns` columns. Inputs are always gathered,
+    those of a vector too, if `gathers`.
     """
 
     pack: Callable[[Int64Array], Packed | None]
@@ -43,6 +44,7 @@ class BlockFormat:
     vector_channels: int = 8
     vector_kernel: str = "block_dense"
     gathers: bool = False
+    columns: int = 2
 
 
 def block_conv(op: Conv, call: Call, whole: bool, form: BlockFormat) -> Lowered | None:
@@ -81,7 +83,7 @@ def block_conv(op: Conv, call: Call, whole: bool, form: BlockFormat) -> Lowered 
         "window",
         planar.rows,
         call.quantization(0).zero_point,
-        scratch_bytes=-(-2 * height * run // 4) * 4,
+        scratch_bytes=-(-form.columns * height * run // 4) * 4,
         all_rows_at_once=at_once,
         stand_ins=form.files,
     )

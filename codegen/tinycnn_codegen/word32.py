@@ -13,6 +13,12 @@ from tinycnn_codegen.lowered import Fields, Lowered
 from tinycnn_codegen.planar import Planar
 from tinycnn_codegen.words import word_outputs, words
 
+COPIES = 12
+"""Inputs of a chunk at most where code has a copy for each: tcn_riscv_block.h."""
+
+CODE = {2: 4 * 17, 4: 4 * 13}
+"""Bytes of code for an input there, by pairs of channels."""
+
 
 def blocks(call: Call, *, whole: bool) -> Lowered | None:
     """The kernel for a node; with `whole` its input and output lie in memory with all their rows."""
@@ -66,6 +72,16 @@ def riscv_depthwise(call: Call, *, whole: bool) -> Lowered | None:
 
 def pack(weights: Int64Array) -> Packed:
     """Chunks of w0 + 2^16 w1 of each pair of channels, as long as no half of a sum of products can overflow."""
+    return _packed(weights, longest=1000, code=0)
+
+
+def riscv_pack(weights: Int64Array) -> Packed:
+    """The same for chunks that are entered by a computed jump."""
+    return _packed(weights, COPIES, CODE[weights.shape[1] // 2])
+
+
+def _packed(weights: Int64Array, longest: int, code: int) -> Packed:
+    """Chunks of at most `longest` inputs, of which each takes `code` bytes of code."""
     groups, channels, runs, taps = weights.shape
     # What a prefix of the taps adds up to at most and at least, over inputs from -128 to 127: [groups, runs, taps + 1].
     most = np.where(weights > 0, 127, -128) * weights
@@ -75,22 +91,25 @@ def pack(weights: Int64Array) -> Packed:
     low = np.pad(np.cumsum(least, axis=3), ((0, 0), (0, 0), (0, 0), (1, 0)))
     pieces: list[Int64Array] = []
     excess = np.zeros((groups, channels), np.int64)
-    end_of_run = np.zeros(1, np.int64)
     for group in range(groups):
         for run in range(runs):
             first = 0 if weights[group].any() else taps  # channels without any weight take no time
             while first < taps:
-                last = taps
+                last = min(taps, first + longest)
                 for channel in range(channels):
                     tops, bottoms = high[group, channel, run], low[group, channel, run]
                     last = min(last, int(np.searchsorted(tops, tops[first] + 32767, "right")) - 1)
                     last = min(last, int(np.searchsorted(-bottoms, -bottoms[first] + 32768, "right")) - 1)
-                pieces += [np.array([last - first]), both[group, run, first:last].reshape(-1)]
+                size = 4 + (last - first) * 2 * channels
+                pieces += [
+                    np.array([size + ((last - first - 1) * code << 16)]),
+                    both[group, run, first:last].reshape(-1),
+                ]
                 excess[group, 0::2] += 1 << 15
                 first = last
-            pieces.append(end_of_run)
+            pieces.append(np.array([1 << 16 if run == runs - 1 else 0]))
     return Packed(np.concatenate(pieces), excess.reshape(-1))
 
 
 HALVES = BlockFormat(pack, {})
-RISCV_HALVES = BlockFormat(pack, {"tcn_block.h": "tcn_riscv_block.h"})
+RISCV_HALVES = BlockFormat(riscv_pack, {"tcn_block_assembly.h": "tcn_riscv_block.h"}, columns=3)

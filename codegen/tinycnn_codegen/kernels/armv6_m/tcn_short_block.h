@@ -10,6 +10,8 @@
  * Inputs come from scratch, with 128 added, since the Cortex-M0 loads unsigned bytes at a constant distance, and those of
  * both columns in turn. What they add to a sum is subtracted by the bias. */
 #define TCN_BLOCK_CHANNELS 4
+#define TCN_BLOCK_COLUMNS 2
+#define TCN_BLOCK_ASSEMBLY 0 /* that sets the sums of all runs at once */
 #define TCN_BLOCK_SPREAD 2 /* bytes from an input of a column to the next */
 
 /* Inputs that a chunk of weights has at most. */

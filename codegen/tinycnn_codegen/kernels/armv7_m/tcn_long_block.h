@@ -8,6 +8,8 @@
  * which keeps them from being negative and is subtracted by the bias; that the sum of w0 fits them was proved from the
  * weights when the network was generated. */
 #define TCN_BLOCK_CHANNELS 4
+#define TCN_BLOCK_COLUMNS 2
+#define TCN_BLOCK_ASSEMBLY 0 /* that sets the sums of all runs at once */
 #define TCN_BLOCK_SPREAD 1 /* bytes from an input of a column to the next, where they are gathered */
 
 /* What is assembly here is so from its first to its last instruction and keeps to the calling convention. */

@@ -1,16 +1,22 @@
 #ifndef TCN_BLOCK_H
 #define TCN_BLOCK_H
 
+#include "tcn_block_assembly.h"
 #include "tcn_flash.h"
 
-/* A block of outputs that is summed at once: two pairs of channels at two columns. A word of weights is w0 + 65536 w1 of
- * a pair of channels, so that one multiplication serves both; the sums of such products are split before either half
- * could overflow. Where that is was found from the weights when the network was generated. */
+/* A block of outputs that is summed at once: two pairs of channels at two or three columns. A word of weights is
+ * w0 + 65536 w1 of a pair of channels, so that one multiplication serves both; the sums of such products are split before
+ * either half could overflow. Where that is was found from the weights when the network was generated.
+ *
+ * The weights of a run of inputs are chunks: a word with the bytes of the chunk in its lower half, this word included, then
+ * two words for each input, or four where there is one column and two blocks of channels. Bytes of 0 end the run. A chunk
+ * begins with 2^15, which keeps the lower half from being negative and is subtracted by the bias. The upper halves are for
+ * assembly. */
 #define TCN_BLOCK_CHANNELS 4
 #define TCN_BLOCK_SPREAD 1 /* bytes from an input of a column to the next, where they are gathered */
 
 typedef struct {
-    int32_t sums[2][4]; /* [columns][channels] */
+    int32_t sums[TCN_BLOCK_COLUMNS][4]; /* [columns][channels] */
 } tcn_block_t;
 
 static inline uint8_t tcn_block_input(uint8_t x)
@@ -18,6 +24,19 @@ static inline uint8_t tcn_block_input(uint8_t x)
     return x;
 }
 
+#if TCN_BLOCK_ASSEMBLY
+/* The assembly sets all sums at once, so there is nothing to begin or to finish. */
+static inline void tcn_block_clear(tcn_block_t *block)
+{
+    (void)block;
+}
+
+static inline const int32_t *tcn_block_vector(tcn_block_t *block, const int32_t *weights, const int8_t *x, int32_t inputs)
+{
+    (void)inputs;
+    return tcn_assembly_vector(block->sums[0], weights, x);
+}
+#else
 static inline void tcn_block_clear(tcn_block_t *block)
 {
     int i;
@@ -28,15 +47,8 @@ static inline void tcn_block_clear(tcn_block_t *block)
     }
 }
 
-/* Call this between the last product and reading the sums. */
-static inline void tcn_block_finish(tcn_block_t *block)
-{
-    (void)block;
-}
-
-/* Add the products of a run of inputs, at `x` and `step` bytes further on for the other column. The weights are chunks:
- * the number of inputs, then two words for each; 0 ends them. A chunk begins with 2^15, which keeps the lower half
- * from being negative and is subtracted by the bias. Returns the weights that come next. */
+/* Add the products of a run of inputs, at `x` and `step` bytes further on for the other column. Returns the weights that
+ * come next. */
 static inline const TCN_FLASH int32_t *tcn_block_product(tcn_block_t *block, const TCN_FLASH int32_t *weights,
                                                          const int8_t *x, int32_t step, int32_t taps)
 {
@@ -46,7 +58,7 @@ static inline const TCN_FLASH int32_t *tcn_block_product(tcn_block_t *block, con
     int32_t count;
 
     (void)taps;
-    while ((count = *weights++) != 0) {
+    while ((count = (*weights++ & 0xFFFF) >> 3) != 0) {
         const int8_t *const end = x + count;
         int32_t left_01 = 32768;
         int32_t left_23 = 32768;
@@ -84,7 +96,7 @@ static inline const TCN_FLASH int32_t *tcn_block_vector(tcn_block_t *block, cons
     int32_t count;
 
     (void)inputs;
-    while ((count = *weights++) != 0) {
+    while ((count = (*weights++ & 0xFFFF) >> 4) != 0) {
         const int8_t *const end = x + count;
         int32_t first_01 = 32768;
         int32_t first_23 = 32768;
@@ -110,6 +122,13 @@ static inline const TCN_FLASH int32_t *tcn_block_vector(tcn_block_t *block, cons
         second[3] += second_23 >> 16;
     }
     return weights;
+}
+#endif
+
+/* Call this between the last product and reading the sums. */
+static inline void tcn_block_finish(tcn_block_t *block)
+{
+    (void)block;
 }
 
 #endif /* TCN_BLOCK_H */

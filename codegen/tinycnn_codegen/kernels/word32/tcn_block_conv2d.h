@@ -4,7 +4,7 @@
 #include "tcn_block.h"
 #include "tcn_word_store2.h"
 
-/* Convolution in blocks of TCN_BLOCK_CHANNELS channels and two columns. The inputs under a column are `runs` runs of
+/* Convolution in blocks of TCN_BLOCK_CHANNELS channels and TCN_BLOCK_COLUMNS columns, 2 or 3. The inputs under a column are `runs` runs of
  * `taps` that follow each other in memory. Where a column reaches over the edge, and everywhere if `gathers`, they are
  * brought together in scratch first. */
 typedef struct {
@@ -66,20 +66,45 @@ static void tcn_block_gather(const TCN_FLASH tcn_block_conv2d_t *layer, int8_t *
     }
 }
 
-/* All channels of `columns` columns, 1 or 2. runs[r] is run r of the first one, `step` bytes before the second's. */
+#if TCN_BLOCK_COLUMNS == 3
+/* Store the sums of the channels [first, first + lanes) at a third column. */
+static void tcn_block_store(const TCN_FLASH tcn_word_outputs_t *outputs, int32_t first, int32_t lanes,
+                            const int32_t *sums, int8_t *output)
+{
+    int32_t lane;
+
+    for (lane = 0; lane < lanes; lane++) {
+        const TCN_FLASH int32_t *const constants = outputs->constants + 2 * (first + lane);
+
+        output[lane] = (int8_t)tcn_word_rescale(outputs, first + lane, constants[1], outputs->rounding,
+                                                sums[lane] + constants[0]);
+    }
+}
+#endif
+
+/* All channels of `columns` columns. runs[r] is run r of the first one, `step` bytes before the next one's. */
 static void tcn_block_columns(const TCN_FLASH tcn_block_conv2d_t *layer, const int8_t *const *runs, int32_t at,
                               int32_t run_bytes, int32_t step, int32_t columns, int8_t *output)
 {
     const int32_t channels = layer->output_channels;
+    const int32_t second = columns > 1; /* one column is computed and stored twice */
     const TCN_FLASH int32_t *weights = layer->weights;
-    int8_t *left = output;
-    int8_t *right = output + (columns - 1) * channels; /* one column is computed and stored twice */
     int32_t channel;
 
     for (channel = 0; channel < channels; channel += TCN_BLOCK_CHANNELS) {
         const int32_t rest = channels - channel;
         const int32_t lanes = rest < TCN_BLOCK_CHANNELS ? rest : TCN_BLOCK_CHANNELS;
+        int8_t *const left = output + channel;
         tcn_block_t block;
+
+#if TCN_BLOCK_ASSEMBLY
+        if (columns == 3) {
+            weights = tcn_assembly_product3(block.sums[0], weights, runs, at, run_bytes, step);
+            tcn_block_store(&layer->outputs, channel, lanes, block.sums[2], left + 2 * channels);
+        } else {
+            weights = tcn_assembly_product2(block.sums[0], weights, runs, at, run_bytes, step);
+        }
+#else
         int32_t run;
 
         tcn_block_clear(&block);
@@ -89,9 +114,9 @@ static void tcn_block_columns(const TCN_FLASH tcn_block_conv2d_t *layer, const i
             weights = tcn_block_product(&block, weights, x, step, layer->taps);
         }
         tcn_block_finish(&block);
-        tcn_word_store2(&layer->outputs, channel, lanes, block.sums[0], left, block.sums[columns - 1], right);
-        left += lanes;
-        right += lanes;
+#endif
+        tcn_word_store2(&layer->outputs, channel, lanes, block.sums[0], left, block.sums[second],
+                        left + second * channels);
     }
 }
 
@@ -105,24 +130,28 @@ static void tcn_block_conv2d_row(const TCN_FLASH tcn_block_conv2d_t *layer, cons
     int32_t column = -layer->pad;
     int32_t x;
 
-    for (x = 0; x < layer->output_width; x += 2) {
-        const int32_t columns = x + 1 < layer->output_width ? 2 : 1;
+    for (x = 0; x < layer->output_width;) {
+        const int32_t rest = layer->output_width - x;
+        const int32_t columns = rest == 4 ? 2 : rest < TCN_BLOCK_COLUMNS ? rest : TCN_BLOCK_COLUMNS;
         const int32_t last = column + (columns - 1) * stride + reach;
 
         if (layer->gathers || column < 0 || last >= layer->input_width) {
             const int8_t *const gathered = scratch;
-            const int32_t step = TCN_BLOCK_SPREAD == 1 ? layer->runs * layer->taps : 1;
+            const int32_t step = TCN_BLOCK_SPREAD != 1 ? 1 : columns > 1 ? layer->runs * layer->taps : 0;
+            int32_t i;
 
-            tcn_block_gather(layer, scratch, rows, column);
-            tcn_block_gather(layer, scratch + step, rows, columns == 2 ? column + stride : column);
+            for (i = 0; i < columns; i++) {
+                tcn_block_gather(layer, scratch + i * step, rows, column + i * stride);
+            }
             tcn_block_columns(layer, &gathered, 0, layer->taps, step, columns, output);
         } else {
-            const int32_t step = columns == 2 ? stride * layer->input_channels : 0;
+            const int32_t step = columns > 1 ? stride * layer->input_channels : 0;
 
             tcn_block_columns(layer, rows, column * layer->input_channels, 0, step, columns, output);
         }
         output += columns * layer->output_channels;
         column += columns * stride;
+        x += columns;
     }
 }
 
