@@ -99,6 +99,13 @@ class GraphBuilder:
     def multiply(self, a: str, b: str) -> str:
         return self._node(Multiply(), [a, b], self._near(40 * self.scale(a) * self.scale(b)))
 
+    def pool_and_product_on_ties(self, x: str, window: Window) -> str:
+        """A product whose scales are of a simple ratio, then the mean in the same scale, as onnxruntime rounds them."""
+        product = Quantization((self.scale(x) * self.scale(x) * 64,), 5)
+        x = self._node(Multiply(added_before=133), [x, x], product)
+        op = AveragePool(window, channels_last=True, float_zero_point=5)
+        return self._node(op, [x], product)
+
     def divide(self, a: str, b: str) -> str:
         return self._node(Divide(), [a, b], self._near(self.scale(a) / self.scale(b) / 20))
 

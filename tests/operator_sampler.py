@@ -25,6 +25,7 @@ def windows(builder: GraphBuilder, x: str) -> None:
     mean = builder.global_average_pool(x)
     builder.largest(builder.multiply(x, mean), builder.add(mean, x))
     x = builder.average_pool(x, Window((3, 3), (2, 2), (1, 1), (1, 1, 1, 1)))
+    builder.pool_and_product_on_ties(x, Window.of((2, 2), pads=(0, 0, 1, 1)))
     x = builder.max_pool(x, Window.of((2, 2), pads=(0, 0, 1, 1)))
     builder.softmax_as_onnxruntime(builder.reshape(builder.lp_pool(x, Window.of((3, 2))), 16))
 

@@ -1,56 +1,87 @@
-"""Where onnxruntime's float32 decides a tie in a file that came quantized: counted, and our byte is the tie's."""
+"""Files that came quantized with scales that make ties: where onnxruntime's float32 decides, we give its bytes."""
 
 from pathlib import Path
 
 import numpy as np
 import onnx
 import pytest
+from exactness import assert_same_c
 from models import model, node
+from onnx import ModelProto
 
 from tinycnn import engine, referee
 from tinycnn.imported import compare_with_file
-from tinycnn.onnx_io import load
+from tinycnn.ir import Array, Graph
+from tinycnn.onnx_io import FORMATS, export, load
+
+TYPES = {"int8": 0, "uint8": 128}
+"""Types of activations, and what their values are more than int8."""
+ALL_PAIRS = {
+    "a": np.repeat(np.arange(-128, 128, dtype=np.int8), 256),
+    "b": np.tile(np.arange(-128, 128, dtype=np.int8), 256),
+}
 
 
-@pytest.mark.parametrize("y_scale", [2.0, 2.1234567])
-def test_products_on_a_tie_are_counted(y_scale: float, tmp_path: Path) -> None:
-    """Scales that are powers of two make ties; onnxruntime adds the zero point, here an odd one, before it rounds."""
-    constants = {
-        "s": np.float32(0.25), "z": np.int8(3), "t": np.float32(0.5), "u": np.int8(-5),
-        "v": np.float32(y_scale), "w": np.int8(7),
-    }  # fmt: skip
-    nodes = [
-        node("QuantizeLinear", "a s z", "aq"),
-        node("QuantizeLinear", "b t u", "bq"),
-        node("QLinearMul", "aq s z bq t u v w", "yq", domain="com.microsoft"),
-        node("DequantizeLinear", "yq v w", "y"),
-    ]
-    onnx.save(model(nodes, {"a": ["n", 16], "b": ["n", 16]}, constants), tmp_path / "product.onnx")
-    graph = load(tmp_path / "product.onnx")
-    pairs = np.arange(65_536)
-    stored = {"a": (pairs // 256 - 128).astype(np.int8), "b": (pairs % 256 - 128).astype(np.int8)}
-    stored = {name: values.reshape(-1, 16) for name, values in stored.items()}
+def parameters(dtype: str, **quantizations: tuple[float, int]) -> dict[str, Array]:
+    """Initializers `<name>s` and `<name>z` with the scale and the int8 zero point of each tensor."""
+    made: dict[str, Array] = {}
+    for name, (scale, zero_point) in quantizations.items():
+        made[f"{name}s"] = np.float32(scale)
+        made[f"{name}z"] = np.array(zero_point + TYPES[dtype], dtype)
+    return made
+
+
+def between_quantizers(inputs: str, operator: str, **attributes: object) -> list[onnx.NodeProto]:
+    """Inputs a, b, .. quantized and dequantized, one operator, and its output y quantized and dequantized."""
+    nodes = []
+    for name in inputs:
+        nodes.append(node("QuantizeLinear", f"{name} {name}s {name}z", f"{name}q"))
+        nodes.append(node("DequantizeLinear", f"{name}q {name}s {name}z", f"{name}r"))
+    nodes.append(node(operator, " ".join(f"{name}r" for name in inputs), "f", **attributes))
+    return [*nodes, node("QuantizeLinear", "f ys yz", "yq"), node("DequantizeLinear", "yq ys yz", "y")]
+
+
+def assert_like_the_file(proto: ModelProto, stored: dict[str, Array], folder: Path, *, few: int = 4) -> Graph:
+    """The file's bytes for all samples; the exports' too, and those of C for some."""
+    onnx.save(proto, folder / "file.onnx")
+    graph = load(folder / "file.onnx")
     samples = {name: engine.to_real(graph.tensors[name], values) for name, values in stored.items()}
-    result = compare_with_file(tmp_path / "product.onnx", graph, samples)
+    result = compare_with_file(folder / "file.onnx", graph, samples)
     assert result.mismatches == 0
-    assert [note.split(":")[0] for note in result.notes] == ["y"]
+    found = engine.run(graph, stored)["y"]
+    for format in FORMATS:
+        onnx.save(export(graph, format), folder / f"{format}.onnx")
+        again = load(folder / f"{format}.onnx")
+        assert compare_with_file(folder / f"{format}.onnx", again, samples).mismatches == 0
+        np.testing.assert_array_equal(engine.run(again, stored)["y"], found)
+    assert_same_c(graph, engine.first_samples(stored, few), folder)
+    return graph
+
+
+@pytest.mark.parametrize(("y_scale", "dtype"), [(2.0, "int8"), (0.5, "uint8"), (2.1357, "uint8")])
+def test_products(y_scale: float, dtype: str, tmp_path: Path) -> None:
+    """Scales that are powers of two make ties; onnxruntime adds the zero point, here an odd one, before it rounds."""
+    constants = parameters(dtype, a=(0.25, 3), b=(0.5, -5), y=(y_scale, 7))
+    proto = model(between_quantizers("ab", "Mul"), {"a": ["n", 4096], "b": ["n", 4096]}, constants)
+    stored = {name: values.reshape(-1, 4096) for name, values in ALL_PAIRS.items()}
+    graph = assert_like_the_file(proto, stored, tmp_path, few=16)
+    assert bool(graph.nodes[0].op.added_before) == (y_scale != 2.1357)
+
+
+@pytest.mark.parametrize(("dtype", "ratio"), [("int8", 1.0), ("uint8", 0.5)])
+def test_means(ratio: float, dtype: str, tmp_path: Path) -> None:
+    """onnxruntime adds floats up; with scales of a simple ratio every second mean or so lies on a tie."""
+    constants = parameters(dtype, x=(0.0371, -9), y=(0.0371 * ratio, 5))
+    attributes = {"kernel_shape": [3, 2], "strides": [2, 1], "pads": [1, 0, 1, 1]}
+    proto = model(between_quantizers("x", "AveragePool", **attributes), {"x": ["n", 3, 8, 10]}, constants)
+    stored = {"x": np.random.default_rng(0).integers(-128, 128, (60, 8, 10, 3)).astype(np.int8)}
+    graph = assert_like_the_file(proto, stored, tmp_path)
     np.testing.assert_array_equal(engine.run(graph, stored)["y"], referee.trace(graph, stored)["y"])
 
 
-def test_means_on_a_tie_are_counted(tmp_path: Path) -> None:
-    scale = np.float32(0.0371)
-    constants = {"s": scale, "z": np.int8(-9)}
-    nodes = [
-        node("QuantizeLinear", "x s z", "xq"),
-        node("DequantizeLinear", "xq s z", "xr"),
-        node("AveragePool", "xr", "m", kernel_shape=[2, 2], strides=[2, 2]),
-        node("QuantizeLinear", "m s z", "yq"),
-        node("DequantizeLinear", "yq s z", "y"),
-    ]
-    onnx.save(model(nodes, {"x": ["n", 3, 8, 10]}, constants), tmp_path / "mean.onnx")
-    graph = load(tmp_path / "mean.onnx")
-    stored = np.random.default_rng(0).integers(-128, 128, (60, 8, 10, 3)).astype(np.int8)
-    result = compare_with_file(tmp_path / "mean.onnx", graph, engine.to_real(graph.tensors["x"], stored))
-    assert result.mismatches == 0
-    assert any("lie on a tie" in note for note in result.notes)
-    np.testing.assert_array_equal(engine.run(graph, stored)["y"], referee.trace(graph, {"x": stored})["y"])
+def test_quotients(tmp_path: Path) -> None:
+    constants = parameters("uint8", a=(0.03, 3), b=(0.03, -5), y=(0.03125, 1))
+    proto = model(between_quantizers("ab", "Div"), {"a": ["n", 4096], "b": ["n", 4096]}, constants)
+    assert_like_the_file(
+        proto, {name: values.reshape(-1, 4096) for name, values in ALL_PAIRS.items()}, tmp_path, few=16
+    )

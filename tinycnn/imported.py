@@ -9,7 +9,7 @@ import onnx
 from tinycnn import engine, fixedpoint, referee
 from tinycnn.fixedpoint.add import AddParameters, order_dependent
 from tinycnn.ir import Array, Graph, Node
-from tinycnn.ops import Add, AveragePool, Multiply, call_of, quantize_array
+from tinycnn.ops import Add, call_of, quantize_array
 from tinycnn.passes.fuse_qdq import SUFFIX
 from tinycnn.plan import is_view
 from tinycnn.runners import onnxruntime as ort
@@ -23,8 +23,7 @@ def compare_with_file(path: str | Path, graph: Graph, samples: engine.Samples) -
 
     `samples` are float32 with ONNX's axes. When no operator differs, no tensor does. Bytes of an Add that depend on
     the order in which its float32 operations are done are noted and do not count: onnxruntime takes another order on
-    each kind of processor. Nor do bytes of a Mul or of an AveragePool between quantizers that are a tie but for the
-    float error: ours are the tie's, rounded to even.
+    each kind of processor.
     """
     model = onnx.load(path)
     named = engine.named_samples(graph, samples)
@@ -53,13 +52,6 @@ def compare_with_file(path: str | Path, graph: Graph, samples: engine.Samples) -
             if isinstance(node.op, Add):
                 allowed = differs & _order_dependent(graph, node, values)
                 notes += _add_notes(graph, node, int(allowed.sum()))
-                differs &= ~allowed
-            elif isinstance(node.op, AveragePool | Multiply) and differs.any():
-                allowed = differs & _near_ties(graph, node, values)
-                notes.append(
-                    f"{output}: onnxruntime's float rounding decides {int(allowed.sum()):,} bytes of this"
-                    f" {node.op.label}, which lie on a tie"
-                )
                 differs &= ~allowed
             if differs.any():
                 inputs = [values[source] for source in sources]
@@ -111,20 +103,6 @@ def _order_dependent(graph: Graph, node: Node, values: Mapping[str, Array]) -> A
     left, right = (values[name] if name in values else graph.constants[name] for name in node.inputs)
     marked: Array = differs[left.astype(np.int16) + 128, right.astype(np.int16) + 128]
     return marked
-
-
-def _near_ties(graph: Graph, node: Node, values: Mapping[str, Array]) -> Array:
-    """Where a Mul or AveragePool is nearer to a tie than the error of its float32 operations."""
-    call = call_of(graph, node)
-    inputs = [values[name].astype(np.float64) for name in node.inputs]
-    distances = [x - call.quantization(index).zero_point for index, x in enumerate(inputs)]
-    units = [np.float64(call.quantization(index).scales[0]) for index in range(len(inputs))]
-    exact = node.op.run_float(*distances)[0] * np.prod(units) / call.output_quantization.scales[0]
-    operations, largest = 4, np.abs(exact) + 256  # onnxruntime may add the zero point before it rounds
-    if isinstance(node.op, AveragePool):
-        operations = node.op.window.taps + 4
-        largest = np.float64(256 * units[0] / call.output_quantization.scales[0]) + 256
-    return np.asarray(np.abs(exact - np.floor(exact) - 0.5) <= operations * 2.0**-24 * largest)
 
 
 def _parameters(graph: Graph, node: Node) -> AddParameters:

@@ -93,6 +93,8 @@ def output_of(graph: Graph, node: Node, *inputs: Int8) -> Int8:
         return requantize(sums, products / np.float32(target.scale[0]), target.zero_point)
     if isinstance(op, MaxPool):
         return max_pool(x, op.window)
+    if isinstance(op, AveragePool) and op.float_zero_point is not None:
+        return float_means(x, op, source, target)
     if isinstance(op, AveragePool):
         return mean(*pool_sums(x, source.zero_point, op.window, op.count_include_pad), source, target)
     if isinstance(op, GlobalAveragePool):
@@ -108,6 +110,10 @@ def output_of(graph: Graph, node: Node, *inputs: Int8) -> Int8:
         of_b = _quantization(graph, node.inputs[1])
         sums = (x.astype(np.int64) - source.zero_point) * (b.astype(np.int64) - of_b.zero_point)
         scale = np.float32(source.scale[0]) * np.float32(of_b.scale[0]) / np.float32(target.scale[0])
+        if op.added_before:
+            shifted = np.clip(np.rint(sums.astype(np.float32) * scale + np.float32(op.added_before)), -1e6, 1e6)
+            moved = shifted.astype(np.int64) - op.added_before + target.zero_point
+            return np.asarray(np.clip(moved, -128, 127)).astype(np.int8)
         return requantize(sums, np.asarray(scale), target.zero_point)
     if isinstance(op, Extremum):
         a, b = (quantize(real(v, _quantization(graph, n)), target) for v, n in zip(inputs, node.inputs, strict=True))
@@ -192,6 +198,18 @@ def pool_sums(x: Int8, zero_point: int, window: Window, count_include_pad: bool)
 def mean(sums: Int64, counts: Int64, source: Quantization, target: Quantization) -> Int8:
     scale = np.float32(source.scale[0]) / (np.float32(target.scale[0]) * counts.astype(np.float32))
     return requantize(sums, scale, target.zero_point)
+
+
+def float_means(x: Int8, op: AveragePool, source: Quantization, target: Quantization) -> Int8:
+    """onnxruntime's QLinearAveragePool: float32 from the first element to the last, the zero point before rounding."""
+    values, sizes, window = real(x, source), x.shape[1:-1], op.window
+    sums = np.zeros((len(x), *window.output_sizes(sizes), x.shape[-1]), np.float32)
+    for output, _, at in positions(window, sizes, inside=True):
+        sums[at_all(*output)] = sums[at_all(*output)] + values[at_all(*at)]
+    _, counts = pool_sums(x, source.zero_point, window, op.count_include_pad)
+    steps = sums / counts.astype(np.float32) / np.float32(target.scale[0]) + np.float32(op.float_zero_point or 0)
+    moved = np.clip(np.rint(steps), -1e6, 1e6).astype(np.int64) - (op.float_zero_point or 0) + target.zero_point
+    return np.clip(moved, -128, 127).astype(np.int8)
 
 
 def real(x: Int8, quantization: Quantization) -> NDArray[np.float32]:

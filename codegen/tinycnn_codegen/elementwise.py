@@ -76,17 +76,27 @@ def lower_multiply(op: Multiply, call: Call) -> Lowered:
         "pairs": _pairs(call),
         "a_zero_point": call.quantization(0).zero_point,
         "b_zero_point": call.quantization(1).zero_point,
-        "rescale": rescale_fields(proof_of(op.accumulation(call)), call.output_quantization.zero_point, slice(None)),
     }
-    return Lowered("multiply", (layer,), "rows")
+    if op.added_before:
+        steps = ConstantArray("int32_t", op.least_products(call), 8)
+        return Lowered("multiply_steps", ({**layer, "steps": steps},), "rows")
+    rescale = rescale_fields(proof_of(op.accumulation(call)), call.output_quantization.zero_point, slice(None))
+    return Lowered("multiply", ({**layer, "rescale": rescale},), "rows")
 
 
 def lower_divide(op: Divide, call: Call) -> Lowered:
+    """Rescaled integers, and the pairs for which they are wrong."""
+    quantizations = call.quantization(0), call.quantization(1), call.output_quantization
+    right = op.pairs(*quantizations).reshape(-1)
+    pairs = np.flatnonzero(right != op.rescaled_pairs(*quantizations).reshape(-1))
     layer: Fields = {
         "pairs": _pairs(call),
         "a_zero_point": call.quantization(0).zero_point,
         "b_zero_point": call.quantization(1).zero_point,
         "rescale": rescale_fields(proof_of(op.accumulation(call)), call.output_quantization.zero_point, slice(None)),
+        "exceptions": len(pairs),
+        "pairs_excepted": ConstantArray("uint16_t", pairs, 16) if len(pairs) else None,
+        "outputs_excepted": ConstantArray("int8_t", right[pairs], 16) if len(pairs) else None,
     }
     return Lowered("divide", (layer,), "rows")
 

@@ -22,6 +22,7 @@ from tinycnn.ops import (
     is_elementwise,
     row_bytes,
 )
+from tinycnn.ops.float_means import least_sums
 from tinycnn.ops.linear import bias_of
 from tinycnn.ops.softmax import exponentials, float_exponentials, float_shares
 from tinycnn_codegen.alternatives import INSTRUCTION_SETS, PORTABLE
@@ -202,9 +203,15 @@ def lower_average_pool(op: AveragePool, call: Call) -> Lowered:
         "vertical": axis(0),
         "horizontal": axis(1),
         "counts": ConstantArray("int32_t", counts, len(counts)),
-        "rescale": rescale_fields(proof_of(op.accumulation(call)), call.output_quantization.zero_point, slice(None)),
     }
-    return Lowered("average_pool", (layer,), "counted window", window.rows, zero_point)
+    if op.float_zero_point is not None:
+        source, destination = call.quantization(0), call.output_quantization
+        steps = least_sums(source, destination, op.float_zero_point, counts)
+        unit_scale = int(source.scales[0] / np.spacing(source.scales[0]))
+        layer = {**layer, "unit_scale": unit_scale, "steps": ConstantArray("int64_t", steps.reshape(-1), 5)}
+        return Lowered("average_pool_float", (layer,), "counted window", window.rows, zero_point)
+    rescale = rescale_fields(proof_of(op.accumulation(call)), call.output_quantization.zero_point, slice(None))
+    return Lowered("average_pool", ({**layer, "rescale": rescale},), "counted window", window.rows, zero_point)
 
 
 def lower_global_average_pool(op: GlobalAveragePool, call: Call) -> Lowered:

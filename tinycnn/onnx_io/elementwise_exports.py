@@ -6,8 +6,10 @@ from typing import Any
 import numpy as np
 
 from tinycnn.ir import Node
+from tinycnn.onnx_io.softmax_function import DOMAIN
+from tinycnn.onnx_io.tie_functions import MULTIPLY
 from tinycnn.onnx_io.writer import Writer
-from tinycnn.ops import Divide, Extremum, Multiply, Unary
+from tinycnn.ops import Divide, Extremum, Multiply, Unary, call_of
 from tinycnn.ops.functions import FUNCTIONS
 
 ARITHMETIC: Mapping[str, str] = {"+": "Add", "-": "Sub", "*": "Mul", "/": "Div", "**": "Pow"}
@@ -42,7 +44,16 @@ def _swish(writer: Writer, node: Node, op: Unary) -> None:
 
 
 def multiply(writer: Writer, node: Node, op: Multiply) -> None:
-    writer.rescaled(node, "Mul")
+    """onnxruntime's own, unless it would round a tie of this file the other way; see onnx_io.tie_functions."""
+    call, (output,) = call_of(writer.graph, node), node.outputs
+    if op.agrees(call, writer.zero_point(output)):
+        writer.rescaled(node, "Mul")
+        return
+    factor = writer.initializer(output, "factor", op.accumulation(call).scale[0])
+    before = writer.initializer(output, "before", np.array(op.added_before, np.float32))
+    inputs = [part for name in node.inputs for part in writer.with_parameters(name)]
+    inputs += [factor, before, *writer.parameters(output)]
+    writer.add(node, MULTIPLY, inputs, [writer.quantized(output)], DOMAIN)
 
 
 def divide(writer: Writer, node: Node, op: Divide) -> None:

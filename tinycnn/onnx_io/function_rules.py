@@ -10,6 +10,7 @@ from functools import partial
 
 import numpy as np
 
+from tinycnn import fixedpoint
 from tinycnn.ir import Array
 from tinycnn.onnx_io.node import Builder, OnnxNode, RefusalError
 from tinycnn.onnx_io.normalize_exports import lrn_band
@@ -18,8 +19,9 @@ from tinycnn.onnx_io.normalize_functions import LRN as LRN_FUNCTION
 from tinycnn.onnx_io.quantized_rules import activation, expect, finish, quantization_from
 from tinycnn.onnx_io.sum_exports import pool_factors
 from tinycnn.onnx_io.sum_functions import POOL, REDUCTIONS, RESIZES, resize_matrix, taps_from
-from tinycnn.onnx_io.windows import window_of
-from tinycnn.ops import LRN, ArgMax, AveragePool, LogSoftmax, Reduce, ResizeLinear
+from tinycnn.onnx_io.tie_functions import MULTIPLY, POOLS
+from tinycnn.onnx_io.windows import pool_window_of, window_of
+from tinycnn.ops import LRN, ArgMax, AveragePool, LogSoftmax, Multiply, Reduce, ResizeLinear
 from tinycnn.ops.normalize import MAX_WINDOW
 from tinycnn.ops.softmax import exponentials
 
@@ -33,7 +35,7 @@ def qlinear_reduce(builder: Builder, node: OnnxNode, function: str) -> None:
     y_scale = quantization_from(builder, node, 5).scale[0]
     factor = op.factor(quantization_from(builder, node, 1), y_scale, count)
     _expect_equal(builder.constant_value(node, 4, "factor"), factor)
-    finish(builder, node, op, (activation(builder, node, 0),), 5)
+    finish(builder, node, op, (activation(builder, node, 0),), 5, as_written=True)
 
 
 def summed_average_pool(builder: Builder, node: OnnxNode) -> None:
@@ -48,7 +50,27 @@ def summed_average_pool(builder: Builder, node: OnnxNode) -> None:
     if ones.shape[:2] != (channels, 1) or (ones != 1).any():
         raise RefusalError("its parameters are not those that tinycnn writes")
     _expect_equal(np.array(node.integers("sum_pads")), np.array(window.without_ceil_mode(sizes).pads))
-    finish(builder, node, op, (activation(builder, node, 0),), 5)
+    finish(builder, node, op, (activation(builder, node, 0),), 5, as_written=True)
+
+
+def multiply(builder: Builder, node: OnnxNode) -> None:
+    """The model-local function that `export` writes where onnxruntime's would round a tie the other way."""
+    a, b, y = (quantization_from(builder, node, index) for index in (1, 4, 8))
+    _expect_equal(builder.constant_value(node, 6, "factor"), fixedpoint.rescale(a.scale[0], b.scale[0], y.scale[0])[0])
+    before = builder.constant_value(node, 7, "number before rounding")
+    if before not in (0, *(y.zero_point + offset for offset in (-128, 0, 128))):
+        raise RefusalError("its parameters are not those that tinycnn writes")
+    operands = activation(builder, node, 0), activation(builder, node, 3)
+    finish(builder, node, Multiply(int(before)), operands, 8, as_written=True)
+
+
+def average_pool_of(builder: Builder, node: OnnxNode, dtype: str) -> None:
+    """The model-local function that computes onnxruntime's pool in the other type of 8 bits than the file's."""
+    x = expect(builder.tensor(node, 0), "uint8" if dtype == "int8" else "int8")
+    window = pool_window_of(node, builder.spatial_shape(node))
+    zero_point = quantization_from(builder, node, 3, x).zero_point + (128 if dtype == "uint8" else -128)
+    op = AveragePool(window, bool(node.integer("count_include_pad", 0)), float_zero_point=zero_point)
+    finish(builder, node, op, (activation(builder, node, 0),), 3, as_written=True)
 
 
 def _expect_equal(value: Array, expected: Array) -> None:
@@ -88,7 +110,7 @@ def log_softmax(builder: Builder, node: OnnxNode) -> None:
     _expect_equal(builder.constant_value(node, 3, "exponentials"), exponentials(source))
     _expect_equal(builder.constant_value(node, 4, "distances"), op.distances(source, destination))
     _expect_equal(builder.constant_value(node, 5, "thresholds"), op.thresholds(destination, shape[axis]))
-    finish(builder, node, op, (activation(builder, node, 0),), 7)
+    finish(builder, node, op, (activation(builder, node, 0),), 7, as_written=True)
 
 
 def lrn(builder: Builder, node: OnnxNode) -> None:
@@ -107,13 +129,15 @@ def lrn(builder: Builder, node: OnnxNode) -> None:
     _expect_equal(builder.constant_value(node, 4, "multipliers"), table.multipliers)
     _expect_equal(builder.constant_value(node, 5, "divisor"), np.array(1 << table.bits))
     _expect_equal(builder.constant_value(node, 6, "unit"), np.array(2.0**-table.shift))
-    finish(builder, node, op, (activation(builder, node, 0),), 7)
+    finish(builder, node, op, (activation(builder, node, 0),), 7, as_written=True)
 
 
 FUNCTION_RULES: dict[str, Callable[[Builder, OnnxNode], None]] = {
     f"tinycnn.{ARG_MAX}": arg_max,
     f"tinycnn.{LOG_SOFTMAX}": log_softmax,
     f"tinycnn.{LRN_FUNCTION}": lrn,
+    f"tinycnn.{MULTIPLY}": multiply,
+    **{f"tinycnn.{name}": partial(average_pool_of, dtype=dtype) for dtype, name in POOLS.items()},
     f"tinycnn.{POOL}": summed_average_pool,
     **{f"tinycnn.{name}": partial(qlinear_reduce, function=function) for function, name in REDUCTIONS.items()},
     **{f"tinycnn.{name}": partial(linear_resize, rank=rank) for rank, name in RESIZES.items()},

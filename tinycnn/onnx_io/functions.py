@@ -11,6 +11,7 @@ from tinycnn.onnx_io import (
     normalize_functions,
     softmax_function,
     sum_functions,
+    tie_functions,
 )
 
 DOMAIN = softmax_function.DOMAIN
@@ -28,6 +29,8 @@ FUNCTIONS: Mapping[str, Callable[[int], FunctionProto]] = {
     **{
         f"{DOMAIN}.{name}": partial(sum_functions.resize_function, rank) for rank, name in sum_functions.RESIZES.items()
     },
+    f"{DOMAIN}.{tie_functions.MULTIPLY}": tie_functions.multiply_function,
+    **{f"{DOMAIN}.{name}": partial(tie_functions.pool_function, name) for name in tie_functions.POOLS.values()},
     f"{DOMAIN}.{softmax_function.NAME}": softmax_function.integer_softmax_function,
 }
 """Name with the domain to what makes the function for an operator set."""

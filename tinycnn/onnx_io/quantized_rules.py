@@ -147,7 +147,14 @@ def _linear_inputs(builder: Builder, node: OnnxNode, bias: int) -> tuple[str, ..
 
 
 def finish(
-    builder: Builder, node: OnnxNode, op: Operator, inputs: tuple[str, ...], scale: int, *, like: int = 0
+    builder: Builder,
+    node: OnnxNode,
+    op: Operator,
+    inputs: tuple[str, ...],
+    scale: int,
+    *,
+    like: int = 0,
+    as_written: bool = False,
 ) -> None:
     """Emit the float operator and QuantizeLinear with the output's scale and zero point in inputs `scale`, +1."""
     quantization = quantization_from(builder, node, scale)
@@ -155,7 +162,7 @@ def finish(
     real = builder.unused(f"{node.outputs[0]}_real")
     builder.emit(node, op, inputs, "float32", real)
     part = OnnxNode(f"{node.name}_output", "QuantizeLinear", (), node.outputs, {}, node.origins)
-    builder.emit(part, QuantizeLinear(quantization, dtype), (real,), dtype)
+    builder.emit(part, QuantizeLinear(quantization, dtype, as_written), (real,), dtype)
 
 
 def insert_zeros(builder: Builder, node: OnnxNode) -> None:

@@ -9,8 +9,9 @@ from tinycnn import fixedpoint
 from tinycnn.ir import Array, Node, Quantization
 from tinycnn.onnx_io import sum_functions
 from tinycnn.onnx_io.softmax_function import DOMAIN
+from tinycnn.onnx_io.tie_functions import POOLS
 from tinycnn.onnx_io.writer import Writer, window_attributes
-from tinycnn.ops import AveragePool, GlobalAveragePool, MatrixProduct, Reduce, ResizeLinear
+from tinycnn.ops import AveragePool, GlobalAveragePool, MatrixProduct, Reduce, ResizeLinear, call_of
 from tinycnn.ops.base import FloatArray
 from tinycnn.ops.reduce import EXTREMA
 
@@ -39,12 +40,28 @@ def reduce(writer: Writer, node: Node, op: Reduce) -> None:
 
 
 def average_pool(writer: Writer, node: Node, op: AveragePool) -> None:
-    """onnxruntime's own where it has one; it takes no dilations, and counts padding otherwise with ceil_mode."""
-    attributes = window_attributes(op.window)
-    if set(op.window.dilations) == {1} and not (op.window.ceil_mode and op.count_include_pad):
-        writer.rescaled(node, "AveragePool", **attributes, count_include_pad=int(op.count_include_pad))
-        return
+    """onnxruntime's own where it has one; it takes no dilations, and counts padding otherwise with ceil_mode.
+
+    In a file of the other type of 8 bits it may round ties otherwise; see onnx_io.tie_functions.
+    """
+    attributes = {**window_attributes(op.window), "count_include_pad": int(op.count_include_pad)}
     (x,), (output,) = node.inputs, node.outputs
+    is_theirs = set(op.window.dilations) == {1} and not (op.window.ceil_mode and op.count_include_pad)
+    if is_theirs and op.agrees(call_of(writer.graph, node), writer.zero_point(output)):
+        writer.rescaled(node, "AveragePool", **attributes)
+        return
+    if op.float_zero_point is not None:
+        inputs = [*writer.with_parameters(x), *writer.parameters(output)]
+        attributes["ceil_mode"] = int(op.window.ceil_mode)
+        writer.add(
+            node,
+            POOLS["int8" if writer.unsigned else "uint8"],
+            inputs,
+            [writer.quantized(output)],
+            DOMAIN,
+            **attributes,
+        )
+        return
     channels, *sizes = writer.graph.tensors[x].shape[1:]
     ones = writer.initializer(output, "ones", np.ones((channels, 1, *op.window.kernel), np.float32))
     factors = pool_factors(op, tuple(sizes), writer.quantization(x), writer.quantization(output))

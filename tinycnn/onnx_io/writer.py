@@ -87,6 +87,10 @@ class Writer:
     def quantization(self, name: str) -> Quantization:
         return _quantization(self.graph.tensors[name])
 
+    def zero_point(self, name: str) -> int:
+        """The zero point of an activation in the file."""
+        return self.quantization(name).zero_point + (128 if self.unsigned else 0)
+
     def with_parameters(self, name: str) -> list[str]:
         """The quantized tensor, its scale and its zero point, as quantized operators take them."""
         return [self.quantized(name), *self.parameters(name)]

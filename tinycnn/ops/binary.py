@@ -1,6 +1,6 @@
 """Two tensors combined element by element with ONNX's broadcasting."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar, Literal
 
 import numpy as np
@@ -9,7 +9,16 @@ from tinycnn import fixedpoint
 from tinycnn.errors import ModelError
 from tinycnn.fixedpoint import Reach
 from tinycnn.ir import Array, Quantization, Shape
-from tinycnn.ops.base import Accumulation, Call, Int8Array, Int8Kernel, Int64Array, broadcast_rows, quantize_array
+from tinycnn.ops.base import (
+    Accumulation,
+    Call,
+    Int8Array,
+    Int8Kernel,
+    Int32Array,
+    Int64Array,
+    broadcast_rows,
+    quantize_array,
+)
 from tinycnn.ops.unary import all_inputs, table_kernel
 
 ALL_BYTES = np.arange(-128, 128, dtype=np.int64)
@@ -27,10 +36,12 @@ def broadcast_shape(label: str, *inputs: Shape) -> tuple[Shape, ...]:
 class Multiply:
     """a * b; on int8 the product of the distances from the zero points, rescaled like the sums of a convolution.
 
-    That is QLinearMul of onnxruntime but where a result is within its float error of a tie: there it may round the
-    other way. The quantizer takes an output scale with which none of the 65,536 pairs is.
+    onnxruntime's QLinearMul adds its output's zero point, of int8 or of uint8, before it rounds, which decides ties
+    otherwise: in a file that came quantized `added_before` is that zero point where a product is such a tie. The
+    quantizer takes an output scale with which none is.
     """
 
+    added_before: int = 0
     output_scale: ClassVar[Literal["free"]] = "free"
     broadcasts: ClassVar[bool] = True
 
@@ -50,6 +61,35 @@ class Multiply:
     def input_rows(self, output_row: int, index: int, *inputs: Shape) -> range:
         return broadcast_rows(output_row, inputs[index])
 
+    @property
+    def accumulates(self) -> bool:
+        return self.added_before == 0
+
+    def like_onnxruntime(self, call: Call, zero_point: int) -> "Multiply":
+        """The same with the bytes of onnxruntime, whose output has `zero_point`."""
+        return self if self.agrees(call, zero_point) else replace(self, added_before=zero_point)
+
+    def agrees(self, call: Call, zero_point: int) -> bool:
+        """Whether onnxruntime, whose output has `zero_point`, gives the same bytes for every pair."""
+        theirs, sums = replace(self, added_before=zero_point), products(call.quantization(0), call.quantization(1))
+        return bool(np.array_equal(theirs.rescaled(sums, call), self.rescaled(sums, call)))
+
+    def rescaled(self, sums: Int64Array | Int32Array, call: Call) -> Int8Array:
+        """The outputs for products of the distances from the zero points."""
+        rescaling = self.accumulation(call)
+        if not self.added_before:
+            return fixedpoint.requantize(sums, rescaling.scale, rescaling.zero_point)
+        with np.errstate(over="ignore"):
+            steps = np.rint(sums.astype(np.float32) * rescaling.scale + np.float32(self.added_before))
+        steps -= np.float32(self.added_before - rescaling.zero_point)
+        return np.asarray(np.clip(steps, -128, 127)).astype(np.int8)
+
+    def least_products(self, call: Call) -> Int32Array:
+        """The least product of each output -127..127, int32 [255]; the largest int32 where there is none."""
+        sums = products(call.quantization(0), call.quantization(1))
+        first = np.searchsorted(self.rescaled(sums, call), np.arange(-127, 128))
+        return np.append(sums, np.iinfo(np.int32).max)[first].astype(np.int32)
+
     def accumulation(self, call: Call) -> Accumulation:
         a, b = call.quantization(0), call.quantization(1)
         found = products(a, b)
@@ -59,11 +99,9 @@ class Multiply:
 
     def int8_kernel(self, call: Call) -> Int8Kernel:
         a, b = (np.int32(call.quantization(index).zero_point) for index in (0, 1))
-        rescaling = self.accumulation(call)
 
         def kernel(x: Int8Array, y: Int8Array) -> Int8Array:
-            sums = (x.astype(np.int32) - a) * (y.astype(np.int32) - b)
-            return fixedpoint.requantize(sums, rescaling.scale, rescaling.zero_point)
+            return self.rescaled((x.astype(np.int32) - a) * (y.astype(np.int32) - b), call)
 
         return kernel
 
@@ -136,9 +174,7 @@ class Arithmetic:
 class Divide:
     """a / b, of integers towards zero.
 
-    On int8 the distance of a from its zero point, rescaled by what belongs to that of b: one of 255 factors. By 0 it is
-    127 or -128, as is infinity; 0 / 0 is -128. The quantizer takes an output scale with which all 65,536 pairs are what
-    float32 gives; in a file that came quantized a result near a tie may differ from onnxruntime's by 1.
+    On int8 float32: dequantized, divided, quantized. By 0 it is 127 or -128, as is infinity; 0 / 0 is -128.
     """
 
     output_scale: ClassVar[Literal["free"]] = "free"
@@ -162,7 +198,7 @@ class Divide:
         return broadcast_rows(output_row, inputs[index])
 
     def accumulation(self, call: Call) -> Accumulation:
-        """An entry for each distance 1..255 of b from its zero point; the sums are the distances of a."""
+        """What gives nearly all pairs: an entry for each distance 1..255 of b; the sums are the distances of a."""
         return quotients(call.quantization(0), call.quantization(1), call.output_quantization)
 
     def int8_kernel(self, call: Call) -> Int8Kernel:
@@ -175,16 +211,16 @@ class Divide:
 
     def pairs(self, a: Quantization, b: Quantization, y: Quantization) -> Int8Array:
         """The output for each pair of inputs -128..127, int8 [256, 256]."""
+        (values,) = self.run_float(all_inputs(a)[:, None], all_inputs(b)[None, :])
+        return quantize_array(np.where(np.isnan(values), -np.inf, values), y)
+
+    def rescaled_pairs(self, a: Quantization, b: Quantization, y: Quantization) -> Int8Array:
+        """The same by rescaling the distance of a by one of 255 factors: other bytes for a few pairs near ties."""
         sums = quotients(a, b, y)
         dividend, divisor = (ALL_BYTES - a.zero_point)[:, None], (ALL_BYTES - b.zero_point)[None, :]
         scale = sums.scale[np.maximum(np.abs(divisor) - 1, 0)]
         found = fixedpoint.requantize(dividend * np.sign(divisor), scale, sums.zero_point)
         return np.where(divisor == 0, np.where(dividend > 0, 127, -128), found).astype(np.int8)
-
-    def float_pairs(self, a: Quantization, b: Quantization, y: Quantization) -> Int8Array:
-        """The same in float32: dequantized, divided, quantized."""
-        (values,) = self.run_float(all_inputs(a)[:, None], all_inputs(b)[None, :])
-        return quantize_array(np.where(np.isnan(values), -np.inf, values), y)
 
 
 def quotients(a: Quantization, b: Quantization, y: Quantization) -> Accumulation:

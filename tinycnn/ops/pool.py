@@ -1,6 +1,6 @@
 """Pooling: the largest, the mean over a window, the mean over everything."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar, Literal
 
 import numpy as np
@@ -9,6 +9,7 @@ from tinycnn import fixedpoint
 from tinycnn.errors import ModelError
 from tinycnn.ir import Array, Shape
 from tinycnn.ops.base import Accumulation, Call, FloatArray, Int8Array, Int8Kernel, Int64Array
+from tinycnn.ops.float_means import float_mean_kernel, sums_agree
 from tinycnn.ops.rescale import rescaler
 from tinycnn.ops.window import Window, to_first, to_last
 
@@ -96,11 +97,16 @@ class MaxPoolIndices:
 
 @dataclass(frozen=True, slots=True)
 class AveragePool:
-    """The mean of the elements under the window; padding counts as zeros only with `count_include_pad`."""
+    """The mean of the elements under the window; padding counts as zeros only with `count_include_pad`.
+
+    On int8 a rescaled integer sum. In a file that came quantized onnxruntime's float32 may decide a tie otherwise:
+    then `float_zero_point`, the output's zero point in the file, says to compute as `ops.float_means` does.
+    """
 
     window: Window
     count_include_pad: bool = False
     channels_last: bool = False
+    float_zero_point: int | None = None
     output_scale: ClassVar[Literal["free"]] = "free"
 
     @property
@@ -133,6 +139,31 @@ class AveragePool:
     def input_rows(self, output_row: int, index: int, *inputs: Shape) -> range:
         return self.window.input_rows(output_row)
 
+    @property
+    def accumulates(self) -> bool:
+        return self.float_zero_point is None
+
+    def like_onnxruntime(self, call: Call, zero_point: int) -> "AveragePool":
+        """The same with the bytes of onnxruntime, whose output has `zero_point`."""
+        return self if self.agrees(call, zero_point) else replace(self, float_zero_point=zero_point)
+
+    def agrees(self, call: Call, zero_point: int) -> bool:
+        """Whether onnxruntime, whose output has `zero_point`, surely gives the same bytes.
+
+        One window over everything, which is a GlobalAveragePool, it computes by the integer sum; dilations it has not.
+        """
+        if self.float_zero_point is not None:
+            return self.float_zero_point == zero_point
+        shape = call.inputs[0].shape
+        sizes = shape[1:-1] if self.channels_last else shape[2:]
+        if self._is_whole(sizes) or set(self.window.dilations) != {1}:
+            return True
+        counts = np.unique(self.counts(sizes)).tolist()
+        return sums_agree(call.quantization(0), call.output_quantization, zero_point, counts)
+
+    def _is_whole(self, sizes: Shape) -> bool:
+        return self.window.kernel == sizes and not any(self.window.pads)
+
     def accumulation(self, call: Call) -> Accumulation:
         """One entry per number of elements that some window averages, in rising order."""
         counts = np.unique(self.counts(call.inputs[0].shape[1:-1]))
@@ -140,7 +171,10 @@ class AveragePool:
 
     def int8_kernel(self, call: Call) -> Int8Kernel:
         sizes, channels = call.inputs[0].shape[1:-1], call.inputs[0].shape[-1]
-        if self.window.kernel == sizes and not any(self.window.pads):
+        if self.float_zero_point is not None:
+            ends = call.quantization(0), call.output_quantization
+            return float_mean_kernel(self.window, sizes, self.counts(sizes), *ends, self.float_zero_point)
+        if self._is_whole(sizes):
             return _whole_mean(call)
         window, zero_point = self.window, call.quantization(0).zero_point
         dtype = _exact_dtype(window.taps)

@@ -17,10 +17,15 @@ def _per_axis(values: Array, rank: int, axis: int | None) -> Array:
 
 @dataclass(frozen=True, slots=True)
 class QuantizeLinear:
-    """rint(x / scale) + zero_point, saturated to `dtype` (int8 or uint8)."""
+    """rint(x / scale) + zero_point, saturated to `dtype` (int8 or uint8).
+
+    `as_written` is for functions that tinycnn writes: the operator before it computes on int8 what it says, not what
+    onnxruntime makes of it.
+    """
 
     quantization: Quantization
     dtype: DType
+    as_written: bool = False
 
     @property
     def label(self) -> str:

@@ -14,6 +14,7 @@ from tinycnn.errors import UnsupportedError
 from tinycnn.ir import Array, Graph, Node, Quantization, Tensor, rebuild, rename, unused_name
 from tinycnn.ops import (
     Add,
+    Call,
     Clip,
     Concat,
     Conv,
@@ -267,6 +268,10 @@ class _Fusion:
                     f"node {node.name!r} ({op.label}) has an output scale so small that onnxruntime overflows"
                 )
             node = replace(node, op=replace(op, as_onnxruntime=True))
+        if hasattr(op, "like_onnxruntime") and behind is None and not last.op.as_written:
+            output = Tensor(last.outputs[0], self.graph.tensors[last.outputs[0]].shape, "int8", quantization)
+            call = Call(node, tuple(self.tensors[name] for name in inputs), (), output)
+            node = replace(node, op=op.like_onnxruntime(call, last.op.quantization.zero_point))
         if isinstance(op, Conv | ConvTranspose | Dense):
             inputs = self._in_parts(node, *inputs)
             self._check_constants(node, *inputs)

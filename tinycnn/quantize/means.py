@@ -16,6 +16,7 @@ from tinycnn import fixedpoint
 from tinycnn.errors import QuantizationError
 from tinycnn.ir import Graph, Node, Quantization
 from tinycnn.ops import AveragePool, GlobalAveragePool
+from tinycnn.ops.float_means import sums_agree
 
 FLOAT32_BITS = 24
 """Significant bits of a float32."""
@@ -57,19 +58,9 @@ def scales_from(scale: float, bits: int) -> Iterator[np.float32]:
 
 
 def agrees(x: Quantization, y_scale: np.float32, y_zero_point: int, counts: Sequence[int]) -> bool:
-    """Whether onnxruntime's means of `counts` elements are the rescaled sums, for every sum there is.
-
-    It adds the zero point, of int8 or of uint8, in float32 and then rounds.
-    """
-    for count in counts:
-        sums = np.arange(count * (-128 - x.zero_point), count * (127 - x.zero_point) + 1)
-        rescaled = fixedpoint.requantize(sums, fixedpoint.rescale_mean(x.scale[0], y_scale, count), y_zero_point)
-        means = sums.astype(np.float32) * x.scales[0] / np.float32(count) / y_scale
-        for offset in (0, 128):
-            rounded = np.rint(means + np.float32(y_zero_point + offset)) - offset
-            if not np.array_equal(np.clip(rounded, -128, 127), rescaled):
-                return False
-    return True
+    """Whether onnxruntime's means of `counts` elements, of int8 or of uint8, are the rescaled sums."""
+    y = Quantization((float(y_scale),), y_zero_point)
+    return all(sums_agree(x, y, y_zero_point + offset, counts) for offset in (0, 128))
 
 
 def provable(x: Quantization, y_scale: np.float32, y_zero_point: int, counts: Sequence[int]) -> bool:

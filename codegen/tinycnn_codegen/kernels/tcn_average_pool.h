@@ -1,18 +1,9 @@
 #ifndef TCN_AVERAGE_POOL_H
 #define TCN_AVERAGE_POOL_H
 
+#include "tcn_pool_axis.h"
 #include "tcn_rescale.h"
 #include "tcn_span.h"
-
-/* One axis of the window, and the part of it whose elements are counted: the input, or the input with its padding. */
-typedef struct {
-    int32_t taps;
-    int32_t stride;
-    int32_t pad;
-    int32_t dilation;
-    int32_t counted_from;
-    int32_t counted_to;
-} tcn_average_pool_axis_t;
 
 /* The mean of the elements under the window. */
 typedef struct {
@@ -20,26 +11,17 @@ typedef struct {
     int32_t output_width;
     int32_t channels;
     int32_t input_zero_point;
-    tcn_average_pool_axis_t vertical;
-    tcn_average_pool_axis_t horizontal;
+    tcn_pool_axis_t vertical;
+    tcn_pool_axis_t horizontal;
     const TCN_FLASH int32_t *counts; /* how many elements a window may count: each number that occurs */
     tcn_rescale_t rescale;           /* one entry per number in `counts` */
 } tcn_average_pool_t;
-
-/* How many taps of output position `position` are counted. */
-static inline int32_t tcn_average_pool_counted(const TCN_FLASH tcn_average_pool_axis_t *axis, int32_t position)
-{
-    const tcn_span_t span = tcn_taps_between(axis->counted_from, axis->counted_to,
-                                             position * axis->stride - axis->pad, axis->taps, axis->dilation);
-
-    return span.last - span.first;
-}
 
 /* Row `row` of the output; rows[r] is the input under row r of the window, or a row of zero points. */
 static void tcn_average_pool_row(const TCN_FLASH tcn_average_pool_t *layer, const int8_t *const *rows, int32_t row,
                                  int8_t *output)
 {
-    const int32_t counted_rows = tcn_average_pool_counted(&layer->vertical, row);
+    const int32_t counted_rows = tcn_pool_counted(&layer->vertical, row);
     const int32_t height = layer->vertical.taps;
     const int32_t channels = layer->channels;
     const int32_t step = layer->horizontal.dilation * channels;
@@ -51,7 +33,7 @@ static void tcn_average_pool_row(const TCN_FLASH tcn_average_pool_t *layer, cons
                                                    layer->horizontal.dilation);
         const int32_t taps = inside.last - inside.first;
         const int32_t start = (column + inside.first * layer->horizontal.dilation) * channels;
-        const int32_t count = counted_rows * tcn_average_pool_counted(&layer->horizontal, x);
+        const int32_t count = counted_rows * tcn_pool_counted(&layer->horizontal, x);
         int32_t entry = 0;
         int32_t c;
 
