@@ -56,15 +56,16 @@ def prove(
     *,
     shift: int | None = None,
     any_addend: bool = True,
+    every: int = 1,
 ) -> Proof:
     """Find an integer form for each channel and prove it; scale [C] or [1], >= 0; reach [C] within int32.
 
     `shift` (1 ... 50) is for an instruction that has the shift built in; otherwise each channel takes the
     widest. `any_addend=False` keeps to addends of 2**(shift - 1), for such an instruction and for the fastest
-    C.
+    C. `every` above 1 leaves thresholds out: what then is "float" is so for all of them, and nothing is proved.
     """
     scale = np.broadcast_to(scale, reach.low.shape)
-    steps = steps_of(scale, zero_point, reach, low, high)
+    steps = steps_of(scale, zero_point, reach, low, high, every)
     shifts = widest_shift(scale) if shift is None else np.full(scale.shape, shift, np.int64)
     plain, addend = nearest_multiplier(scale, shifts), half(shifts)
     least, greatest = multiplier_interval(addend, shifts, steps)

@@ -34,16 +34,21 @@ class Steps:
 
 
 def steps_of(
-    scale: NDArray[np.float32], zero_point: int, reach: Reach, low: int = INT8_LOW, high: int = INT8_HIGH
+    scale: NDArray[np.float32],
+    zero_point: int,
+    reach: Reach,
+    low: int = INT8_LOW,
+    high: int = INT8_HIGH,
+    every: int = 1,
 ) -> Steps:
-    """Return the thresholds of `requantize` with these arguments; scale [C], reach [C] within int32.
+    """Return the thresholds of `requantize` with these arguments, or one of `every`; scale [C], reach [C] within int32.
 
     A bisection that asks `requantize` itself. It starts from the real number where scale * acc crosses the
     rounding boundary level - 1/2: the two roundings of float32(acc) * scale move the crossing by less than
     2**-22 of itself (each is off by at most 2**-24, and near a boundary of at least 1/2 no product is
     subnormal), so few rounds do.
     """
-    outputs = np.arange(low + 1, high + 1, dtype=np.int64)[:, None]
+    outputs = np.arange(low + 1, high + 1, every, dtype=np.int64)[:, None]
     levels = outputs - zero_point
     crossing = (levels - 0.5) / np.maximum(scale.astype(np.float64), 2.0**-200)  # scale 0: far out of reach
     margin = np.abs(crossing) * 2.0**-22 + 1.0
