@@ -2,7 +2,7 @@
 #define TCN_RISCV_DEPTHWISE_H
 
 #include "tcn_riscv.h"
-#include "tcn_word_depthwise_channel.h"
+#include "tcn_word_depthwise_channels.h"
 
 #if TCN_HAS_RISCV
 /* Where the assembly below finds the fields of a layer. */
@@ -176,27 +176,22 @@ static int32_t tcn_riscv_depthwise(TCN_UNUSED const tcn_word_depthwise_t *layer,
             "addi sp, sp, 80\n\t"
             "ret");
 }
-#else
-static inline int32_t tcn_riscv_depthwise(const TCN_FLASH tcn_word_depthwise_t *layer, int32_t channel,
-                                          const int8_t *const *rows, int8_t *output)
-{
-    (void)layer;
-    (void)rows;
-    (void)output;
-    return channel;
-}
 #endif
 
 /* One row of the output; rows[r] is the input under row r of the kernel, or a row of zero points. */
 static void tcn_word_depthwise_row(const TCN_FLASH tcn_word_depthwise_t *layer, const int8_t *const *rows,
                                    int8_t *output)
 {
+#if TCN_HAS_RISCV
     int32_t channel = tcn_riscv_depthwise(layer, 0, rows, output);
 
     while (channel < layer->channels) {
-        tcn_word_depthwise_channel(layer, rows, channel, output);
+        tcn_word_depthwise_channels(layer, rows, channel, channel + 1, output);
         channel = tcn_riscv_depthwise(layer, channel + 1, rows, output);
     }
+#else
+    tcn_word_depthwise_channels(layer, rows, 0, layer->channels, output);
+#endif
 }
 
 #endif /* TCN_RISCV_DEPTHWISE_H */

@@ -1,13 +1,12 @@
 #ifndef TCN_HALVE_H
 #define TCN_HALVE_H
 
-#include <stdint.h>
+#include "tcn_saturate.h"
 
 /* y / 2, rounded down, saturated to what int8 holds. */
 static inline int32_t tcn_halve(int32_t y)
 {
-    y >>= 1;
-    return y < -128 ? -128 : y > 127 ? 127 : y;
+    return tcn_saturate(y >> 1);
 }
 
 #endif /* TCN_HALVE_H */

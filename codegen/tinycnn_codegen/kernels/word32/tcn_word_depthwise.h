@@ -1,17 +1,13 @@
 #ifndef TCN_WORD_DEPTHWISE_H
 #define TCN_WORD_DEPTHWISE_H
 
-#include "tcn_word_depthwise_channel.h"
+#include "tcn_word_depthwise_channels.h"
 
 /* One row of the output; rows[r] is the input under row r of the kernel, or a row of zero points. */
 static void tcn_word_depthwise_row(const TCN_FLASH tcn_word_depthwise_t *layer, const int8_t *const *rows,
                                    int8_t *output)
 {
-    int32_t channel;
-
-    for (channel = 0; channel < layer->channels; channel++) {
-        tcn_word_depthwise_channel(layer, rows, channel, output);
-    }
+    tcn_word_depthwise_channels(layer, rows, 0, layer->channels, output);
 }
 
 #endif /* TCN_WORD_DEPTHWISE_H */
