@@ -67,7 +67,7 @@ def depthwise(call: Call, *, whole: bool) -> Lowered | None:
 def riscv_depthwise(call: Call, *, whole: bool) -> Lowered | None:
     """The same with the sums and the rescale in assembly for RV32IM."""
     lowered = depthwise(call, whole=whole)
-    return lowered and replace(lowered, stand_ins={"tcn_word_depthwise.h": "tcn_riscv_depthwise.h"})
+    return lowered and replace(lowered, stand_ins={"tcn_depthwise_assembly.h": "tcn_riscv_depthwise.h"})
 
 
 def pack(weights: Int64Array) -> Packed:

@@ -2,7 +2,7 @@
 #define TCN_RISCV_DEPTHWISE_H
 
 #include "tcn_riscv.h"
-#include "tcn_word_depthwise_channels.h"
+#include "tcn_word_depthwise_channel.h"
 
 #if TCN_HAS_RISCV
 /* Where the assembly below finds the fields of a layer. */
@@ -50,8 +50,8 @@ typedef char tcn_riscv_depthwise_fields[__builtin_offsetof(tcn_word_depthwise_t,
  * With stride 1 an output takes 32 instructions, 3.6 per multiply-accumulate: 3 LB, 3 ADD of addresses, 9 MUL, 9 ADD, 6 to
  * rescale and store, 2 for the loop; multiplying and adding alone is 2. A channel takes 50 more. */
 TCN_ASSEMBLY(80)
-static int32_t tcn_riscv_depthwise(TCN_UNUSED const tcn_word_depthwise_t *layer, TCN_UNUSED int32_t channel,
-                                   TCN_UNUSED const int8_t *const *rows, TCN_UNUSED int8_t *output)
+static int32_t tcn_depthwise_channels(TCN_UNUSED const tcn_word_depthwise_t *layer, TCN_UNUSED int32_t channel,
+                                      TCN_UNUSED const int8_t *const *rows, TCN_UNUSED int8_t *output)
 {
     __asm__("addi sp, sp, -80\n\t"
             "sw ra, 76(sp)\n\t"
@@ -178,20 +178,6 @@ static int32_t tcn_riscv_depthwise(TCN_UNUSED const tcn_word_depthwise_t *layer,
 }
 #endif
 
-/* One row of the output; rows[r] is the input under row r of the kernel, or a row of zero points. */
-static void tcn_word_depthwise_row(const TCN_FLASH tcn_word_depthwise_t *layer, const int8_t *const *rows,
-                                   int8_t *output)
-{
-#if TCN_HAS_RISCV
-    int32_t channel = tcn_riscv_depthwise(layer, 0, rows, output);
-
-    while (channel < layer->channels) {
-        tcn_word_depthwise_channels(layer, rows, channel, channel + 1, output);
-        channel = tcn_riscv_depthwise(layer, channel + 1, rows, output);
-    }
-#else
-    tcn_word_depthwise_channels(layer, rows, 0, layer->channels, output);
-#endif
-}
+#define TCN_DEPTHWISE_ASSEMBLY TCN_HAS_RISCV
 
 #endif /* TCN_RISCV_DEPTHWISE_H */
