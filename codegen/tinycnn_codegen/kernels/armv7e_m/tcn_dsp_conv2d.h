@@ -1,6 +1,7 @@
 #ifndef TCN_DSP_CONV2D_H
 #define TCN_DSP_CONV2D_H
 
+#include "tcn_kernel.h"
 #include "tcn_dsp_gather.h"
 #include "tcn_dsp_product1.h"
 #include "tcn_dsp_product4.h"
@@ -55,8 +56,8 @@ static int8_t *tcn_dsp_copy(int8_t *to, const int8_t *from, int32_t count)
 }
 
 /* The bytes under the window that begins at `column`, then zeros up to `bytes` of them. */
-static void tcn_dsp_conv2d_copy_window(const TCN_FLASH tcn_dsp_conv2d_t *layer, int8_t *to, const int8_t *const *rows,
-                                       int32_t column, int32_t bytes)
+TCN_KERNEL static void tcn_dsp_conv2d_copy_window(const TCN_FLASH tcn_dsp_conv2d_t *layer, int8_t *to,
+                                                  const int8_t *const *rows, int32_t column, int32_t bytes)
 {
     const int32_t channels = layer->input_channels;
     const int32_t width = layer->kernel_width;
@@ -154,8 +155,8 @@ static void tcn_dsp_conv2d_gather(const TCN_FLASH tcn_dsp_conv2d_t *layer, const
 /* One row of the output, or several that follow each other where no window leaves its column; rows[r] is the input
  * under row r of the kernel, or a row of zero points. `scratch` has room for as many columns of int16 as are computed
  * at once, and of bytes where they are copied. */
-static void tcn_dsp_conv2d_row(const TCN_FLASH tcn_dsp_conv2d_t *layer, const int8_t *const *rows, int8_t *scratch,
-                               int8_t *output)
+TCN_KERNEL static void tcn_dsp_conv2d_row(const TCN_FLASH tcn_dsp_conv2d_t *layer, const int8_t *const *rows,
+                                          int8_t *scratch, int8_t *output)
 {
     uint32_t *const gathered = (uint32_t *)(void *)scratch;
     int8_t *const copy = scratch + 4 * layer->pairs;

@@ -1,6 +1,7 @@
 #ifndef TCN_DSP_DEPTHWISE_H
 #define TCN_DSP_DEPTHWISE_H
 
+#include "tcn_kernel.h"
 #include "tcn_dsp_rescale.h"
 #include "tcn_halves.h"
 #include "tcn_load4.h"
@@ -74,10 +75,10 @@ static void tcn_dsp_depthwise_position(const TCN_FLASH tcn_dsp_depthwise_t *laye
 }
 
 /* One row of the output; rows[r] is the input under row r of the kernel, or a row of zero points. */
-static void tcn_dsp_depthwise_row(const TCN_FLASH tcn_dsp_depthwise_t *layer, const int8_t *const *rows,
-                                  int8_t *scratch, int8_t *output)
+TCN_KERNEL static void tcn_dsp_depthwise_row(const TCN_FLASH tcn_dsp_depthwise_t *layer, const int8_t *const *rows,
+                                             int8_t *scratch, int8_t *output)
 {
-    const int8_t *taps[32];
+    const int8_t *taps[26];
     const int32_t channels = layer->channels;
     int32_t column = -layer->pad;
     int32_t x;

@@ -1,6 +1,7 @@
 #ifndef TCN_DSP_PLANAR_H
 #define TCN_DSP_PLANAR_H
 
+#include "tcn_kernel.h"
 #include "tcn_dsp.h"
 #include "tcn_rescale.h"
 #include "tcn_signed.h"
@@ -233,8 +234,8 @@ static void tcn_dsp_planar_pixels(int16_t *to, const int8_t *const *from, int32_
 #endif
 
 /* One channel in C, for those without a multiplier, and for all where there is no assembly. */
-static void tcn_dsp_planar_channel(const TCN_FLASH tcn_dsp_planar_t *layer, const int16_t *const *rows, int32_t channel,
-                                   int8_t *output)
+TCN_KERNEL static void tcn_dsp_planar_channel(const TCN_FLASH tcn_dsp_planar_t *layer, const int16_t *const *rows,
+                                              int32_t channel, int8_t *output)
 {
     const uint32_t *const weights = (const uint32_t *)(layer->weights + 8 * channel);
     const int32_t multiplier = tcn_signed(weights[7]);
@@ -286,8 +287,8 @@ static void tcn_dsp_planar_keep(const TCN_FLASH tcn_dsp_planar_t *layer, int16_t
 
 /* Row number `row` of the output; input[r] is the input under row r of the kernel, or a row of zero points. `scratch`
  * has three rows, and a pixel of zero points; it is kept from row to row. */
-static void tcn_dsp_planar_row(const TCN_FLASH tcn_dsp_planar_t *layer, const int8_t *const *input, int32_t row,
-                               int8_t *scratch, int8_t *output)
+TCN_KERNEL static void tcn_dsp_planar_row(const TCN_FLASH tcn_dsp_planar_t *layer, const int8_t *const *input,
+                                          int32_t row, int8_t *scratch, int8_t *output)
 {
     const int32_t channels = layer->channels;
     const int32_t kept_row = channels * layer->row_width;

@@ -1,6 +1,7 @@
 #ifndef TCN_DSP_PRODUCT_H
 #define TCN_DSP_PRODUCT_H
 
+#include "tcn_kernel.h"
 #include "tcn_dsp.h"
 #include "tcn_sxtb16.h"
 #include "tcn_smlad.h"
@@ -29,8 +30,8 @@ typedef struct {
 
 /* The functions below compute int8 outputs of as many channels as have a multiplier. Where they stop before `end`,
  * this finishes the two channels at `output`. */
-static void tcn_dsp_product_rest(tcn_dsp_product_t *product, const TCN_FLASH tcn_rescale_t *rescale, int32_t channel,
-                                 int32_t columns, int32_t is_wide)
+TCN_RARE static void tcn_dsp_product_rest(tcn_dsp_product_t *product, const TCN_FLASH tcn_rescale_t *rescale,
+                                          int32_t channel, int32_t columns, int32_t is_wide)
 {
     int8_t *output = product->output;
     int32_t column;

@@ -4,6 +4,11 @@
 #include "tcn_dsp_product.h"
 
 #if TCN_HAS_DSP
+#ifdef __OPTIMIZE_SIZE__
+#define TCN_COLUMN_REPEATED "1"
+#else
+#define TCN_COLUMN_REPEATED "4"
+#endif
 /* One column. Four pairs take 14 instructions for 16 multiply-accumulates (2 LDM, 4 SXTB16, 8 SMLAD), 0.88 each, wide
  * 11 (3 LDM, 8 SMLAD), 0.69 each; the bound is 0.5, SMLAD alone. An output takes about 9 more.
  *
@@ -18,8 +23,8 @@
     "add r6, r3, r8, lsl #2\n\t"               \
     "lsr r5, r8, #2\n\t"                       \
     "add r9, r3, r5, lsl #4\n\t"               \
-    "and r5, #3\n\t"                           \
-    "rsb r5, #4\n\t"                           \
+    "and r5, #" TCN_COLUMN_REPEATED " - 1\n\t"   \
+    "rsb r5, #" TCN_COLUMN_REPEATED "\n\t"       \
     "mov r7, #" #unit_bytes "\n\t"             \
     "adr.w r10, 2f\n\t"                        \
     "mla r7, r7, r5, r10\n\t"                  \
@@ -33,7 +38,7 @@
     "bx r2\n"
 #define TCN_COLUMN_LOOP(four_pairs, pair)      \
     "2:\n\t"                                   \
-    ".rept 4\n\t"                              \
+    ".rept " TCN_COLUMN_REPEATED "\n\t"        \
     four_pairs                                 \
     ".endr\n\t"                                \
     "cmp r1, r3\n\t"                           \

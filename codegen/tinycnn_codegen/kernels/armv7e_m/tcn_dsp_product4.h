@@ -4,6 +4,11 @@
 #include "tcn_dsp_product.h"
 
 #if TCN_HAS_DSP
+#ifdef __OPTIMIZE_SIZE__
+#define TCN_PRODUCT_REPEATED "2"
+#else
+#define TCN_PRODUCT_REPEATED "8"
+#endif
 /* r0 is the product, sp afterwards: zero point, output, columns, end, pitch, 3 pitch, where the inner loop is entered,
  * end of the columns; the product. r0: weights. */
 #define TCN_PRODUCT_BEGIN(pair_bytes)          \
@@ -14,8 +19,8 @@
     "mov r0, r7\n\t"                           \
     "add r4, r3, r8, lsl #4\n\t"               \
     "sub r8, #1\n\t"                           \
-    "and r8, #7\n\t"                           \
-    "rsb r8, #8\n\t"                           \
+    "and r8, #" TCN_PRODUCT_REPEATED " - 1\n\t"  \
+    "rsb r8, #" TCN_PRODUCT_REPEATED "\n\t"      \
     "mov r5, #" #pair_bytes "\n\t"             \
     "adr.w r6, 2f\n\t"                         \
     "mla r5, r5, r8, r6\n\t"                   \
@@ -41,7 +46,7 @@
     weights TCN_PRODUCT_FIRST                  \
     "ldr pc, [sp, #24]\n"                      \
     "2:\n\t"                                   \
-    ".rept 8\n\t"                              \
+    ".rept " TCN_PRODUCT_REPEATED "\n\t"       \
     weights TCN_PRODUCT_NEXT                   \
     ".endr\n\t"                                \
     "ldr r2, [sp, #28]\n\t"                    \

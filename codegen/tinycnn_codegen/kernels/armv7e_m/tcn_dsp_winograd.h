@@ -1,6 +1,7 @@
 #ifndef TCN_DSP_WINOGRAD_H
 #define TCN_DSP_WINOGRAD_H
 
+#include "tcn_kernel.h"
 #include "tcn_load4.h"
 #include "tcn_rescale.h"
 #include "tcn_signed.h"
@@ -306,8 +307,8 @@ static void tcn_dsp_winograd_keep(const TCN_FLASH tcn_dsp_winograd_t *layer, uin
 /* Row number `row` of the output; input[r] is the input under row r of the kernel, or a row of zero points. `scratch`
  * has three rows, the sums, a pixel of zero points and, where the last eight outputs are not all there, room for eight.
  * It is kept from row to row. */
-static void tcn_dsp_winograd_row(const TCN_FLASH tcn_dsp_winograd_t *layer, const int8_t *const *input, int32_t row,
-                                 int8_t *scratch, int8_t *output)
+TCN_KERNEL static void tcn_dsp_winograd_row(const TCN_FLASH tcn_dsp_winograd_t *layer, const int8_t *const *input,
+                                            int32_t row, int8_t *scratch, int8_t *output)
 {
     const int32_t channels = layer->output_channels;
     const int32_t block_words = 8 * layer->input_channels;

@@ -1,6 +1,7 @@
 #ifndef TCN_HELIUM_CONV2D_H
 #define TCN_HELIUM_CONV2D_H
 
+#include "tcn_kernel.h"
 #include "tcn_flash.h"
 #include "tcn_helium_copy.h"
 #include "tcn_helium_product.h"
@@ -60,8 +61,8 @@ static int32_t tcn_helium_conv2d_inside(const TCN_FLASH tcn_helium_conv2d_t *lay
 }
 
 /* The bytes under `columns` windows, one behind the other. */
-static void tcn_helium_conv2d_copy_windows(const TCN_FLASH tcn_helium_conv2d_t *layer, int8_t *to,
-                                           const int8_t *const *rows, int32_t column, int32_t columns)
+TCN_KERNEL static void tcn_helium_conv2d_copy_windows(const TCN_FLASH tcn_helium_conv2d_t *layer, int8_t *to,
+                                                      const int8_t *const *rows, int32_t column, int32_t columns)
 {
     const int32_t row_bytes = layer->kernel_width * layer->input_channels;
 
@@ -86,15 +87,39 @@ static void tcn_helium_conv2d_copy_windows(const TCN_FLASH tcn_helium_conv2d_t *
     }
 }
 
+/* Where the pieces of one window begin, in every other of `piece`; the window was `copied`, or else lies at `column` of
+ * the input. Returns behind the last. */
+TCN_KERNEL static const int8_t **tcn_helium_conv2d_pieces(const TCN_FLASH tcn_helium_conv2d_t *layer,
+                                                          const int8_t **piece, const int8_t *const *rows,
+                                                          int32_t column, const int8_t *copied)
+{
+    const int32_t kernel_rows = layer->is_gathered ? 1 : layer->kernel_height;
+    int32_t r;
+    int32_t i;
+
+    for (r = 0; r < kernel_rows; r++) {
+        const int8_t *from = rows[r] + column * layer->input_channels;
+
+        if (copied) {
+            from = copied;
+            copied += layer->kernel_width * layer->input_channels;
+        }
+        for (i = 0; i < layer->pieces; i++) {
+            *piece = from;
+            piece += 2;
+            from += 16 * layer->vectors;
+        }
+    }
+    return piece;
+}
+
 /* One row of the output, or several that follow each other where no window leaves its column; rows[r] is the input
  * under row r of the kernel, or a row of zero points. `scratch` has room for
  * `copied_columns` windows. */
-static void tcn_helium_conv2d_row(const TCN_FLASH tcn_helium_conv2d_t *layer, const int8_t *const *rows,
-                                  int8_t *scratch, int8_t *output)
+TCN_KERNEL static void tcn_helium_conv2d_row(const TCN_FLASH tcn_helium_conv2d_t *layer, const int8_t *const *rows,
+                                             int8_t *scratch, int8_t *output)
 {
     const int8_t *pieces[2 * TCN_HELIUM_PIECES + 2];
-    const int32_t kernel_rows = layer->is_gathered ? 1 : layer->kernel_height;
-    const int32_t row_bytes = layer->kernel_width * layer->input_channels;
     const int32_t step = layer->stride * layer->input_channels;
     const int32_t window_bytes = layer->window_bytes;
     int32_t column = -layer->pad;
@@ -115,9 +140,7 @@ static void tcn_helium_conv2d_row(const TCN_FLASH tcn_helium_conv2d_t *layer, co
         const int32_t is_direct = inside > 0;
         const int32_t is_next_direct =
             inside > 1 || (!layer->is_gathered && tcn_helium_conv2d_inside(layer, column + layer->stride) > 0);
-        const int8_t **piece = pieces;
-        int32_t r;
-        int32_t i;
+        const int8_t **piece;
 
         if (layer->is_gathered) {
             tcn_helium_conv2d_copy_windows(layer, scratch, rows, column, columns);
@@ -129,19 +152,12 @@ static void tcn_helium_conv2d_row(const TCN_FLASH tcn_helium_conv2d_t *layer, co
                 tcn_helium_conv2d_copy_window(layer, scratch + window_bytes, rows, column + layer->stride);
             }
         }
-        for (r = 0; r < kernel_rows; r++) {
-            const int8_t *const direct = rows[r] + column * layer->input_channels;
-            const int8_t *one = is_direct ? direct : scratch + r * row_bytes;
-            const int8_t *const copied = scratch + window_bytes + r * row_bytes;
-            const int8_t *other = columns == 1 ? one : is_next_direct ? direct + step : copied;
-
-            for (i = 0; i < layer->pieces; i++) {
-                piece[0] = one;
-                piece[1] = other;
-                piece += 2;
-                one += 16 * layer->vectors;
-                other += 16 * layer->vectors;
-            }
+        piece = tcn_helium_conv2d_pieces(layer, pieces, rows, column, is_direct ? 0 : scratch);
+        if (columns == 1) {
+            tcn_helium_conv2d_pieces(layer, pieces + 1, rows, column, is_direct ? 0 : scratch);
+        } else {
+            tcn_helium_conv2d_pieces(layer, pieces + 1, rows, column + layer->stride,
+                                     is_next_direct ? 0 : scratch + window_bytes);
         }
         piece[0] = 0;
         piece[1] = 0;

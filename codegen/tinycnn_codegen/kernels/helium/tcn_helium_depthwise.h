@@ -1,6 +1,7 @@
 #ifndef TCN_HELIUM_DEPTHWISE_H
 #define TCN_HELIUM_DEPTHWISE_H
 
+#include "tcn_kernel.h"
 #include "tcn_flash.h"
 #include "tcn_helium_copy.h"
 #include "tcn_helium_rescale.h"
@@ -216,8 +217,8 @@ static void tcn_helium_depthwise_taps(const TCN_FLASH tcn_helium_depthwise_t *la
 
 /* One row of the output; rows[r] is the input under row r of the kernel, or a row of zero points. `scratch` has room for
  * one pixel, or for the padded rows. */
-static void tcn_helium_depthwise_row(const TCN_FLASH tcn_helium_depthwise_t *layer, const int8_t *const *rows,
-                                     int8_t *scratch, int8_t *output)
+TCN_KERNEL static void tcn_helium_depthwise_row(const TCN_FLASH tcn_helium_depthwise_t *layer,
+                                                const int8_t *const *rows, int8_t *scratch, int8_t *output)
 {
     const int32_t channels = layer->channels;
     const int32_t height = layer->kernel_height;

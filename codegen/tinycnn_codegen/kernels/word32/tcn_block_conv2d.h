@@ -1,6 +1,7 @@
 #ifndef TCN_BLOCK_CONV2D_H
 #define TCN_BLOCK_CONV2D_H
 
+#include "tcn_kernel.h"
 #include "tcn_block.h"
 #include "tcn_word_store2.h"
 
@@ -122,8 +123,8 @@ static void tcn_block_columns(const TCN_FLASH tcn_block_conv2d_t *layer, const i
 
 /* One row of the output, or all of a pointwise layer; rows[r] is the input under row r of the kernel, or a row of zero
  * points. */
-static void tcn_block_conv2d_row(const TCN_FLASH tcn_block_conv2d_t *layer, const int8_t *const *rows, int8_t *scratch,
-                                 int8_t *output)
+TCN_KERNEL static void tcn_block_conv2d_row(const TCN_FLASH tcn_block_conv2d_t *layer, const int8_t *const *rows,
+                                            int8_t *scratch, int8_t *output)
 {
     const int32_t stride = layer->stride;
     const int32_t reach = (layer->kernel_width - 1) * layer->dilation;

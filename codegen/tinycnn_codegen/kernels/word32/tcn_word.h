@@ -1,6 +1,7 @@
 #ifndef TCN_WORD_H
 #define TCN_WORD_H
 
+#include "tcn_kernel.h"
 #include "tcn_halve.h"
 #include "tcn_rescale.h"
 
@@ -30,13 +31,6 @@ static inline int32_t tcn_high_word(int32_t a, int32_t b)
     return (int32_t)((int64_t)a * b >> 32);
 #endif
 }
-
-/* Kept out of the loops that rarely need it. */
-#ifdef __GNUC__
-#define TCN_RARE __attribute__((noinline))
-#else
-#define TCN_RARE
-#endif
 
 TCN_RARE static int32_t tcn_word_rescale_otherwise(const TCN_FLASH tcn_word_outputs_t *outputs, int32_t channel,
                                                   int32_t sum)
