@@ -6,7 +6,7 @@ import numpy as np
 
 from tinycnn import fixedpoint
 from tinycnn.ir import Array
-from tinycnn.ops import call_of, is_accumulating, is_int8, row_count, sums_rows
+from tinycnn.ops import call_of, is_accumulating, is_int8, may_overwrite, row_count, sums_rows
 from tinycnn.plan import Alternative, Place, Plan, Step
 
 
@@ -40,14 +40,11 @@ def simulate(plan: Plan, inputs: dict[str, Array], rng: np.random.Generator) -> 
         computed = found.setdefault(output, np.zeros((place.rows, place.row_bytes), np.int8))
         for turn in range(step.first_row, step.last_row):
             _spoil_scratch(plan, step, turn, arena, rng)
-            values = (
-                _sum_turn(plan, step, turn, arena)
-                if sums_rows(step.node.op)
-                else _row_turn(plan, step, turn, arena, rng)
-            )
+            if sums_rows(step.node.op):
+                values, row = _sum_turn(plan, step, turn, arena), 0
+            else:
+                values, row = _row_turn(plan, step, turn, arena, rng), turn
             if values is not None:
-                row = 0 if sums_rows(step.node.op) else turn
-                _row(arena, place, row)[:] = rng.integers(-128, 128, place.row_bytes, np.int8)
                 _row(arena, place, row)[:] = computed[row] = values
     take_rows(len(plan.steps))
     for name in plan.graph.outputs:
@@ -75,11 +72,24 @@ def _spoil_scratch(plan: Plan, step: Step, turn: int, arena: Array, rng: np.rand
 
 
 def _row_turn(plan: Plan, step: Step, turn: int, arena: Array, rng: np.random.Generator) -> Array:
-    """Row `turn` of the output, by the engine's kernel on inputs of which only the rows that are read are true."""
+    """Row `turn` of the output, by the engine's kernel on inputs of which only the rows that are read are true.
+
+    The kernel may write garbage to its output first, but where it may overwrite the row that it reads.
+    """
     op, graph = step.node.op, plan.graph
     assert is_int8(op)
     names = graph.activations(step.node)
     shapes = [graph.tensors[name].shape for name in names]
+    output = plan.places[step.node.outputs[0]]
+    begin = output.row_offset_bytes(turn)
+    is_input = any(
+        may_overwrite(op, shape, graph.tensors[output.name].shape)
+        and plan.places[name].rows == output.rows
+        and plan.places[name].row_offset_bytes(turn) == begin
+        for name, shape in zip(names, shapes, strict=True)
+    )
+    if not is_input:
+        _row(arena, output, turn)[:] = rng.integers(-128, 128, output.row_bytes, np.int8)
     tensors = []
     for index, (name, shape) in enumerate(zip(names, shapes, strict=True)):
         tensor = rng.integers(-128, 128, (row_count(shape), int(np.prod(shape)) // row_count(shape)), np.int8)
@@ -87,8 +97,8 @@ def _row_turn(plan: Plan, step: Step, turn: int, arena: Array, rng: np.random.Ge
             if 0 <= row < len(tensor):
                 tensor[row] = _row(arena, plan.places[name], row)
         tensors.append(tensor.reshape(shape))
-    output = op.int8_kernel(call_of(graph, step.node))(*tensors)
-    return output.reshape(plan.places[step.node.outputs[0]].rows, -1)[turn]
+    values = op.int8_kernel(call_of(graph, step.node))(*tensors)
+    return values.reshape(output.rows, -1)[turn]
 
 
 def _sum_turn(plan: Plan, step: Step, turn: int, arena: Array) -> Array | None:

@@ -14,8 +14,8 @@ from models import EXAMPLES, example, residual_network
 from tinycnn.errors import UnsupportedError
 from tinycnn.ir import Array, Graph
 from tinycnn.onnx_io.load import import_model
-from tinycnn.ops import Reshape, Window, is_int8, sums_rows
-from tinycnn.plan import Place, Plan, PlanError, Span, check, is_view, plan
+from tinycnn.ops import Add, Reshape, Window, is_int8, sums_rows
+from tinycnn.plan import Place, Plan, PlanError, Span, Step, check, is_view, plan
 from tinycnn.plan.lifetimes import Need, simple_need
 from tinycnn.plan.model import ALIGNMENT_BYTES
 from tinycnn.plan.place import arena_bytes, lower_bound_bytes, place
@@ -234,7 +234,7 @@ def simulate(made: Plan, rng: np.random.Generator) -> str | None:
         for turn in range(step.first_row, step.last_row):
             done = turn == made.places[step.node.inputs[0]].rows - 1 if sums_rows(op) else True
             target = 0 if sums_rows(op) else turn
-            if done:
+            if done and not is_in_place(made, step, turn):
                 row(made.places[output], target)[:] = rng.integers(0, 256, made.places[output].row_bytes, np.uint8)
             reads = [] if step.scratch is None else [(step.scratch, 0)]
             names = made.graph.activations(step.node)
@@ -256,6 +256,16 @@ def simulate(made: Plan, rng: np.random.Generator) -> str | None:
             if not np.array_equal(row(made.places[name], index), wanted(made.places[name], index)):
                 return f"the caller reads {name}"
     return None
+
+
+def is_in_place(made: Plan, step: Step, row: int) -> bool:
+    """Whether an elementwise step writes over the very row that it reads: then every byte is read before."""
+    (output,) = (made.places[name] for name in step.node.outputs)
+    sources = [made.places[name] for name in made.graph.activations(step.node)]
+    return isinstance(step.node.op, Add) and any(
+        source.row_bytes == output.row_bytes and source.row_offset_bytes(row) == output.row_offset_bytes(row)
+        for source in sources
+    )
 
 
 def roots(made: Plan) -> dict[str, str]:
@@ -376,7 +386,10 @@ BROKEN: dict[str, tuple[Callable[[], Graph], Callable[[Plan], Plan], str]] = {
     ),
     "output overwritten": (
         branches,
-        lambda made: both_moved(made, "add_4_out", "reshape_5_out", made.places["maxpool_3_out"]),
+        lambda made: replace(
+            both_moved(made, "add_4_out", "reshape_5_out", made.places["maxpool_3_out"]),
+            arena_bytes=2 * made.arena_bytes,
+        ),
         "the caller reads row 0 of 'maxpool_3_out', but those bytes were overwritten",
     ),
     "output on its own sums": (
@@ -386,8 +399,13 @@ BROKEN: dict[str, tuple[Callable[[], Graph], Callable[[Plan], Plan], str]] = {
     ),
     "row written where it reads": (
         residual,
-        lambda made: moved(made, "add_3_out", offset_bytes=made.places["conv_0_out"].offset_bytes),
-        "step 'add_3' reads row 0 of 'conv_0_out', but those bytes were overwritten",
+        lambda made: moved(made, "conv_2_out", offset_bytes=made.places["conv_1_out"].offset_bytes),
+        "step 'conv_2' reads row 0 of 'conv_1_out', but those bytes were overwritten",
+    ),
+    "row written a little beside the one it reads": (
+        residual,
+        lambda made: moved(made, "add_3_out", offset_bytes=made.places["conv_2_out"].offset_bytes + 4),
+        "step 'add_3' reads row 0 of 'conv_2_out', but those bytes were overwritten",
     ),
 }
 

@@ -32,7 +32,10 @@ def small_graph(seed: int) -> Graph:
 
 
 def least_peak_bytes(rows: RowGraph) -> int:
-    """Over all orders of pulls, those of each node in turn: the fewest bytes that must be alive at the worst moment."""
+    """Over all orders of pulls, those of each node in turn: the fewest bytes that must be alive at the worst moment.
+
+    A row is written over one of the same size that dies with it where the operator works in place.
+    """
     counts = {node: rows.turns[node] for node in range(len(rows.nodes))}
     if rows.pushed:
         counts[INPUT] = rows.rows(rows.pushed)
@@ -59,7 +62,19 @@ def least_peak_bytes(rows: RowGraph) -> int:
             size for node, size in enumerate(rows.sums_bytes) if size and 0 < done[node] < rows.turns[node]
         )
 
-    def beside(pull: Pull) -> int:
+    def is_overwriting(pull: Pull, done: dict[int, int]) -> bool:
+        node = rows.nodes[pull.node]
+        return getattr(node.op, "in_place", False) and any(
+            rows.row_bytes(tensor) == rows.row_bytes(node.outputs[0])
+            and tensor not in outputs
+            and all(
+                turn < done[reader] for reader, turn in readers[tensor, row] if (reader, turn) != (pull.node, pull.row)
+            )
+            for tensor, wanted in rows.reads[pull.node][pull.row]
+            for row in wanted
+        )
+
+    def beside(pull: Pull, done: dict[int, int]) -> int:
         if pull.node == INPUT:
             return rows.row_bytes(str(rows.pushed))
         size = rows.sums_bytes[pull.node] if pull.row == 0 else 0
@@ -67,7 +82,9 @@ def least_peak_bytes(rows: RowGraph) -> int:
             padding = rows.paddings[pull.node]
             assert padding is not None
             size += padding[1]
-        return size + (rows.row_bytes(rows.nodes[pull.node].outputs[0]) if rows.written_row(pull) is not None else 0)
+        if rows.written_row(pull) is None or is_overwriting(pull, done):
+            return size
+        return size + rows.row_bytes(rows.nodes[pull.node].outputs[0])
 
     keys = sorted(counts)
     level = {tuple(0 for _ in keys): 0}  # what was done, and the least peak on the way there
@@ -82,7 +99,7 @@ def least_peak_bytes(rows: RowGraph) -> int:
                 wanted = rows.reads[node][done[node]] if node >= 0 else ()
                 if all(is_made(tensor, row, done) for tensor, all_rows in wanted for row in all_rows):
                     reached = (*state[:index], state[index] + 1, *state[index + 1 :])
-                    worst = max(peak, now + beside(Pull(node, done[node])))
+                    worst = max(peak, now + beside(Pull(node, done[node]), done))
                     following[reached] = min(worst, following.get(reached, worst))
         level = following
     (best,) = level.values()

@@ -23,6 +23,7 @@ class Add:
 
     output_scale: ClassVar[Literal["free"]] = "free"
     broadcasts: ClassVar[bool] = True
+    in_place: ClassVar[bool] = True
     constants_have_zero_points: ClassVar[bool] = True
 
     @property

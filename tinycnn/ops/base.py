@@ -126,6 +126,15 @@ def sums_rows(op: Operator) -> bool:
     return bool(getattr(op, "sums_rows", False))
 
 
+def may_overwrite(op: Operator, source: Shape, output: Shape) -> bool:
+    """Whether a kernel may write a row of `output` over the very row of the input `source` that it reads.
+
+    So may the kernels of an operator with `in_place`: they write no byte before the last time they read what is there.
+    Byte i of the row must be made of byte i of the input, so rows that are broadcast are no such inputs.
+    """
+    return bool(getattr(op, "in_place", False)) and row_bytes(source) == row_bytes(output)
+
+
 def padding_value(op: Operator, zero_point: int) -> int:
     """The byte of rows outside the input: the operator's `padding_value` where it has one, else the zero point, a 0."""
     return int(getattr(op, "padding_value", zero_point))

@@ -44,6 +44,7 @@ class Multiply:
     added_before: int = 0
     output_scale: ClassVar[Literal["free"]] = "free"
     broadcasts: ClassVar[bool] = True
+    in_place: ClassVar[bool] = True
 
     @property
     def label(self) -> str:
@@ -118,6 +119,7 @@ class Extremum:
     function: Literal["Max", "Min"]
     output_scale: ClassVar[Literal["free"]] = "free"
     broadcasts: ClassVar[bool] = True
+    in_place: ClassVar[bool] = True
 
     @property
     def label(self) -> str:
@@ -179,6 +181,7 @@ class Divide:
 
     output_scale: ClassVar[Literal["free"]] = "free"
     broadcasts: ClassVar[bool] = True
+    in_place: ClassVar[bool] = True
 
     @property
     def label(self) -> str:

@@ -130,6 +130,7 @@ class LogSoftmax:
 
     axis: int
     output_scale: ClassVar[Literal["free"]] = "free"
+    in_place: ClassVar[bool] = True
 
     @property
     def label(self) -> str:

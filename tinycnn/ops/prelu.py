@@ -23,6 +23,7 @@ class PRelu:
     slopes: tuple[float, ...] = ()
     axis: int = 1
     output_scale: ClassVar[Literal["free"]] = "free"
+    in_place: ClassVar[bool] = True
 
     @property
     def broadcasts(self) -> bool:

@@ -37,6 +37,7 @@ class Softmax:
     axis: int = -1
     as_onnxruntime: bool = False
     output_scale: ClassVar[Literal["fixed"]] = "fixed"
+    in_place: ClassVar[bool] = True
     fixed_quantization: ClassVar[Quantization] = Quantization((1 / 256,), -128)
 
     @property

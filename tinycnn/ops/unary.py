@@ -30,6 +30,7 @@ class Clip:
     low: float = -np.inf
     high: float = np.inf
     output_scale: ClassVar[Literal["free"]] = "free"
+    in_place: ClassVar[bool] = True
 
     @property
     def label(self) -> str:
@@ -72,6 +73,7 @@ class Unary:
     function: str
     parameters: tuple[float, ...] = ()
     output_scale: ClassVar[Literal["free"]] = "free"
+    in_place: ClassVar[bool] = True
 
     @property
     def label(self) -> str:

@@ -1,6 +1,6 @@
 """From cuts and chosen kernels to a plan: what needs bytes when, where it goes, and the steps."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from tinycnn.plan.check import check
@@ -16,21 +16,21 @@ MOST_PIECES = 32
 
 @dataclass(frozen=True, slots=True)
 class Demand:
-    """The order of work, the rows of each tensor that it keeps, and what needs bytes: tensors, padding and scratch.
+    """The order of work, the rows of tensors that it keeps, and what needs bytes: tensors, padding and scratch.
 
-    A tensor is one need, or one for each row where rows have places of their own. `paddings` and `scratch` are by the
-    output of the node that wants them.
+    `needs` has for each of `kept` one need, or one for each row where rows have places of their own. `paddings` and
+    `scratch` are by the output of the node that wants them.
     """
 
     order: Sequence[Pull]
-    tensors: dict[str, Held]
-    needs: dict[str, tuple[Need, ...]]
+    kept: Sequence[Held]
+    needs: Sequence[tuple[Need, ...]]
     paddings: dict[str, Need]
     scratch: dict[str, Need]
 
     @property
     def all_needs(self) -> tuple[Need, ...]:
-        tensors = (need for needs in self.needs.values() for need in needs)
+        tensors = (need for needs in self.needs for need in needs)
         return (*tensors, *self.paddings.values(), *self.scratch.values())
 
 
@@ -39,9 +39,8 @@ def demand(rows: RowGraph, cuts: Sequence[int], *, scattered: bool = False) -> D
     ends = [*cuts, len(rows.nodes)][1:]
     order = [pull for first, last in zip(cuts, ends, strict=True) for pull in pulls(rows, first, last)]
     stage_of = [stage for stage, (first, last) in enumerate(zip(cuts, ends, strict=True)) for _ in range(first, last)]
-    tensors = held(rows, order, stage_of, scattered=scattered)
-    needs = {name: _needs(rows, name, kept) for name, kept in tensors.items()}
-    return Demand(order, tensors, needs, _paddings(rows, order), _scratch(rows, order))
+    kept = held(rows, order, stage_of, scattered=scattered)
+    return Demand(order, kept, [_needs(rows, each) for each in kept], _paddings(rows, order), _scratch(rows, order))
 
 
 def assembled(rows: RowGraph, cuts: Sequence[int], *, scattered: bool = False) -> Plan:
@@ -65,20 +64,31 @@ def assembled(rows: RowGraph, cuts: Sequence[int], *, scattered: bool = False) -
     wanted = wants.all_needs
     offsets = place(wanted)
     places = {}
+    occupants = []
+    bytes_of = {
+        name: (kept, needs) for kept, needs in zip(wants.kept, wants.needs, strict=True) for name in kept.tensors
+    }
     for name, root in rows.root_of.items():
-        kept, needs = wants.tensors[root], wants.needs[root]
+        kept, needs = bytes_of[root]
         at = tuple(offsets[need.name] for need in needs)
-        live = _in_steps(Span(min(s.first for s in kept.live), max(s.last for s in kept.live)), step_of)
+        own = kept.lives_of(root)
+        live = _in_steps(Span(min(s.first for s in own), max(s.last for s in own)), step_of)
         held_rows = rows.rows(name) if name != root else kept.rows
         row_offsets = at if kept.is_scattered else ()
         places[name] = Place(name, min(at), rows.rows(name), rows.row_bytes(name), held_rows, live, row_offsets)
+        if name == root:
+            owned = _needs(rows, replace(kept, tensors=(name,), live=own))
+            occupants += [
+                found for need, place in zip(owned, at, strict=True) for found in _occupants(name, need, place)
+            ]
+    for beside in (*wants.paddings.values(), *wants.scratch.values()):
+        occupants += _occupants(beside.name, beside, offsets[beside.name])
 
     def one_row(need: Need | None) -> Place | None:
         if need is None:
             return None
         return Place(need.name, offsets[need.name], 1, need.size_bytes, 1, _in_steps(need.cover, step_of))
 
-    owners = {need.name: name for name, needs in wants.needs.items() for need in needs}
     made = Plan(
         rows.graph,
         tuple(
@@ -89,17 +99,7 @@ def assembled(rows: RowGraph, cuts: Sequence[int], *, scattered: bool = False) -
         places,
         aligned(arena_bytes(wanted, offsets)),
         lower_bound_bytes(wanted),
-        tuple(
-            Occupant(
-                owners.get(need.name, need.name),
-                offsets[need.name] + piece.first_byte,
-                piece.last_byte - piece.first_byte,
-                span,
-            )
-            for need in wanted
-            for piece in need.pieces
-            for span in piece.live
-        ),
+        tuple(occupants),
         rows.chosen,
         tuple(waits[INPUT]),
         tuple(waits[OUTPUT]),
@@ -130,8 +130,15 @@ def _in_steps(live: Span, step_of: Sequence[int]) -> Span:
     return Span(step_of[min(live.first, len(step_of) - 1)], step_of[min(live.last, len(step_of)) - 1] + 1)
 
 
-def _needs(rows: RowGraph, name: str, kept: Held) -> tuple[Need, ...]:
+def _occupants(name: str, need: Need, offset_bytes: int) -> Iterator[Occupant]:
+    for piece in need.pieces:
+        for span in piece.live:
+            yield Occupant(name, offset_bytes + piece.first_byte, piece.last_byte - piece.first_byte, span)
+
+
+def _needs(rows: RowGraph, kept: Held) -> tuple[Need, ...]:
     """A need for each scattered row, a ring as one piece, a whole tensor as one piece per row or few rows."""
+    name = kept.tensors[0]
     row_bytes, count = rows.row_bytes(name), len(kept.live)
     if kept.is_scattered:
         return tuple(simple_need(f"row {row} of {name}", row_bytes, [span]) for row, span in enumerate(kept.live))

@@ -35,8 +35,9 @@ class _Value:
 def schedule_free_bound_bytes(rows: RowGraph, order: Sequence[Pull]) -> int:
     """No schedule of `rows` needs fewer bytes. `order`, a schedule, tells which rows are worth looking at.
 
-    Padding rows and the scratch of kernels count where they are read, alignment does not. The bound holds for kernels
-    that read whole rows and write whole rows elsewhere.
+    Padding rows and the scratch of kernels count where they are read, alignment does not. A row that may be written
+    over one that it is made of costs nothing beside it. The bound holds for kernels that else read whole rows and write
+    whole rows elsewhere.
     """
     values = list(_values(rows, order))
     needs = list(_needs(rows, order))
@@ -94,7 +95,7 @@ def _beside_bytes(rows: RowGraph, pull: Pull) -> int:
     scratch_bytes = rows.scratch[pull.node][0] - (rows.sums_bytes[pull.node] if pull.row else 0)
     padding = rows.paddings[pull.node] if pull.row in rows.padded_turns[pull.node] else None
     written = rows.written_row(pull) is not None
-    row_bytes = rows.row_bytes(rows.nodes[pull.node].outputs[0]) if written else 0
+    row_bytes = rows.row_bytes(rows.nodes[pull.node].outputs[0]) if written and not rows.may_overwrite[pull.node] else 0
     return scratch_bytes + row_bytes + (padding[1] if padding else 0)
 
 

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass, replace
 
-from tinycnn.ir import Graph
-from tinycnn.ops import row_bytes, row_count
+from tinycnn.ir import Graph, Node
+from tinycnn.ops import may_overwrite, row_bytes, row_count
 from tinycnn.plan.lifetimes import roots
 
 BEAM = 16
@@ -29,6 +29,7 @@ def least_alive_order(graph: Graph) -> Graph:
     sizes = {name: row_count(shape) * row_bytes(shape) for name, shape in _shapes(graph, set(root_of.values()))}
     reads = [{root_of[name] for name in graph.activations(node)} for node in graph.nodes]
     makes = [node.outputs[0] for node in graph.nodes]
+    over = [_overwritten(graph, node) & set(sizes) for node in graph.nodes]
     maker = {name: index for index, name in enumerate(makes)}
     needs = [[maker[name] for name in graph.activations(node) if name in maker] for node in graph.nodes]
     readers: dict[str, int] = dict.fromkeys(sizes, 0)
@@ -45,15 +46,28 @@ def least_alive_order(graph: Graph) -> Graph:
                     continue
                 done = begun.done | 1 << index
                 made = sizes.get(makes[index], 0)  # a view makes nothing
-                dead = sum(sizes[name] for name in reads[index] if name not in stay and not readers[name] & ~done)
+                dying = {name for name in reads[index] if name not in stay and not readers[name] & ~done}
+                dead = sum(sizes[name] for name in dying)
                 if made and not readers[makes[index]] and makes[index] not in stay:
                     dead += made
-                peak = max(begun.peak_bytes, begun.alive_bytes + made)
+                beside = 0 if over[index] & dying else made
+                peak = max(begun.peak_bytes, begun.alive_bytes + beside)
                 found = _Beginning(peak, begun.alive_bytes + made - dead, (*begun.order, index), done)
                 if done not in following or _rank(found) < _rank(following[done]):
                     following[done] = found
         level = sorted(following.values(), key=_rank)[:BEAM]
     return replace(graph, nodes=tuple(graph.nodes[index] for index in level[0].order))
+
+
+def _overwritten(graph: Graph, node: Node) -> set[str]:
+    """The inputs over which the output may be written."""
+    written = graph.tensors[node.outputs[0]].shape
+    shapes = {name: graph.tensors[name].shape for name in graph.activations(node)}
+    return {
+        name
+        for name, shape in shapes.items()
+        if may_overwrite(node.op, shape, written) and row_count(shape) == row_count(written)
+    }
 
 
 def _rank(beginning: _Beginning) -> tuple[int, int, tuple[int, ...]]:

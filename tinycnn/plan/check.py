@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from tinycnn.errors import ModelError
 from tinycnn.ir import Shape
-from tinycnn.ops import Int8Operator, Reshape, is_int8, row_bytes, row_count, sums_rows
+from tinycnn.ops import Int8Operator, Reshape, is_int8, may_overwrite, row_bytes, row_count, sums_rows
 from tinycnn.plan.model import ALIGNMENT_BYTES, Alternative, Place, Plan, Step
 
 _NOBODY = -1
@@ -23,7 +23,8 @@ class PlanError(ModelError):
 def check(plan: Plan) -> None:
     """PlanError unless every step reads exactly the rows that were written, and every output is there at the end.
 
-    A step's row must not lie where it reads: a kernel may write any byte of the row before it reads the last one.
+    A step's row must not lie where it reads: a kernel may write any byte of the row before it reads the last one. But
+    it may be the very row that is read where the operator allows that (`ops.may_overwrite`).
     """
     memory = _Memory(plan)
     if plan.is_pushed:
@@ -139,14 +140,19 @@ def _run_step(plan: Plan, step: Step, memory: _Memory) -> None:
             memory.fill(step.scratch)
         if step.padding is not None and _reads_padding(plan, op, turn, inputs, shapes):
             memory.fill(step.padding)
-        for name in step.node.outputs:
-            if written is not None:
-                memory.spoil(plan.places[name], written)
+        (output,) = (plan.places[name] for name in step.node.outputs)
+        overwritten = _overwritten(op, turn, inputs, shapes, plan, output)
+        for place in overwritten:
+            memory.read(place, turn, reader)
+        if written is not None:
+            memory.spoil(output, written)
         if step.scratch is not None:
             memory.read(step.scratch, 0, reader)
         for index, name in enumerate(inputs):
             place = plan.places[name]
             for source in op.input_rows(turn, index, *shapes):
+                if place in overwritten:
+                    continue
                 if 0 <= source < place.rows:
                     memory.read(place, source, reader)
                 elif step.padding is None:
@@ -155,9 +161,22 @@ def _run_step(plan: Plan, step: Step, memory: _Memory) -> None:
                     raise PlanError(f"{step.padding.name!r} has only {step.padding.row_bytes} bytes.")
                 else:
                     memory.read(step.padding, 0, reader)
-        for name in step.node.outputs:
-            if written is not None:
-                memory.write(plan.places[name], written)
+        if written is not None:
+            memory.write(output, written)
+
+
+def _overwritten(
+    op: Int8Operator, turn: int, inputs: Sequence[str], shapes: Sequence[Shape], plan: Plan, output: Place
+) -> list[Place]:
+    """The inputs of which the row `turn`, and no other, is read and lies exactly where the output's is allowed to."""
+    written = plan.graph.tensors[output.name].shape
+    return [
+        plan.places[name]
+        for index, (name, shape) in enumerate(zip(inputs, shapes, strict=True))
+        if may_overwrite(op, shape, written)
+        and op.input_rows(turn, index, *shapes) == range(turn, turn + 1)
+        and plan.places[name].row_offset_bytes(turn) == output.row_offset_bytes(turn)
+    ]
 
 
 def _reads_padding(plan: Plan, op: Int8Operator, turn: int, inputs: Sequence[str], shapes: Sequence[Shape]) -> bool:

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from itertools import accumulate
 
+from tinycnn.plan.in_place import chains, overwritten
+from tinycnn.plan.model import Span
 from tinycnn.plan.rows import RowGraph
 from tinycnn.plan.schedule import alive_rows, pulls, ring_height, row_times
 
@@ -57,28 +59,41 @@ def peaks_bytes(rows: RowGraph, first: int, last: int) -> tuple[int, int]:
     """
     order = pulls(rows, first, last)
     made, read = row_times(rows, order)
+    over = overwritten(rows, made, read, last)
     before, changes = 0, [0] * (len(order) + 1)
     in_rings, alone = [0] * (len(order) + 1), [0] * (len(order) + 1)
+    inside = set()
     for tensor, reader in rows.last_reader.items():
         size, maker = rows.row_bytes(tensor), rows.maker.get(tensor, -1)
         if tensor == rows.pushed:
             maker = rows.pushed_reader
+        behind = 1 if tensor in over else 0  # what is written over another row is counted from the next pull on
         if maker < first <= reader:
             before += rows.rows(tensor) * size
             for time in read[tensor] if reader < last else ():
                 changes[time + 1] -= size  # a row that nothing reads any more is dead from the start
         elif first <= maker < last and reader >= last:  # whole, as it crosses to another stage
             for time in made[tensor]:
-                changes[time] += size
+                changes[time + behind] += size
         elif first <= maker < last:
-            ends = read.get(tensor, made[tensor])
-            for time, end in zip(made[tensor], ends, strict=True):
-                alone[time] += size
+            inside.add(tensor)
+            for time, end in zip(made[tensor], read.get(tensor, made[tensor]), strict=True):
+                alone[time + behind] += size
                 alone[max(time, end) + 1] -= size
-            size *= ring_height(made[tensor], ends)
-            for span in alive_rows(made[tensor], ends):
-                in_rings[span.first] += size
-                in_rings[span.last] -= size
+    for chain in chains(over, list(rows.last_reader)):
+        kept = [tensor for tensor in chain if tensor in inside]
+        if not kept:
+            continue
+        size, times, ends = rows.row_bytes(chain[0]), made[kept[0]], read.get(kept[-1], made[kept[-1]])
+        if len(kept) == len(chain):
+            size *= ring_height(times, ends)
+            spans = alive_rows(times, ends)
+        else:
+            behind = 1 if kept[0] in over else 0
+            spans = tuple(Span(time + behind, max(time, end) + 1) for time, end in zip(times, ends, strict=True))
+        for span in spans:
+            in_rings[span.first] += size
+            in_rings[span.last] -= size
     for time, pull in enumerate(order):
         if pull.node < 0:
             continue

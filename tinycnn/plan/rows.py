@@ -5,7 +5,17 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from tinycnn.ir import Graph, Node
-from tinycnn.ops import MatrixProduct, Transpose, is_int8, padding_value, row_bytes, row_count, sums_rows, turns
+from tinycnn.ops import (
+    MatrixProduct,
+    Transpose,
+    is_int8,
+    may_overwrite,
+    padding_value,
+    row_bytes,
+    row_count,
+    sums_rows,
+    turns,
+)
 from tinycnn.plan.lifetimes import is_view, roots
 from tinycnn.plan.model import Alternative
 
@@ -101,6 +111,18 @@ class RowGraph:
         """An int32 per channel for each node that sums rows, 0 for the others."""
         return tuple(
             4 * self.graph.tensors[node.outputs[0]].shape[-1] if sums_rows(node.op) else 0 for node in self.nodes
+        )
+
+    @cached_property
+    def may_overwrite(self) -> tuple[bool, ...]:
+        """For each node whether its output may be written over some input."""
+        tensors = self.graph.tensors
+        return tuple(
+            any(
+                may_overwrite(node.op, tensors[name].shape, tensors[node.outputs[0]].shape)
+                for name in self.graph.activations(node)
+            )
+            for node in self.nodes
         )
 
     @cached_property

@@ -8,6 +8,7 @@ a few rows at a time, in a ring or each at a place of its own. No row is compute
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from tinycnn.plan.in_place import chains, overwritten
 from tinycnn.plan.lifetimes import merged
 from tinycnn.plan.model import Span
 from tinycnn.plan.rows import INPUT, OUTPUT, Pull, RowGraph
@@ -83,22 +84,34 @@ def _times_of(times: dict[str, list[int]], tensor: str, rows: RowGraph) -> list[
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """How many rows of a tensor are kept, and from which pull to which each of its rows is alive.
+    """Tensors with the same bytes, how many of their rows are kept, and from which pull to which each row is alive.
 
-    With `is_scattered` each row has a place of its own.
+    Each of `tensors` is written over the one before it, row by row; most are alone. `begins` has for each the pull that
+    makes each of its rows. With `is_scattered` each row has a place of its own.
     """
 
+    tensors: tuple[str, ...]
+    begins: tuple[tuple[int, ...], ...]
     rows: int
     live: tuple[Span, ...]
     is_scattered: bool = False
+
+    def lives_of(self, tensor: str) -> tuple[Span, ...]:
+        """When the bytes of each row are those of one of the tensors: until the next one is written over it."""
+        index = self.tensors.index(tensor)
+        if tensor == self.tensors[-1]:
+            ends = [span.last for span in self.live]
+        else:
+            ends = list(self.begins[index + 1])
+        return tuple(Span(begin, max(end, begin + 1)) for begin, end in zip(self.begins[index], ends, strict=True))
 
 
 MOST_SCATTERED_ROWS = 256
 """A tensor with more rows is kept in a ring, as a table of places would be long."""
 
 
-def held(rows: RowGraph, order: Sequence[Pull], stage_of: Sequence[int], *, scattered: bool) -> dict[str, Held]:
-    """For every tensor the rows that are kept and the life of each row in pulls.
+def held(rows: RowGraph, order: Sequence[Pull], stage_of: Sequence[int], *, scattered: bool) -> list[Held]:
+    """The rows that are kept of all tensors, and the life of each row in pulls.
 
     Inputs are there before the first pull, outputs stay after the last. `stage_of` has the stage of each node. A tensor
     that crosses to another stage is whole, others are rings; with `scattered` rows have places of their own wherever
@@ -106,20 +119,26 @@ def held(rows: RowGraph, order: Sequence[Pull], stage_of: Sequence[int], *, scat
     """
     made, read = row_times(rows, order)
     outputs = {rows.root_of[name] for name in rows.graph.outputs if name != rows.pulled}
-    found: dict[str, Held] = {}
-    for tensor in [*rows.graph.inputs, *rows.maker]:
-        reads = _times_of(read, tensor, rows)
-        times = [max(time, 0) for time in _times_of(made, tensor, rows)]
-        ends = [len(order)] * len(reads) if tensor in outputs else [r + 1 for r in map(max, times, reads)]
-        live = tuple(Span(first, max(end, first + 1)) for first, end in zip(times, ends, strict=True))
+    over = overwritten(rows, made, read, len(rows.nodes))
+
+    def is_ring(tensor: str) -> bool:
         maker = rows.pushed_reader if tensor == rows.pushed else rows.maker.get(tensor)
         reader = rows.last_reader[tensor]
-        if scattered and tensor not in rows.contiguous and 1 < len(live) <= MOST_SCATTERED_ROWS:
-            found[tensor] = Held(_most_alive(live), live, is_scattered=True)
-        elif maker is None or tensor in outputs or (reader >= 0 and stage_of[reader] != stage_of[maker]):
-            found[tensor] = Held(len(live), live)
+        return maker is not None and tensor not in outputs and (reader < 0 or stage_of[reader] == stage_of[maker])
+
+    found = []
+    for tensors in chains(over, [*rows.graph.inputs, *rows.maker]):
+        begins = tuple(tuple(max(time, 0) for time in _times_of(made, tensor, rows)) for tensor in tensors)
+        times, reads = begins[0], _times_of(read, tensors[-1], rows)
+        stays = tensors[-1] in outputs
+        ends = [len(order) if stays else max(begin, read) + 1 for begin, read in zip(begins[-1], reads, strict=True)]
+        live = tuple(Span(first, max(end, first + 1)) for first, end in zip(times, ends, strict=True))
+        if scattered and rows.contiguous.isdisjoint(tensors) and 1 < len(live) <= MOST_SCATTERED_ROWS:
+            found.append(Held(tensors, begins, _most_alive(live), live, is_scattered=True))
+        elif all(map(is_ring, tensors)):
+            found.append(Held(tensors, begins, ring_height(times, [end - 1 for end in ends]), live))
         else:
-            found[tensor] = Held(ring_height(times, reads), live)
+            found.append(Held(tensors, begins, len(live), live))
     return found
 
 
