@@ -14,7 +14,7 @@ from models import EXAMPLES, example, residual_network
 from tinycnn.errors import UnsupportedError
 from tinycnn.ir import Array, Graph
 from tinycnn.onnx_io.load import import_model
-from tinycnn.ops import Add, Reshape, Window, is_int8, sums_rows
+from tinycnn.ops import Add, Reshape, Softmax, Window, is_int8, sums_rows
 from tinycnn.plan import Place, Plan, PlanError, Span, Step, check, is_view, plan
 from tinycnn.plan.lifetimes import Need, simple_need
 from tinycnn.plan.model import ALIGNMENT_BYTES
@@ -262,7 +262,7 @@ def is_in_place(made: Plan, step: Step, row: int) -> bool:
     """Whether an elementwise step writes over the very row that it reads: then every byte is read before."""
     (output,) = (made.places[name] for name in step.node.outputs)
     sources = [made.places[name] for name in made.graph.activations(step.node)]
-    return isinstance(step.node.op, Add) and any(
+    return isinstance(step.node.op, (Add, Softmax)) and any(
         source.row_bytes == output.row_bytes and source.row_offset_bytes(row) == output.row_offset_bytes(row)
         for source in sources
     )

@@ -1,6 +1,6 @@
 """From cuts and chosen kernels to a plan: what needs bytes when, where it goes, and the steps."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from tinycnn.plan.check import check
@@ -34,55 +34,27 @@ class Demand:
         return (*tensors, *self.paddings.values(), *self.scratch.values())
 
 
-def demand(rows: RowGraph, cuts: Sequence[int], *, scattered: bool = False) -> Demand:
-    """What needs bytes when the stages begin at the nodes `cuts`; `scattered` as in `schedule.held`."""
+def demand(rows: RowGraph, cuts: Sequence[int], *, scattered: bool = False, in_place: bool = True) -> Demand:
+    """What needs bytes when the stages begin at the nodes `cuts`; `scattered` and `in_place` as in `schedule.held`."""
     ends = [*cuts, len(rows.nodes)][1:]
     order = [pull for first, last in zip(cuts, ends, strict=True) for pull in pulls(rows, first, last)]
     stage_of = [stage for stage, (first, last) in enumerate(zip(cuts, ends, strict=True)) for _ in range(first, last)]
-    kept = held(rows, order, stage_of, scattered=scattered)
+    kept = held(rows, order, stage_of, scattered=scattered, in_place=in_place)
     return Demand(order, kept, [_needs(rows, each) for each in kept], _paddings(rows, order), _scratch(rows, order))
 
 
 def assembled(rows: RowGraph, cuts: Sequence[int], *, scattered: bool = False) -> Plan:
     """The plan whose stages begin at the nodes `cuts`, checked; `scattered` as in `schedule.held`."""
     wants = demand(rows, cuts, scattered=scattered)
-    step_of: list[int] = []
-    steps: list[Step] = []
-    waits: dict[int, list[int]] = {INPUT: [], OUTPUT: []}
-    for time, pull in enumerate(wants.order):
-        if pull.node in waits:
-            waits[pull.node].append(len(steps))
-            step_of.append(len(steps) - (pull.node == OUTPUT))
-            continue
-        node = rows.nodes[pull.node]
-        if steps and steps[-1].node is node and wants.order[time - 1].node not in waits:
-            steps[-1] = replace(steps[-1], last_row=pull.row + 1)
-        else:
-            steps.append(Step(node, pull.row, pull.row + 1, None))
-        step_of.append(len(steps) - 1)
-    step_of = [min(step, len(steps) - 1) for step in step_of]  # rows may arrive behind the last step
-    wanted = wants.all_needs
-    offsets = place(wanted)
-    places = {}
-    occupants = []
-    bytes_of = {
-        name: (kept, needs) for kept, needs in zip(wants.kept, wants.needs, strict=True) for name in kept.tensors
-    }
-    for name, root in rows.root_of.items():
-        kept, needs = bytes_of[root]
-        at = tuple(offsets[need.name] for need in needs)
-        own = kept.lives_of(root)
-        live = _in_steps(Span(min(s.first for s in own), max(s.last for s in own)), step_of)
-        held_rows = rows.rows(name) if name != root else kept.rows
-        row_offsets = at if kept.is_scattered else ()
-        places[name] = Place(name, min(at), rows.rows(name), rows.row_bytes(name), held_rows, live, row_offsets)
-        if name == root:
-            owned = _needs(rows, replace(kept, tensors=(name,), live=own))
-            occupants += [
-                found for need, place in zip(owned, at, strict=True) for found in _occupants(name, need, place)
-            ]
-    for beside in (*wants.paddings.values(), *wants.scratch.values()):
-        occupants += _occupants(beside.name, beside, offsets[beside.name])
+    bound = lower_bound_bytes(wants.all_needs)
+    offsets, reached = _placed(wants)
+    if reached > aligned(bound) and any(len(kept.tensors) > 1 for kept in wants.kept):
+        apart = demand(rows, cuts, scattered=scattered, in_place=False)
+        if aligned(lower_bound_bytes(apart.all_needs)) < reached:  # a row that may move is easier to place
+            offsets_apart, reached_apart = _placed(apart)
+            if reached_apart < reached:
+                wants, offsets, reached = apart, offsets_apart, reached_apart
+    steps, step_of, waits = _steps(rows, wants.order)
 
     def one_row(need: Need | None) -> Place | None:
         if need is None:
@@ -96,10 +68,10 @@ def assembled(rows: RowGraph, cuts: Sequence[int], *, scattered: bool = False) -
             for step in steps
             for output in step.node.outputs
         ),
-        places,
-        aligned(arena_bytes(wanted, offsets)),
-        lower_bound_bytes(wanted),
-        tuple(occupants),
+        _places(rows, wants, offsets, step_of),
+        reached,
+        bound,
+        tuple(_occupants(rows, wants, offsets)),
         rows.chosen,
         tuple(waits[INPUT]),
         tuple(waits[OUTPUT]),
@@ -107,6 +79,64 @@ def assembled(rows: RowGraph, cuts: Sequence[int], *, scattered: bool = False) -
     made = _with_progress(made)
     check(made)
     return made
+
+
+def _placed(wants: Demand) -> tuple[dict[str, int], int]:
+    """The offset of every need, and the bytes of the arena."""
+    offsets = place(wants.all_needs)
+    return offsets, aligned(arena_bytes(wants.all_needs, offsets))
+
+
+def _steps(rows: RowGraph, order: Sequence[Pull]) -> tuple[list[Step], list[int], dict[int, list[int]]]:
+    """The steps without places, the step of each pull, and before which steps rows arrive and leave."""
+    step_of: list[int] = []
+    steps: list[Step] = []
+    waits: dict[int, list[int]] = {INPUT: [], OUTPUT: []}
+    for time, pull in enumerate(order):
+        if pull.node in waits:
+            waits[pull.node].append(len(steps))
+            step_of.append(len(steps) - (pull.node == OUTPUT))
+            continue
+        node = rows.nodes[pull.node]
+        if steps and steps[-1].node is node and order[time - 1].node not in waits:
+            steps[-1] = replace(steps[-1], last_row=pull.row + 1)
+        else:
+            steps.append(Step(node, pull.row, pull.row + 1, None))
+        step_of.append(len(steps) - 1)
+    return steps, [min(step, len(steps) - 1) for step in step_of], waits  # rows may arrive behind the last step
+
+
+def _places(rows: RowGraph, wants: Demand, offsets: Mapping[str, int], step_of: Sequence[int]) -> dict[str, Place]:
+    bytes_of = {
+        name: (kept, needs) for kept, needs in zip(wants.kept, wants.needs, strict=True) for name in kept.tensors
+    }
+    places = {}
+    for name, root in rows.root_of.items():
+        kept, needs = bytes_of[root]
+        at = tuple(offsets[need.name] for need in needs)
+        own = kept.lives_of(root)
+        live = _in_steps(Span(min(span.first for span in own), max(span.last for span in own)), step_of)
+        held_rows = rows.rows(name) if name != root else kept.rows
+        row_offsets = at if kept.is_scattered else ()
+        places[name] = Place(name, min(at), rows.rows(name), rows.row_bytes(name), held_rows, live, row_offsets)
+    return places
+
+
+def _occupants(rows: RowGraph, wants: Demand, offsets: Mapping[str, int]) -> Iterator[Occupant]:
+    """What has which bytes: a tensor that is written over another has them from then on."""
+    for kept, shared in zip(wants.kept, wants.needs, strict=True):
+        for name in kept.tensors:
+            owned = _needs(rows, replace(kept, live=kept.lives_of(name)))
+            for need, placed in zip(owned, shared, strict=True):
+                yield from _occupied(name, need, offsets[placed.name])
+    for need in (*wants.paddings.values(), *wants.scratch.values()):
+        yield from _occupied(need.name, need, offsets[need.name])
+
+
+def _occupied(name: str, need: Need, offset_bytes: int) -> Iterator[Occupant]:
+    for piece in need.pieces:
+        for span in piece.live:
+            yield Occupant(name, offset_bytes + piece.first_byte, piece.last_byte - piece.first_byte, span)
 
 
 def _with_progress(made: Plan) -> Plan:
@@ -128,12 +158,6 @@ def _in_steps(live: Span, step_of: Sequence[int]) -> Span:
     if not step_of:
         return Span(0, 1)
     return Span(step_of[min(live.first, len(step_of) - 1)], step_of[min(live.last, len(step_of)) - 1] + 1)
-
-
-def _occupants(name: str, need: Need, offset_bytes: int) -> Iterator[Occupant]:
-    for piece in need.pieces:
-        for span in piece.live:
-            yield Occupant(name, offset_bytes + piece.first_byte, piece.last_byte - piece.first_byte, span)
 
 
 def _needs(rows: RowGraph, kept: Held) -> tuple[Need, ...]:

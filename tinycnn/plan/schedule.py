@@ -110,16 +110,18 @@ MOST_SCATTERED_ROWS = 256
 """A tensor with more rows is kept in a ring, as a table of places would be long."""
 
 
-def held(rows: RowGraph, order: Sequence[Pull], stage_of: Sequence[int], *, scattered: bool) -> list[Held]:
+def held(
+    rows: RowGraph, order: Sequence[Pull], stage_of: Sequence[int], *, scattered: bool, in_place: bool
+) -> list[Held]:
     """The rows that are kept of all tensors, and the life of each row in pulls.
 
     Inputs are there before the first pull, outputs stay after the last. `stage_of` has the stage of each node. A tensor
     that crosses to another stage is whole, others are rings; with `scattered` rows have places of their own wherever
-    they may.
+    they may, with `in_place` tensors are written over others wherever they may.
     """
     made, read = row_times(rows, order)
     outputs = {rows.root_of[name] for name in rows.graph.outputs if name != rows.pulled}
-    over = overwritten(rows, made, read, len(rows.nodes))
+    over = overwritten(rows, made, read, len(rows.nodes)) if in_place else {}
 
     def is_ring(tensor: str) -> bool:
         maker = rows.pushed_reader if tensor == rows.pushed else rows.maker.get(tensor)
