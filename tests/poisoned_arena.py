@@ -23,11 +23,22 @@ _WHOLE = """READS
     net_run(&memory.arena);"""
 
 _PUSHED = """net_start(&memory.arena);
-    for (int row = 0; row < ROWS; row++) {
+    for (int row = 0; row < PUSHED_ROWS; row++) {
+        PULL_READY
         own_step();
-        if (fread(net_next_row(&memory.arena), ROW_BYTES, 1, stdin) != 1) return 2;
+        if (fread(net_next_row(&memory.arena), PUSHED_BYTES, 1, stdin) != 1) return 2;
         net_push_row(&memory.arena);
-    }"""
+    }
+    PULL_READY"""
+
+_PULLED = """READS
+    net_start(&memory.arena);
+    PULL_READY"""
+
+_PULL_READY = """for (const int8_t *place; (place = net_pull_row(&memory.arena)) != 0;) {
+            own_step();
+            if (fwrite(place, PULLED_BYTES, 1, stdout) != 1) return 2;
+        }"""
 
 _MAIN = """
 #include <sanitizer/asan_interface.h>
@@ -73,11 +84,13 @@ def run_poisoned(plan: Plan, inputs: dict[str, Array], folder: Path) -> subproce
         "INTERVALS", ", ".join(f"{{{first}, {last - first}}}" for step in owned for first, last in step)
     )
     main = main.replace("BEGINS", ", ".join(map(str, begins)))
-    main = main.replace("RUN", _PUSHED if plan.is_pushed else _WHOLE)
-    if plan.is_pushed:
-        (pushed,) = (plan.places[name] for name in plan.graph.inputs)
-        main = main.replace("ROWS", str(pushed.rows)).replace("ROW_BYTES", str(pushed.row_bytes))
-    for word, function, ports in (("READS", "fread", generated.inputs), ("WRITES", "fwrite", generated.outputs)):
+    main = main.replace("RUN", _PUSHED if plan.is_pushed else _PULLED if plan.is_pulled else _WHOLE)
+    main = main.replace("PULL_READY", _PULL_READY if plan.is_pulled else "")
+    pushed, pulled = plan.places[plan.graph.inputs[0]], plan.places[plan.graph.outputs[0]]
+    main = main.replace("PUSHED_ROWS", str(pushed.rows)).replace("PUSHED_BYTES", str(pushed.row_bytes))
+    main = main.replace("PULLED_BYTES", str(pulled.row_bytes))
+    stored_outputs = () if plan.is_pulled else generated.outputs
+    for word, function, ports in (("READS", "fread", generated.inputs), ("WRITES", "fwrite", stored_outputs)):
         stream = "stdin" if word == "READS" else "stdout"
         calls = [
             f"if ({function}(memory.arena.bytes + {port.offset_bytes}, {port.size_bytes}, 1, {stream}) != 1) return 2;"
@@ -94,7 +107,7 @@ def run_poisoned(plan: Plan, inputs: dict[str, Array], folder: Path) -> subproce
 
 
 def owned_bytes(plan: Plan) -> list[list[tuple[int, int]]]:
-    """For each arriving row and each entry of the C's schedule the intervals of bytes that something has, merged."""
+    """For each row that arrives or is taken and each entry of the C's schedule the bytes that something has, merged."""
     owned: list[list[tuple[int, int]]] = []
     pull = 0
 
@@ -105,22 +118,25 @@ def owned_bytes(plan: Plan) -> list[list[tuple[int, int]]]:
         owned.append(_merged(found))
         pull += count
 
-    for number, step in enumerate(plan.steps):
-        for _ in range(plan.arrivals.count(number)):
+    def own_rows_before(number: int) -> None:
+        """Those that the caller takes come first: each right after it was made."""
+        for _ in range(plan.departures.count(number) + plan.arrivals.count(number)):
             own(1)
+
+    for number, step in enumerate(plan.steps):
+        own_rows_before(number)
         rows = step.last_row - step.first_row
         for done in range(0, rows, LONGEST_RUN):
             count = min(LONGEST_RUN, rows - done) if _is_scheduled(plan) else rows
             own(count)
             if not _is_scheduled(plan):
                 break
-    for _ in range(plan.arrivals.count(len(plan.steps))):
-        own(1)
+    own_rows_before(len(plan.steps))
     return owned
 
 
 def _is_scheduled(plan: Plan) -> bool:
-    return plan.is_pushed or len(plan.steps) > len({step.node.outputs[0] for step in plan.steps})
+    return plan.is_pushed or plan.is_pulled or len(plan.steps) > len({step.node.outputs[0] for step in plan.steps})
 
 
 def _merged(intervals: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:

@@ -75,18 +75,49 @@ def test_the_garbage_is_felt() -> None:
     assert any(not np.array_equal(rows.reshape(-1), expected[key].reshape(-1)) for key, rows in found.items())
 
 
-@pytest.mark.parametrize("seed", range(200, 206))
-def test_a_pulled_plan_on_garbage_gives_the_engine_s_bytes(seed: int) -> None:
-    """Each row of the output is right when the caller takes it; with places of their own, or as a ring."""
+def pulled_plans(seed: int) -> tuple[Graph, list[Plan], dict[str, Array]]:
+    """A random graph of one output, its plans as a ring and with places of their own, pushed or not, and one sample."""
     builder, graph = random_graph(seed)
     last = next(node.outputs[0] for node in reversed(graph.nodes) if node.outputs[0] in RowGraph(graph).maker)
     graph = builder.graph([last])
     sample = {name: values[-1:] for name, values in builder.samples(4).items()}
-    expected = engine.trace(graph, sample)
-    for pushed in (False, True):
+    plans = [
+        made
+        for pushed in (False, True)
         for made in (
             in_stages(graph, [0], pushed=pushed, pulled=True),
             candidates(graph, pushed=pushed, pulled=True)[-1],
-        ):
-            for name, rows in simulate(made, sample, np.random.default_rng(seed)).items():
-                np.testing.assert_array_equal(rows.reshape(-1), expected[name].reshape(-1), f"{seed} {name}")
+        )
+    ]
+    return graph, plans, sample
+
+
+@pytest.mark.parametrize("seed", range(200, 206))
+def test_a_pulled_plan_on_garbage_gives_the_engine_s_bytes(seed: int) -> None:
+    """Each row of the output is right when the caller takes it."""
+    graph, plans, sample = pulled_plans(seed)
+    expected = engine.trace(graph, sample)
+    for made in plans:
+        for name, rows in simulate(made, sample, np.random.default_rng(seed)).items():
+            np.testing.assert_array_equal(rows.reshape(-1), expected[name].reshape(-1), f"{seed} {name}")
+
+
+@pytest.mark.parametrize("seed", range(200, 203))
+def test_the_c_of_a_pulled_plan_touches_only_what_is_alive(seed: int, tmp_path: Path) -> None:
+    needs("gcc")
+    graph, plans, sample = pulled_plans(seed)
+    expected = engine.run(graph, sample)[graph.outputs[0]].tobytes()
+    for number, plan in enumerate(plans):
+        done = run_poisoned(plan, sample, tmp_path / str(number))
+        assert done.returncode == 0, done.stderr.decode()
+        assert done.stdout == expected
+
+
+def test_the_poison_is_felt_where_rows_are_pulled(tmp_path: Path) -> None:
+    """Without the output in the table of owners the caller dies who takes a row."""
+    needs("gcc")
+    graph, plans, sample = pulled_plans(200)
+    robbed = replace(plans[0], occupants=tuple(o for o in plans[0].occupants if o.name != graph.outputs[0]))
+    done = run_poisoned(robbed, sample, tmp_path)
+    assert done.returncode != 0
+    assert b"use-after-poison" in done.stderr

@@ -115,7 +115,8 @@ def _places(rows: RowGraph, wants: Demand, offsets: Mapping[str, int], step_of: 
         kept, needs = bytes_of[root]
         at = tuple(offsets[need.name] for need in needs)
         own = kept.lives_of(root)
-        live = _in_steps(Span(min(span.first for span in own), max(span.last for span in own)), step_of)
+        end = max(span.last for span in own) + (root != kept.tensors[-1])  # is read once more, by what overwrites it
+        live = _in_steps(Span(min(span.first for span in own), end), step_of)
         held_rows = rows.rows(name) if name != root else kept.rows
         row_offsets = at if kept.is_scattered else ()
         places[name] = Place(name, min(at), rows.rows(name), rows.row_bytes(name), held_rows, live, row_offsets)

@@ -9,7 +9,7 @@
  *    offset     bytes   rows  live          tap  what
  *         0       150      6  [0, 2)          0  conv_0_out
  *         0         3      1  [2, 4)          2  dense_3_out
- *         4         3      1  [3, 4)          3  softmax_4_out
+ *         0         3      1  [3, 4)          3  softmax_4_out
  *       112        60      6  [0, 1)             input
  *       152        30      3  [1, 3)          1  maxpool_1_out
  *       152        30      1  [1, 3)             reshape_2_out, the bytes of maxpool_1_out
@@ -536,7 +536,7 @@ static const TCN_FLASH tcn_tensor_t reshape_2_out_tensor = {
     .offset = 152, .rows = 1, .row_bytes = 30, .held_rows = 1,
 };
 static const TCN_FLASH tcn_tensor_t dense_3_out_tensor = {.offset = 0, .rows = 1, .row_bytes = 3, .held_rows = 1};
-static const TCN_FLASH tcn_tensor_t softmax_4_out_tensor = {.offset = 4, .rows = 1, .row_bytes = 3, .held_rows = 1};
+static const TCN_FLASH tcn_tensor_t softmax_4_out_tensor = {.offset = 0, .rows = 1, .row_bytes = 3, .held_rows = 1};
 
 /* ---------------------------------------------------- Layers ---------------------------------------------------- */
 

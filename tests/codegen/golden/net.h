@@ -20,7 +20,7 @@ extern "C" {
 
 /* Output softmax_4_out: int8 [1, 3], real = 0.00390625 (q + 128). */
 #define NET_OUTPUT_BYTES 3
-#define NET_OUTPUT_OFFSET 4
+#define NET_OUTPUT_OFFSET 0
 
 /* The memory of one run, owned by the caller. It needs no initialization and holds nothing between runs but the
  * outputs, so that it may serve other purposes then. Threads need one each. */
