@@ -103,7 +103,7 @@ COSTS: Mapping[tuple[str, str], tuple[float, float, float]] = {
     ("armv7_m", "block_dense"): (1.0, 20.0, 0.0),
     ("armv6_m", "block_conv2d"): (2.6, 75.0, 0.0),
     ("armv6_m", "short_dense"): (2.3, 50.0, 0.0),
-    ("rv32im", "block_conv2d"): (1.95, 28.0, 0.0),
+    ("rv32im", "block_conv2d"): (1.95, 18.0, 0.0),
     ("rv32im", "block_dense"): (2.1, 20.0, 0.0),
     ("word32", "block_conv2d"): (3.2, 30.0, 0.0),
     ("word32", "block_dense"): (2.8, 30.0, 0.0),

@@ -13,7 +13,7 @@ from tinycnn_codegen.lowered import Fields, Lowered
 from tinycnn_codegen.planar import Planar
 from tinycnn_codegen.words import word_outputs, words
 
-COPIES = 12
+COPIES = 8
 """Inputs of a chunk at most where code has a copy for each: tcn_riscv_block.h."""
 
 CODE = {2: 4 * 17, 4: 4 * 13}

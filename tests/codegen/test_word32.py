@@ -141,7 +141,7 @@ def test_chunks_end_before_a_half_could_overflow() -> None:
 
 def test_chunks_for_copies_of_code_have_no_more_inputs_than_copies() -> None:
     """The upper half of a chunk's first word is the code of all inputs but one: 68 bytes each."""
-    packed = riscv_pack(np.ones((1, 4, 2, 14), np.int64))
-    at = np.cumsum([0, 1 + 2 * 12, 1 + 2 * 2, 1, 1 + 2 * 12, 1 + 2 * 2])
-    run = [(4 + 8 * 12) | (68 * 11 << 16), (4 + 8 * 2) | (68 << 16)]
+    packed = riscv_pack(np.ones((1, 4, 2, 10), np.int64))
+    at = np.cumsum([0, 1 + 2 * 8, 1 + 2 * 2, 1, 1 + 2 * 8, 1 + 2 * 2])
+    run = [(4 + 8 * 8) | (68 * 7 << 16), (4 + 8 * 2) | (68 << 16)]
     assert packed.words[at].tolist() == [*run, 0, *run, 1 << 16]

@@ -4,7 +4,7 @@
 #include "tcn_block_assembly.h"
 #include "tcn_flash.h"
 
-/* A block of outputs that is summed at once: two pairs of channels at two or three columns. A word of weights is
+/* A block of outputs that is summed at once: two pairs of channels at two columns; in assembly also at three. A word of weights is
  * w0 + 65536 w1 of a pair of channels, so that one multiplication serves both; the sums of such products are split before
  * either half could overflow. Where that is was found from the weights when the network was generated.
  *
@@ -16,7 +16,7 @@
 #define TCN_BLOCK_SPREAD 1 /* bytes from an input of a column to the next, where they are gathered */
 
 typedef struct {
-    int32_t sums[TCN_BLOCK_COLUMNS][4]; /* [columns][channels] */
+    int32_t sums[2][4]; /* [columns][channels] */
 } tcn_block_t;
 
 static inline uint8_t tcn_block_input(uint8_t x)

@@ -5,7 +5,7 @@
 #include "tcn_block.h"
 #include "tcn_word_store2.h"
 
-/* Convolution in blocks of TCN_BLOCK_CHANNELS channels and TCN_BLOCK_COLUMNS columns, 2 or 3. The inputs under a column are `runs` runs of
+/* Convolution in blocks of TCN_BLOCK_CHANNELS channels and TCN_BLOCK_COLUMNS columns. The inputs under a column are `runs` runs of
  * `taps` that follow each other in memory. Where a column reaches over the edge, and everywhere if `gathers`, they are
  * brought together in scratch first. */
 typedef struct {
@@ -67,45 +67,59 @@ static void tcn_block_gather(const TCN_FLASH tcn_block_conv2d_t *layer, int8_t *
     }
 }
 
-#if TCN_BLOCK_COLUMNS == 3
-/* Store the sums of the channels [first, first + lanes) at a third column. */
-static void tcn_block_store(const TCN_FLASH tcn_word_outputs_t *outputs, int32_t first, int32_t lanes,
-                            const int32_t *sums, int8_t *output)
-{
-    int32_t lane;
-
-    for (lane = 0; lane < lanes; lane++) {
-        const TCN_FLASH int32_t *const constants = outputs->constants + 2 * (first + lane);
-
-        output[lane] = (int8_t)tcn_word_rescale(outputs, first + lane, constants[1], outputs->rounding,
-                                                sums[lane] + constants[0]);
-    }
-}
-#endif
-
 /* All channels of `columns` columns. runs[r] is run r of the first one, `step` bytes before the next one's. */
+#if TCN_BLOCK_ASSEMBLY
 static void tcn_block_columns(const TCN_FLASH tcn_block_conv2d_t *layer, const int8_t *const *runs, int32_t at,
                               int32_t run_bytes, int32_t step, int32_t columns, int8_t *output)
 {
     const int32_t channels = layer->output_channels;
-    const int32_t second = columns > 1; /* one column is computed and stored twice */
+    const tcn_word_outputs_t *const outputs = &layer->outputs;
+    const int32_t *weights = layer->weights;
+    int32_t channel = outputs->rescale.multiplier == 0 ? channels - channels % TCN_BLOCK_CHANNELS : 0;
+    tcn_columns_t block;
+
+    block.runs = runs;
+    block.at = at;
+    block.run_bytes = run_bytes;
+    block.step = step;
+    block.constants = outputs->constants;
+    block.output = output;
+    block.channels = columns > 1 ? channels : 0; /* one column is computed and stored twice */
+    block.rounding = outputs->rounding;
+    if (channel != 0) {
+        block.end = output + channel;
+        weights = columns == 3 ? tcn_assembly_columns3(&block, weights) : tcn_assembly_columns2(&block, weights);
+    }
+    block.end = 0;
+    for (; channel < channels; channel += TCN_BLOCK_CHANNELS) {
+        const int32_t rest = channels - channel;
+        const int32_t lanes = rest < TCN_BLOCK_CHANNELS ? rest : TCN_BLOCK_CHANNELS;
+        int8_t *const left = output + channel;
+        int8_t *const right = left + (columns - 1) * channels;
+
+        weights = columns == 3 ? tcn_assembly_columns3(&block, weights) : tcn_assembly_columns2(&block, weights);
+        tcn_word_store2(outputs, channel, lanes, block.sums[0], left, block.sums[columns - 1], right);
+        if (columns == 3) {
+            int8_t *const middle = left + channels;
+
+            tcn_word_store2(outputs, channel, lanes, block.sums[1], middle, block.sums[1], middle);
+        }
+    }
+}
+#else
+static void tcn_block_columns(const TCN_FLASH tcn_block_conv2d_t *layer, const int8_t *const *runs, int32_t at,
+                              int32_t run_bytes, int32_t step, int32_t columns, int8_t *output)
+{
+    const int32_t channels = layer->output_channels;
     const TCN_FLASH int32_t *weights = layer->weights;
+    int8_t *left = output;
+    int8_t *right = output + (columns - 1) * channels; /* one column is computed and stored twice */
     int32_t channel;
 
     for (channel = 0; channel < channels; channel += TCN_BLOCK_CHANNELS) {
         const int32_t rest = channels - channel;
         const int32_t lanes = rest < TCN_BLOCK_CHANNELS ? rest : TCN_BLOCK_CHANNELS;
-        int8_t *const left = output + channel;
         tcn_block_t block;
-
-#if TCN_BLOCK_ASSEMBLY
-        if (columns == 3) {
-            weights = tcn_assembly_product3(block.sums[0], weights, runs, at, run_bytes, step);
-            tcn_block_store(&layer->outputs, channel, lanes, block.sums[2], left + 2 * channels);
-        } else {
-            weights = tcn_assembly_product2(block.sums[0], weights, runs, at, run_bytes, step);
-        }
-#else
         int32_t run;
 
         tcn_block_clear(&block);
@@ -115,11 +129,12 @@ static void tcn_block_columns(const TCN_FLASH tcn_block_conv2d_t *layer, const i
             weights = tcn_block_product(&block, weights, x, step, layer->taps);
         }
         tcn_block_finish(&block);
-#endif
-        tcn_word_store2(&layer->outputs, channel, lanes, block.sums[0], left, block.sums[second],
-                        left + second * channels);
+        tcn_word_store2(&layer->outputs, channel, lanes, block.sums[0], left, block.sums[columns - 1], right);
+        left += lanes;
+        right += lanes;
     }
 }
+#endif
 
 /* One row of the output, or all of a pointwise layer; rows[r] is the input under row r of the kernel, or a row of zero
  * points. */
