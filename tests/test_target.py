@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from tinycnn.errors import TargetError
-from tinycnn.target import load_target, target_names, targets_folder
+from tinycnn.target import load_target, target_names
+from tinycnn.toml_table import targets_folder
 
 PROFILE = """
 title = "A chip"

@@ -5,15 +5,13 @@ A profile is a TOML file; targets/README.md explains the format. All sizes are b
 """
 
 import difflib
-import os
-import tomllib
-from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from importlib import resources
 from pathlib import Path
 from typing import Literal, cast
 
 from tinycnn.errors import TargetError
+from tinycnn.timings import Timings, read_timings
+from tinycnn.toml_table import TomlTable, read_toml, targets_folder
 
 EXTENSIONS = ("dsp", "fpu", "mve")
 """What a processor may have beside its instruction set: Arm's DSP extension, a floating-point unit, Helium."""
@@ -98,39 +96,6 @@ class Card:
 
 
 @dataclass(frozen=True, slots=True)
-class Timings:
-    """Clock cycles of a processor's instructions by class, as published or, where that says so, estimated.
-
-    `load_behind_memory` is a load directly behind a load or store; `multiple` moves several registers, with
-    `multiple_register` for each; `branch_taken` and `jump_taken` are added when control does not go on behind the
-    instruction; `load_use` when it reads what the one before it loaded. `vector_again` is a vector instruction behind
-    one of the same kind, memory or arithmetic. All are multiplied by `scale`.
-    """
-
-    other: float
-    load: float
-    load_behind_memory: float
-    store: float
-    multiple: float
-    multiple_register: float
-    branch: float
-    branch_taken: float
-    jump: float
-    jump_taken: float
-    loop: float
-    multiply: float
-    multiply_accumulate: float
-    multiply_long: float
-    divide: float
-    floating: float
-    floating_divide: float
-    vector: float
-    vector_again: float
-    load_use: float
-    scale: float
-
-
-@dataclass(frozen=True, slots=True)
 class Target:
     """One machine.
 
@@ -159,17 +124,6 @@ class Target:
     estimate: Estimate
 
 
-def targets_folder() -> Path:
-    """The folder of profiles, boards and emulator plugins: inside an installed package, else beside it."""
-    packaged = Path(str(resources.files("tinycnn") / "_targets"))
-    folder = packaged if packaged.is_dir() else Path(__file__).resolve().parents[1] / "targets"
-    if not folder.is_dir():
-        raise TargetError(
-            f"The target profiles are missing from this installation ({packaged}): install tinycnn again."
-        )
-    return folder
-
-
 def target_names() -> tuple[str, ...]:
     """The names of all profiles that come with tinycnn, sorted."""
     return tuple(sorted(path.stem for path in targets_folder().glob("*.toml")))
@@ -194,7 +148,7 @@ def load_target(name: str) -> Target:
 
 
 def _read_target(path: Path) -> Target:
-    top = _Table(path, "", _parse(path))
+    top = read_toml(path)
     memory = cast(Literal["separate", "unified"], top.choice("memory", ("separate", "unified")))
     if memory == "unified" and top.has("flash_bytes"):
         raise TargetError(f"{path}: flash_bytes has no place in unified memory, where ram_bytes holds everything.")
@@ -212,7 +166,7 @@ def _read_target(path: Path) -> Target:
         compiler=_read_compiler(top.table("compiler")) if top.has("compiler") else None,
         emulator=_read_emulator(top.table("emulator"), memory) if top.has("emulator") else None,
         pypi=_read_pypi(top.table("pypi")) if top.has("pypi") else None,
-        timings=_read_timings(top.file("timings", top.text("timings"))) if top.has("timings") else None,
+        timings=read_timings(top.file("timings", top.text("timings"))) if top.has("timings") else None,
         card=_read_card(top.table("card")) if top.has("card") else None,
         estimate=_read_estimate(top.table("estimate")),
     )
@@ -227,7 +181,7 @@ def _read_target(path: Path) -> Target:
     return target
 
 
-def _read_compiler(table: "_Table") -> Compiler:
+def _read_compiler(table: TomlTable) -> Compiler:
     compiler = Compiler(
         command=table.text("command"),
         flags=table.texts("flags"),
@@ -238,7 +192,7 @@ def _read_compiler(table: "_Table") -> Compiler:
     return compiler
 
 
-def _read_emulator(table: "_Table", memory: str) -> Emulator:
+def _read_emulator(table: TomlTable, memory: str) -> Emulator:
     scripted = table.has("linker_script")
     programmed = table.has("program")
     emulator = Emulator(
@@ -256,13 +210,13 @@ def _read_emulator(table: "_Table", memory: str) -> Emulator:
     return emulator
 
 
-def _read_pypi(table: "_Table") -> PyPI:
+def _read_pypi(table: TomlTable) -> PyPI:
     pypi = PyPI(table.texts("compiler_flags"), table.texts("emulator_arguments"))
     table.refuse_the_rest()
     return pypi
 
 
-def _read_card(table: "_Table") -> Card:
+def _read_card(table: TomlTable) -> Card:
     card = Card(
         title=table.text("title"),
         instructions_per_second=table.count("instructions_per_second"),
@@ -276,123 +230,7 @@ def _read_card(table: "_Table") -> Card:
     return card
 
 
-def _read_timings(path: Path) -> Timings:
-    table = _Table(path, "", _parse(path))
-    values = {field.name: table.amount(field.name) for field in fields(Timings) if table.has(field.name)}
-    table.refuse_the_rest()
-    missing = [name for name in ("other", "scale") if name not in values]
-    if missing:
-        raise TargetError(f"{path}: {missing[0]} is missing.")
-    # What a processor does not have, or treats like anything else, is left out.
-    defaults = {field.name: values["other"] for field in fields(Timings)}
-    defaults |= dict.fromkeys(("branch_taken", "jump_taken", "load_use"), 0.0)
-    return Timings(**(defaults | values))
-
-
-def _parse(path: Path) -> dict[str, object]:
-    try:
-        with path.open("rb") as file:
-            return tomllib.load(file)
-    except OSError as error:
-        raise TargetError(f"Cannot read the target file {path}: {error.strerror or error}.") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise TargetError(f"The target file {path} is not valid TOML: {error}.") from error
-
-
-def _read_estimate(table: "_Table") -> Estimate:
+def _read_estimate(table: TomlTable) -> Estimate:
     estimate = Estimate(**{field.name: table.number(field.name) for field in fields(Estimate)})
     table.refuse_the_rest()
     return estimate
-
-
-class _Table:
-    """A TOML table that is read key by key; every complaint names the file, the table and the key."""
-
-    def __init__(self, path: Path, name: str, values: Mapping[str, object]) -> None:
-        self._path = path
-        self._prefix = f"{name}." if name else ""
-        self._values = values
-        self._known: list[str] = []
-
-    def has(self, key: str) -> bool:
-        self._known.append(key)
-        return key in self._values
-
-    def table(self, key: str) -> "_Table":
-        value = self._take(key)
-        if not isinstance(value, dict):
-            raise self._wrong(key, f"must be a table [{key}]")
-        return _Table(self._path, key, value)
-
-    def text(self, key: str) -> str:
-        value = self._take(key)
-        if not isinstance(value, str) or not value:
-            raise self._wrong(key, "must be text in quotes")
-        return value
-
-    def texts(self, key: str) -> tuple[str, ...]:
-        value = self._take(key)
-        if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
-            raise self._wrong(key, "must be a list of texts in quotes")
-        return tuple(value)
-
-    def choice(self, key: str, choices: tuple[str, ...]) -> str:
-        value = self._take(key)
-        if value not in choices:
-            raise self._wrong(key, "must be " + " or ".join(f'"{choice}"' for choice in choices))
-        return str(value)
-
-    def flag(self, key: str) -> bool:
-        value = self._take(key)
-        if not isinstance(value, bool):
-            raise self._wrong(key, "must be true or false")
-        return value
-
-    def count(self, key: str) -> int:
-        value = self._take(key)
-        if isinstance(value, bool) or not isinstance(value, int) or value <= 0:
-            raise self._wrong(key, "must be a whole number above 0")
-        return value
-
-    def address(self, key: str) -> int:
-        value = self._take(key)
-        if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < 2**32:
-            raise self._wrong(key, "must be an address of 32 bits")
-        return value
-
-    def amount(self, key: str) -> float:
-        value = self._take(key)
-        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < float("inf"):
-            raise self._wrong(key, "must be a number of 0 or more")
-        return float(value)
-
-    def number(self, key: str) -> float:
-        value = self.amount(key)
-        if value == 0:
-            raise self._wrong(key, "must be a number above 0")
-        return value
-
-    def file(self, key: str, name: str) -> Path:
-        """A file beside the profile, or else one that comes with tinycnn (a user's profile can use our
-        boards).
-        """
-        for folder in (self._path.parent, targets_folder()):
-            if (folder / name).is_file():
-                return (folder / name).resolve()
-        raise self._wrong(key, f"names the file {name}, which is neither beside the profile nor in {targets_folder()}")
-
-    def refuse_the_rest(self) -> None:
-        for key in self._values:
-            if key not in self._known:
-                close = difflib.get_close_matches(key, self._known, n=1)
-                guess = f" (did you mean {close[0]}?)" if close else ""
-                raise self._wrong(key, f"is not a key of a target file{guess}; the keys are {', '.join(self._known)}")
-
-    def _take(self, key: str) -> object:
-        self._known.append(key)
-        if key not in self._values:
-            raise self._wrong(key, "is missing")
-        return self._values[key]
-
-    def _wrong(self, key: str, what: str) -> TargetError:
-        return TargetError(f"{os.fspath(self._path)}: {self._prefix}{key} {what}.")

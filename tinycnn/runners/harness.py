@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tinycnn.errors import DataError, ToolError
-from tinycnn.target import targets_folder
+from tinycnn.toml_table import targets_folder
 from tinycnn_codegen.generated import ArenaBuffer, Generated
 
 Int8Array = npt.NDArray[np.int8]

@@ -1,6 +1,6 @@
 """Counting the instructions that one inference executes, exactly, in total and step by step."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -8,13 +8,14 @@ from tempfile import TemporaryDirectory
 import numpy as np
 
 from tinycnn.errors import ToolError
-from tinycnn.runners import riscv, thumb
-from tinycnn.runners.elf import ElfFile, Symbol, read_elf
+from tinycnn.runners import i486, powerpc, riscv, thumb
+from tinycnn.runners.elf import Symbol, read_elf
 from tinycnn.runners.emulated import build_image, emulator_of, run_image
 from tinycnn.runners.harness import STEP_LABEL, Instrumentation, Int8Array, pack_inputs, unpack_results
-from tinycnn.runners.timing import UNITS_PER_CYCLE, prices
-from tinycnn.runners.toolchain import host_compiler, is_python, run, version
-from tinycnn.target import Emulator, Target, targets_folder
+from tinycnn.runners.timing import UNITS_PER_CYCLE, Instruction, decoded, prices
+from tinycnn.runners.toolchain import companion, host_compiler, is_python, run, version
+from tinycnn.target import Emulator, Target
+from tinycnn.toml_table import targets_folder
 from tinycnn_codegen.generated import Generated
 
 _PLUGIN = "count_instructions"
@@ -60,9 +61,9 @@ def count_instructions(
     def count(instrumentation: Instrumentation) -> tuple[tuple[int, ...], tuple[int, ...], int | None]:
         with TemporaryDirectory(prefix="tinycnn-") as name:
             folder = Path(name)
-            image = read_elf(build_image(generated, target, instrumentation, optimize, folder))
+            image = build_image(generated, target, instrumentation, optimize, folder)
             counters = len(generated.steps) if instrumentation == "steps" else 1
-            symbols = image.symbols
+            symbols = read_elf(image).symbols
             marks = _marks(symbols, generated.name, outside=counters)
             if instrumentation == "steps":
                 marks |= _step_marks(symbols)
@@ -90,13 +91,20 @@ def _knows_cycles(emulator: Emulator) -> bool:
     return emulator.program is not None and not is_python(emulator)
 
 
-def _prices(image: ElfFile, target: Target) -> str:
+def _prices(image: Path, target: Target) -> str:
     """A line for every instruction: its address, its price and what is added when it jumps."""
     if target.timings is None:
         return ""
-    decode = riscv.decode if target.architecture.startswith("rv32") else thumb.decode
-    priced = prices(image.code, image.symbols, target.timings, decode)
+    priced = prices(_instructions(image, target), target.timings)
     return "".join(f"{address:x} {price.units} {price.taken_units}\n" for address, price in sorted(priced.items()))
+
+
+def _instructions(image: Path, target: Target) -> Iterable[tuple[int, Instruction]]:
+    if target.architecture == "i486":
+        return i486.instructions(image, companion(emulator_of(target)[0].command, "objdump"))
+    decode = {"rv32": riscv.decode, "powe": powerpc.decode}.get(target.architecture[:4], thumb.decode)
+    elf = read_elf(image)
+    return decoded(elf.code, elf.symbols, decode)
 
 
 def _marks(symbols: Sequence[Symbol], name: str, outside: int) -> dict[int, int]:

@@ -16,17 +16,17 @@ def decode(code: bytes, offset: int) -> Instruction:
     word = int.from_bytes(code[offset : offset + 4], "little")
     opcode, function, target = word & 0x7F, word >> 12 & 7, word >> 7 & 31
     sources = (word >> 15 & 31, word >> 20 & 31) if opcode in _READ_TWO else (word >> 15 & 31,)
-    reads = frozenset() if opcode in _READ_NONE else frozenset(sources)
+    needs = frozenset() if opcode in _READ_NONE else frozenset(sources)
     if opcode == 0x03:
-        return Instruction(4, "load", reads=reads, loads=target)
+        return Instruction(4, "load", needs=needs, late=target)
     if opcode == 0x23:
-        return Instruction(4, "store", reads=reads)
+        return Instruction(4, "store", needs=needs)
     if opcode in (0x63, 0x67, 0x6F):
-        return Instruction(4, "branch" if opcode == 0x63 else "jump", reads=reads)
+        return Instruction(4, "branch" if opcode == 0x63 else "jump", needs=needs)
     if opcode == 0x33 and word >> 25 == 1:
         kind = "divide" if function >= 4 else "multiply_long" if function else "multiply"
-        return Instruction(4, kind, reads=reads)
-    return Instruction(4, "other", reads=reads)
+        return Instruction(4, kind, needs=needs)
+    return Instruction(4, "other", needs=needs)
 
 
 def _compressed(half: int) -> Instruction:
@@ -34,26 +34,26 @@ def _compressed(half: int) -> Instruction:
     short, short_second = 8 + (half >> 7 & 7), 8 + (half >> 2 & 7)
     match half & 3, function:
         case 0, 2:
-            return Instruction(2, "load", reads=frozenset((short,)), loads=short_second)
+            return Instruction(2, "load", needs=frozenset((short,)), late=short_second)
         case 0, 6:
-            return Instruction(2, "store", reads=frozenset((short, short_second)))
+            return Instruction(2, "store", needs=frozenset((short, short_second)))
         case 0, _:
-            return Instruction(2, "other", reads=frozenset((2,)))
+            return Instruction(2, "other", needs=frozenset((2,)))
         case 1, 1 | 5:
             return Instruction(2, "jump")
         case 1, 6 | 7:
-            return Instruction(2, "branch", reads=frozenset((short,)))
+            return Instruction(2, "branch", needs=frozenset((short,)))
         case 1, 4:
             two = half >> 10 & 3 == 3
-            return Instruction(2, "other", reads=frozenset((short, short_second) if two else (short,)))
+            return Instruction(2, "other", needs=frozenset((short, short_second) if two else (short,)))
         case 2, 2:
-            return Instruction(2, "load", reads=frozenset((2,)), loads=full)
+            return Instruction(2, "load", needs=frozenset((2,)), late=full)
         case 2, 6:
-            return Instruction(2, "store", reads=frozenset((2, second)))
+            return Instruction(2, "store", needs=frozenset((2, second)))
         case 2, 4 if second == 0 and full != 0:
-            return Instruction(2, "jump", reads=frozenset((full,)))
+            return Instruction(2, "jump", needs=frozenset((full,)))
         case 2, 4:
-            return Instruction(2, "other", reads=frozenset((full, second) if half >> 12 & 1 else (second,)))
+            return Instruction(2, "other", needs=frozenset((full, second) if half >> 12 & 1 else (second,)))
         case 2, 0:
-            return Instruction(2, "other", reads=frozenset((full,)))
-    return Instruction(2, "other", reads=frozenset((full,) if function == 0 else ()))
+            return Instruction(2, "other", needs=frozenset((full,)))
+    return Instruction(2, "other", needs=frozenset((full,) if function == 0 else ()))

@@ -4,11 +4,11 @@ The emulator adds up the prices of what it executes, so that the estimate is of 
 What it leaves out: wait states of flash, caches, and what depends on the values (a division has one price).
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from tinycnn.runners.elf import CodeSection, Symbol
-from tinycnn.target import Timings
+from tinycnn.timings import Timings
 
 UNITS_PER_CYCLE = 100
 """Prices are whole hundredths of a cycle."""
@@ -16,15 +16,18 @@ UNITS_PER_CYCLE = 100
 
 @dataclass(frozen=True, slots=True)
 class Instruction:
-    """`kind` is a price of `Timings`, or "vector_memory". `registers` are how many a load or store of several moves;
-    `reads` which the instruction reads, and `loads` which it loads, where that matters to the time of the next one.
+    """`kind` is a price of `Timings`, or "vector_memory". `registers` are how many a load or store of several moves.
+
+    Where the next one may have to wait: `late` is the register whose value comes late, `needs` are those whose values
+    must be there early. `extras` counts what makes the instruction longer by `Timings.extra`.
     """
 
     size_bytes: int
     kind: str
     registers: int = 0
-    reads: frozenset[int] = frozenset()
-    loads: int | None = None
+    needs: frozenset[int] = frozenset()
+    late: int | None = None
+    extras: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,31 +41,39 @@ class Price:
 Decode = Callable[[bytes, int], Instruction]
 
 
-def prices(
-    sections: Sequence[CodeSection], symbols: Sequence[Symbol], timings: Timings, decode: Decode
-) -> dict[int, Price]:
-    """The price of the instruction at every address of code."""
+def decoded(
+    sections: Sequence[CodeSection], symbols: Sequence[Symbol], decode: Decode
+) -> Iterator[tuple[int, Instruction]]:
+    """Every instruction of the code and its address."""
     # Mapping symbols: $d begins data among code, $t and $x end it (ELF for the Arm Architecture, 5.5.5).
     data_begins = {symbol.address & ~1: symbol.name.startswith("$d") for symbol in symbols if symbol.name[:1] == "$"}
-    found: dict[int, Price] = {}
     for section in sections:
         is_data, offset = False, 0
-        before: Instruction | None = None
         while offset + 2 <= len(section.content):
             is_data = data_begins.get(section.address + offset, is_data)
             if is_data:
-                offset, before = offset + 2, None
+                offset += 2
                 continue
             instruction = decode(section.content, offset)
-            found[section.address + offset] = _price(before, instruction, timings)
-            offset, before = offset + instruction.size_bytes, instruction
+            yield section.address + offset, instruction
+            offset += instruction.size_bytes
+
+
+def prices(instructions: Iterable[tuple[int, Instruction]], timings: Timings) -> dict[int, Price]:
+    """The price of the instruction at every address; addresses ascend within a section of code."""
+    found: dict[int, Price] = {}
+    before: Instruction | None = None
+    end = None
+    for address, instruction in instructions:
+        found[address] = _price(before if address == end else None, instruction, timings)
+        before, end = instruction, address + instruction.size_bytes
     return found
 
 
 def _price(before: Instruction | None, instruction: Instruction, timings: Timings) -> Price:
-    cycles = _cycles(before, instruction, timings)
-    if before is not None and before.loads is not None and before.loads in instruction.reads:
-        cycles += timings.load_use
+    cycles = _cycles(before, instruction, timings) + timings.extra * instruction.extras
+    if before is not None and before.late is not None and before.late in instruction.needs:
+        cycles += timings.dependent
     taken = {"branch": timings.branch_taken, "jump": timings.jump_taken}.get(instruction.kind, 0.0)
     # A load of several registers that jumps, POP {..., PC}, refills the pipeline like any other jump.
     taken = timings.branch_taken if instruction.kind in ("multiple", "load", "other") else taken

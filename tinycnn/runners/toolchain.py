@@ -13,7 +13,8 @@ from pathlib import Path
 
 from tinycnn.errors import ToolError
 from tinycnn.runners import zig
-from tinycnn.target import Compiler, Emulator, Target, targets_folder
+from tinycnn.target import Compiler, Emulator, Target
+from tinycnn.toml_table import targets_folder
 
 STRICT_FLAGS = (
     *("-std=c99", "-pedantic", "-Wall", "-Wextra"),
@@ -113,6 +114,12 @@ def require(command: str, package: str, *, pypi: bool = False) -> None:
     if not shutil.which(command):
         instead = f", and without root pip install '{_PYPI_PACKAGE}' a substitute" if pypi else ""
         raise ToolError(f"{command} is not installed: {_install_line([package])} gives it{instead}.")
+
+
+def companion(compiler: str, program: str) -> str:
+    """The program that goes with a GNU compiler, such as its disassembler. Raises ToolError."""
+    found = run([compiler, f"-print-prog-name={program}"], Path.cwd(), f"asking {compiler} for its {program}").stdout
+    return found.strip()
 
 
 def version(command: str) -> str:
