@@ -10,7 +10,7 @@ import tinycnn_codegen
 
 LAYERS: tuple[tuple[str, ...], ...] = (
     ("tinycnn.errors",),
-    ("tinycnn.fixedpoint", "tinycnn.target"),
+    ("tinycnn.fixedpoint", "tinycnn.target", "tinycnn.timings", "tinycnn.toml_table"),
     ("tinycnn.ir",),
     ("tinycnn.data", "tinycnn.ops"),
     (
