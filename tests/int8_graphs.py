@@ -136,6 +136,13 @@ class GraphBuilder:
         ]
         return self.move(ResizeLinear((None, *taps, None)).rounded(), x)
 
+    def resize_as_onnxruntime(self, x: str, rows: int) -> str:
+        """Rows to another number, as onnxruntime interpolates the bytes of uint8."""
+        at = np.linspace(0, self.shape(x)[1] - 1, rows, dtype=np.float32)
+        low, high = np.floor(at).astype(int), np.ceil(at).astype(int)
+        taps = ((tuple(low.tolist()), tuple((1 - at % 1).tolist())), (tuple(high.tolist()), tuple((at % 1).tolist())))
+        return self.move(ResizeLinear((None, taps, None, None), "uint8"), x)
+
     def lrn(self, x: str, size: int = 3) -> str:
         alpha = 0.5 / (self.scale(x) * 60) ** 2
         return self._node(LRN(size, alpha, axis=len(self.shape(x)) - 1), [x], self._near(0.6 * self.scale(x)))

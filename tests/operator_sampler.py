@@ -48,6 +48,7 @@ def sums(builder: GraphBuilder, x: str) -> None:
     """What adds along axes or multiplies two tensors."""
     small = builder.max_pool(x, Window.of((2, 2), (2, 2)))
     builder.reduce("ReduceMax", builder.reduce("ReduceMean", builder.resize_linear(small, 5, 4), 1), 3)
+    builder.resize_as_onnxruntime(small, 5)
     rows = builder.reshape(small, -1, builder.shape(small)[-1])
     builder.matmul(rows, builder.move(Transpose((0, 2, 1)), rows))
     builder.divide(small, builder.global_average_pool(small))

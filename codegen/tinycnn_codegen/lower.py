@@ -22,7 +22,8 @@ from tinycnn.ops import (
     is_elementwise,
     row_bytes,
 )
-from tinycnn.ops.float_means import least_sums
+from tinycnn.ops.float_means import quantized_means
+from tinycnn.ops.float_steps import least_places, mantissa_and_exponent
 from tinycnn.ops.linear import bias_of
 from tinycnn.ops.softmax import exponentials, float_exponentials, float_shares
 from tinycnn_codegen.alternatives import INSTRUCTION_SETS, PORTABLE
@@ -205,10 +206,14 @@ def lower_average_pool(op: AveragePool, call: Call) -> Lowered:
         "counts": ConstantArray("int32_t", counts, len(counts)),
     }
     if op.float_zero_point is not None:
-        source, destination = call.quantization(0), call.output_quantization
-        steps = least_sums(source, destination, op.float_zero_point, counts)
-        unit_scale = int(source.scales[0] / np.spacing(source.scales[0]))
-        layer = {**layer, "unit_scale": unit_scale, "steps": ConstantArray("int64_t", steps.reshape(-1), 5)}
+        destination, zero = call.output_quantization, op.float_zero_point
+        steps = least_places(lambda sums: quantized_means(sums, counts[:, None], destination, zero), len(counts))
+        mantissa, exponent = mantissa_and_exponent(call.quantization(0).scale[0])
+        layer = {
+            **layer,
+            "input_scale": {"mantissa": mantissa, "exponent": exponent},
+            "steps": ConstantArray("int32_t", steps.reshape(-1), 8),
+        }
         return Lowered("average_pool_float", (layer,), "counted window", window.rows, zero_point)
     rescale = rescale_fields(proof_of(op.accumulation(call)), call.output_quantization.zero_point, slice(None))
     return Lowered("average_pool", ({**layer, "rescale": rescale},), "counted window", window.rows, zero_point)

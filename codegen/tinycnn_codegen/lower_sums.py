@@ -3,10 +3,14 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import numpy as np
+
 from tinycnn.ops import Call, MatrixProduct, Reduce, ResizeLinear
+from tinycnn.ops.float_resize import Rule, Taps, float_blend, outputs_of, source_of
+from tinycnn.ops.float_steps import least_places, mantissa_and_exponent
 from tinycnn.ops.reduce import EXTREMA
-from tinycnn.ops.resize import Taps, along
-from tinycnn_codegen.ctext import ConstantArray
+from tinycnn.ops.resize import along
+from tinycnn_codegen.ctext import ConstantArray, Field
 from tinycnn_codegen.lowered import Fields, Lowered
 from tinycnn_codegen.rescaling import proof_of, rescale_fields
 
@@ -43,6 +47,8 @@ def lower_reduce(op: Reduce, call: Call) -> Lowered:
 
 def lower_resize_linear(op: ResizeLinear, call: Call) -> Lowered:
     """Tables for both axes; an axis that stays has weights of 0."""
+    if op.as_onnxruntime:
+        return _lower_resize_float(op, op.as_onnxruntime, call)
     shape, output = call.inputs[0].shape, call.output.shape
     row_low, row_weights = _tables(op.axes[1], shape[1])
     is_image = len(shape) == 4
@@ -56,6 +62,27 @@ def lower_resize_linear(op: ResizeLinear, call: Call) -> Lowered:
         "column_weights": column_weights,
     }
     return Lowered("resize_linear", (layer,), "tensor")
+
+
+def _lower_resize_float(op: ResizeLinear, rule: Rule, call: Call) -> Lowered:
+    source, destination = source_of(rule, call.quantization(0)), call.output_quantization
+    mantissa, exponent = mantissa_and_exponent(source.scale[0])
+    blends = [float_blend(taps, size) for taps, size in zip(op.axes[1:3], call.inputs[0].shape[1:3], strict=True)]
+    layer: dict[str, Field] = {
+        "output_width": call.output.shape[2],
+        "channels": call.output.shape[-1],
+        "input_zero_point": source.zero_point,
+        "input_scale": {"mantissa": mantissa, "exponent": exponent},
+    }
+    for name, blend in zip(("row", "column"), blends, strict=True):
+        pairs = zip(blend.low_weight.tolist(), blend.high_weight.tolist(), strict=True)
+        weights = [(*mantissa_and_exponent(low), *mantissa_and_exponent(high)) for low, high in pairs]
+        layer[f"{name}_low"] = ConstantArray("int32_t", blend.low, 16)
+        layer[f"{name}_high"] = ConstantArray("int32_t", blend.high, 16)
+        layer[f"{name}_weights"] = ConstantArray("int32_t", np.array(weights).reshape(-1), 4)
+    steps = least_places(lambda sums: outputs_of(rule, sums, destination))
+    layer["steps"] = ConstantArray("int32_t", steps.reshape(-1), 8)
+    return Lowered("resize_float", (layer,), "tensor")
 
 
 def _tables(taps: Taps | None, size: int) -> tuple[ConstantArray, ConstantArray]:

@@ -12,6 +12,7 @@ import numpy as np
 
 from tinycnn import fixedpoint
 from tinycnn.ir import Array
+from tinycnn.onnx_io.float_resize_function import FLOAT_RESIZES, float_resize
 from tinycnn.onnx_io.node import Builder, OnnxNode, RefusalError
 from tinycnn.onnx_io.normalize_exports import lrn_band
 from tinycnn.onnx_io.normalize_functions import ARG_MAX, LOG_SOFTMAX
@@ -136,6 +137,7 @@ FUNCTION_RULES: dict[str, Callable[[Builder, OnnxNode], None]] = {
     f"tinycnn.{ARG_MAX}": arg_max,
     f"tinycnn.{LOG_SOFTMAX}": log_softmax,
     f"tinycnn.{LRN_FUNCTION}": lrn,
+    **dict.fromkeys((f"tinycnn.{name}" for name in FLOAT_RESIZES), float_resize),
     f"tinycnn.{MULTIPLY}": multiply,
     **{f"tinycnn.{name}": partial(average_pool_of, dtype=dtype) for dtype, name in POOLS.items()},
     f"tinycnn.{POOL}": summed_average_pool,

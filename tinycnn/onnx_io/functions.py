@@ -6,6 +6,7 @@ from functools import partial
 from onnx import FunctionProto
 
 from tinycnn.onnx_io import (
+    float_resize_function,
     insert_zeros_function,
     lp_pool_function,
     normalize_functions,
@@ -16,6 +17,7 @@ from tinycnn.onnx_io import (
 
 DOMAIN = softmax_function.DOMAIN
 FUNCTIONS: Mapping[str, Callable[[int], FunctionProto]] = {
+    **{f"{DOMAIN}.{name}": make for name, make in float_resize_function.FLOAT_RESIZES.items()},
     f"{DOMAIN}.{insert_zeros_function.NAME}": insert_zeros_function.insert_zeros_function,
     **{
         f"{DOMAIN}.{name}": partial(lp_pool_function.lp_pool_function, power)

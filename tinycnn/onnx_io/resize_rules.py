@@ -9,8 +9,8 @@ from tinycnn.ir import Array
 from tinycnn.onnx_io.node import Builder, OnnxNode, RefusalError
 from tinycnn.onnx_io.takes import axes_of, check_size, emit_take, whole_numbers
 from tinycnn.ops import ResizeLinear, Take
+from tinycnn.ops.float_resize import Taps, is_image
 from tinycnn.ops.move import FILL
-from tinycnn.ops.resize import Taps
 
 MAX_TAPS = 1024
 """An antialiasing filter that is wider than that is refused."""
@@ -86,7 +86,10 @@ def _blended(
             filled[axis] = tuple(np.where(outside[axis], FILL, np.arange(len(at))).tolist())
     fills = any(table is not None for table in filled)
     output = builder.unused(f"{node.outputs[0]}_inside") if fills else node.outputs[0]
-    builder.emit(node, ResizeLinear(tuple(blends)), node.inputs[:1], output=output)
+    dtype = builder.tensor(node, 0).dtype
+    on_bytes = mode == "linear" and not node.integer("antialias", 0) and is_image(tuple(blends))
+    rule = dtype if on_bytes and (dtype == "int8" or dtype == "uint8") else ""
+    builder.emit(node, ResizeLinear(tuple(blends), rule), node.inputs[:1], output=output)
     if fills:
         builder.emit(node, Take(tuple(filled), fill), (output,))
 

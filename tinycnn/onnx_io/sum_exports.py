@@ -8,6 +8,7 @@ import numpy as np
 from tinycnn import fixedpoint
 from tinycnn.ir import Array, Node, Quantization
 from tinycnn.onnx_io import sum_functions
+from tinycnn.onnx_io.float_resize_function import write_float_resize
 from tinycnn.onnx_io.softmax_function import DOMAIN
 from tinycnn.onnx_io.tie_functions import POOLS
 from tinycnn.onnx_io.writer import Writer, window_attributes
@@ -92,6 +93,9 @@ def global_average_pool(writer: Writer, node: Node, op: GlobalAveragePool) -> No
 
 
 def resize_linear(writer: Writer, node: Node, op: ResizeLinear) -> None:
+    if op.as_onnxruntime:
+        write_float_resize(writer, node, op)
+        return
     (x,), (output,) = node.inputs, node.outputs
     shape = writer.graph.tensors[x].shape
     matrices: list[Array] = [

@@ -8,7 +8,8 @@ from onnx import FunctionProto, NodeProto, TensorProto, helper
 
 from tinycnn.ir import Array
 from tinycnn.onnx_io.softmax_function import DOMAIN
-from tinycnn.ops.resize import ONE, WEIGHT_BITS, Taps, along, taps_of
+from tinycnn.ops.float_resize import Taps
+from tinycnn.ops.resize import ONE, WEIGHT_BITS, along, taps_of
 
 REDUCTIONS = {"ReduceMean": "QLinearReduceMean", "ReduceSum": "QLinearReduceSum"}
 POOL = "QLinearAveragePool"

@@ -18,10 +18,6 @@ from tinycnn.ops.window import Window
 
 MOST_ELEMENTS = 4096
 """Larger windows are not tried for all their sums."""
-LEVELS = np.arange(-127, 128)
-"""Outputs that have a least sum."""
-LARGEST = 0x7F7FFFFF
-"""The pattern of the largest float32."""
 
 
 def quantized_means(sums: FloatArray, counts: Int64Array, y: Quantization, zero_point: int) -> Int8Array:
@@ -72,25 +68,3 @@ def sums_agree(x: Quantization, y: Quantization, zero_point: int, counts: Sequen
             if not np.array_equal(quantized_means(ends, np.array(count), y, zero_point), expected):
                 return False
     return True
-
-
-def least_sums(x: Quantization, y: Quantization, zero_point: int, counts: Int64Array) -> Int64Array:
-    """The least sum of each of `LEVELS` for each of `counts`, int64 [counts, 255], in units of x's scale's last bit.
-
-    Every float32 sum is a whole number of them. The levels are found by bisection over all float32 numbers.
-    """
-    levels = LEVELS[None, :]
-    first, last = (np.full((len(counts), len(LEVELS)), end, np.int64) for end in (-LARGEST, LARGEST + 1))
-    while np.any(first < last):
-        middle = (first + last) >> 1
-        reached = quantized_means(_numbered(middle), counts[:, None], y, zero_point) >= levels
-        last = np.where(reached, middle, last)
-        first = np.where(reached, first, np.minimum(middle + 1, last))
-    units = np.ceil(_numbered(first).astype(np.float64) / float(np.spacing(x.scales[0])))
-    return np.clip(units, -(2.0**62), 2.0**62).astype(np.int64)
-
-
-def _numbered(places: Int64Array) -> FloatArray:
-    """Float32 numbers by their place in rising order, 0 at place 0."""
-    magnitudes = np.minimum(np.abs(places), LARGEST).astype(np.uint32).view(np.float32)
-    return np.copysign(magnitudes, places.astype(np.float32))

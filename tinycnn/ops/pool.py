@@ -144,7 +144,13 @@ class AveragePool:
         return self.float_zero_point is None
 
     def like_onnxruntime(self, call: Call, zero_point: int) -> "AveragePool":
-        """The same with the bytes of onnxruntime, whose output has `zero_point`."""
+        """The same with the bytes of onnxruntime, whose output has `zero_point`.
+
+        Where padding counts it also counts what hangs over the end, so that all windows average as many elements.
+        """
+        if self.window.ceil_mode and self.count_include_pad:
+            sizes = call.inputs[0].shape[1:-1] if self.channels_last else call.inputs[0].shape[2:]
+            return replace(self, window=self.window.without_ceil_mode(sizes)).like_onnxruntime(call, zero_point)
         return self if self.agrees(call, zero_point) else replace(self, float_zero_point=zero_point)
 
     def agrees(self, call: Call, zero_point: int) -> bool:
@@ -196,7 +202,8 @@ class AveragePool:
 class GlobalAveragePool:
     """The mean over all spatial positions, kept as axes of size 1.
 
-    In rows its one output row takes a turn per input row: each adds a row to int32 sums, the last one divides.
+    In rows its one output row takes a turn per input row: each adds a row to int32 sums, the last one divides. A
+    ReduceMean over these positions in a file that came quantized may differ by 1 next to a tie, where floats decide.
     """
 
     channels_last: bool = False

@@ -1,17 +1,15 @@
 """Linear interpolation between neighbouring elements."""
 
-from dataclasses import dataclass
-from typing import ClassVar, Literal
+from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 
 from tinycnn.errors import ModelError
 from tinycnn.ir import Array, Shape
 from tinycnn.ops.base import Call, Int8Array, Int8Kernel, Int64Array
-from tinycnn.ops.move import Table
+from tinycnn.ops.float_resize import Taps, float_blend, float_resize_kernel, is_image
 
-Taps = tuple[tuple[Table, tuple[float, ...]], ...]
-"""Each tap: for every output element an input element and its weight."""
 Neighbours = tuple[Int64Array, Int64Array]
 """For every output element the lower of two neighbouring input elements, and the weight of the upper in 1/2048."""
 
@@ -26,12 +24,16 @@ class ResizeLinear:
 
     On int8 only the linear one, along the rows and columns of an image or a signal, with weights that are multiples of
     1/2048 (`rounded`), in the scale of the input: floor(sum + 1/2). That is within 1 of the rounded interpolation with
-    unrounded weights. In a file that came quantized onnxruntime interpolates by a rule of its own, and bytes may differ
-    by 1.
+    unrounded weights. In a file that came quantized images are interpolated in float32 as onnxruntime does
+    (`as_onnxruntime`, see `ops.float_resize`), signals as in a model of ours, so that their bytes may differ by 1.
     """
 
     axes: tuple[Taps | None, ...]
-    output_scale: ClassVar[Literal["input"]] = "input"
+    as_onnxruntime: Literal["", "reals", "int8", "uint8"] = ""
+
+    @property
+    def output_scale(self) -> Literal["free", "input"]:
+        return "free" if self.as_onnxruntime == "reals" else "input"
 
     @property
     def label(self) -> str:
@@ -57,12 +59,22 @@ class ResizeLinear:
 
     def input_rows(self, output_row: int, index: int, *inputs: Shape) -> range:
         taps = self.axes[1]
+        if self.as_onnxruntime:
+            blend = float_blend(taps, inputs[0][1])
+            last = blend.high if blend.high_weight[output_row] else blend.low
+            return range(int(blend.low[output_row]), int(last[output_row]) + 1)
         if taps is None:
             return range(output_row, output_row + 1)
         low, upper = neighbours(taps) or (np.zeros(1), np.zeros(1))
         return range(int(low[output_row]), int(low[output_row]) + (2 if upper[output_row] else 1))
 
+    def like_onnxruntime(self, call: Call, zero_point: int) -> "ResizeLinear":
+        """The same with the bytes of onnxruntime where `ops.float_resize` knows them: between neighbours of images."""
+        return replace(self, as_onnxruntime="reals") if is_image(self.axes) else self
+
     def int8_kernel(self, call: Call) -> Int8Kernel:
+        if self.as_onnxruntime:
+            return float_resize_kernel(self.axes[1:3], self.as_onnxruntime, call)
         found = [None if taps is None else neighbours(taps) for taps in self.axes]
 
         def kernel(x: Int8Array) -> Int8Array:
@@ -79,7 +91,7 @@ class ResizeLinear:
 
     def moved(self, axes: tuple[int, ...]) -> "ResizeLinear":
         """The same for tensors whose axis i was axis axes[i]."""
-        return ResizeLinear(tuple(self.axes[axis] for axis in axes))
+        return replace(self, axes=tuple(self.axes[axis] for axis in axes))
 
     def rounded(self) -> "ResizeLinear":
         """The same with the weights of int8 along each axis that has `neighbours`."""

@@ -14,6 +14,7 @@ from tinycnn.errors import UnsupportedError
 from tinycnn.ir import Array, Graph, Node, Quantization, Tensor, rebuild, rename, unused_name
 from tinycnn.ops import (
     Add,
+    Arithmetic,
     Call,
     Clip,
     Concat,
@@ -27,6 +28,7 @@ from tinycnn.ops import (
     Softmax,
     Take,
     Transpose,
+    Unary,
     is_int8,
     quantize_array,
 )
@@ -90,6 +92,11 @@ class _Fusion:
         return rename(fused, {found: name for found, name in pairs if name not in self.tensors})
 
     def _fuse(self, node: Node) -> None:
+        is_difference = (
+            node.op == Arithmetic("Sub") and self.real.get(node.inputs[1]) in self.tensors.keys() - self.constants
+        )
+        if is_difference:
+            node = self._difference(node)
         op, source = node.op, node.inputs[0]
         if isinstance(op, QuantizeLinear) and self.real.get(source, "") in self.tensors.keys() - self.constants.keys():
             self._requantized(node, self.real[source], _signed(op.quantization, op.dtype))
@@ -256,6 +263,9 @@ class _Fusion:
             return
         self.absorbed.add(last.outputs[0])
         quantization = _signed(last.op.quantization, last.op.dtype)
+        if limits is None or _saturates(quantization, limits):
+            op = self._like_onnxruntime(node, op, inputs, last)
+            node = replace(node, op=op)
         made, behind = quantization, limits if limits is not None and not _saturates(quantization, limits) else None
         if op.output_scale == "input" and self._quantization(inputs[0]) != quantization:
             made, behind = self._quantization(inputs[0]), limits or Clip()
@@ -268,10 +278,6 @@ class _Fusion:
                     f"node {node.name!r} ({op.label}) has an output scale so small that onnxruntime overflows"
                 )
             node = replace(node, op=replace(op, as_onnxruntime=True))
-        if hasattr(op, "like_onnxruntime") and behind is None and not last.op.as_written:
-            output = Tensor(last.outputs[0], self.graph.tensors[last.outputs[0]].shape, "int8", quantization)
-            call = Call(node, tuple(self.tensors[name] for name in inputs), (), output)
-            node = replace(node, op=op.like_onnxruntime(call, last.op.quantization.zero_point))
         if isinstance(op, Conv | ConvTranspose | Dense):
             inputs = self._in_parts(node, *inputs)
             self._check_constants(node, *inputs)
@@ -283,6 +289,31 @@ class _Fusion:
         self.nodes.append(replace(node, inputs=inputs, outputs=(before,), origins=origins))
         clipping = Node(f"{node.name}_limits", behind, (), (), ())
         self._emit(clipping, (before,), last.outputs[0], quantization, origins)
+
+    def _like_onnxruntime(
+        self, node: Node, op: Int8Operator | Transpose, inputs: tuple[str, ...], last: Node
+    ) -> Int8Operator | Transpose:
+        """The operator with the float32 arithmetic of onnxruntime, where that decides bytes."""
+        quantizer = last.op
+        assert isinstance(quantizer, QuantizeLinear)
+        if not hasattr(op, "like_onnxruntime") or quantizer.as_written:
+            return op
+        shape, quantization = self.graph.tensors[last.outputs[0]].shape, quantizer.quantization
+        output = Tensor(last.outputs[0], shape, "int8", _signed(quantization, quantizer.dtype))
+        call = Call(node, tuple(self.tensors[name] for name in inputs), (), output)
+        made: Int8Operator = op.like_onnxruntime(call, quantization.zero_point)
+        return made
+
+    def _difference(self, node: Node) -> Node:
+        """a - b as the sum of a and -b, whose bytes lose nothing."""
+        source = self.real[node.inputs[1]]
+        quantization = self._quantization(source)
+        name = unused_name(f"{node.name}_subtrahend", self.graph.tensors)
+        negative = replace(quantization, zero_point=-1 - quantization.zero_point)
+        self.tensors[name] = replace(self.tensors[source], name=name, quantization=negative)
+        self.nodes.append(Node(f"{node.name}_negative", Unary("Neg"), (source,), (name,), ()))
+        self.real[name] = name
+        return replace(node, op=Add(), inputs=(node.inputs[0], name))
 
     def _in_parts(self, node: Node, x: str, weights: str, *bias: str) -> tuple[str, ...]:
         """The inputs of a layer whose int16 weights become a sum of int8 ones: it reads each channel several times."""

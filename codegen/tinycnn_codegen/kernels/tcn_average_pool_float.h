@@ -2,23 +2,22 @@
 #define TCN_AVERAGE_POOL_FLOAT_H
 
 #include "tcn_flash.h"
-#include "tcn_float_nearest.h"
+#include "tcn_float.h"
 #include "tcn_pool_axis.h"
 #include "tcn_span.h"
 
 /* The mean of the elements under the window with the bytes that float32 gives, for a file that came quantized: near a tie
- * the order of its additions decides. Every float32 that occurs is a whole number of units, the last bit of the input's
- * scale, so that integers hold it; the output is the number of steps that the sum has reached. */
+ * the order of its additions decides. */
 typedef struct {
     int32_t input_width;
     int32_t output_width;
     int32_t channels;
     int32_t input_zero_point;
-    int32_t unit_scale; /* the input's scale in units: at most 24 bits */
+    tcn_float_t input_scale;
     tcn_pool_axis_t vertical;
     tcn_pool_axis_t horizontal;
     const TCN_FLASH int32_t *counts; /* how many elements a window may count: each number that occurs */
-    const TCN_FLASH int64_t *steps;  /* [255] for each of them: the least sum that gives -127, -126, .. 127 */
+    const TCN_FLASH int32_t *steps;  /* [255] for each of them: the places of the least sums */
 } tcn_average_pool_float_t;
 
 /* Row `row` of the output; rows[r] is the input under row r of the window, or a row of zero points. */
@@ -34,18 +33,14 @@ static void tcn_average_pool_float_row(const TCN_FLASH tcn_average_pool_float_t 
         const tcn_span_t inside = tcn_taps_between(0, layer->input_width, column, layer->horizontal.taps,
                                                    layer->horizontal.dilation);
         const int32_t count = counted_rows * tcn_pool_counted(&layer->horizontal, x);
-        const TCN_FLASH int64_t *steps = layer->steps;
         int32_t entry = 0;
         int32_t c;
 
         while (layer->counts[entry] != count) {
             entry++;
         }
-        steps += entry * 255;
         for (c = 0; c < channels; c++) {
-            int64_t sum = 0;
-            int reached = 0;
-            int half;
+            tcn_float_t sum = {0, 0};
             int32_t r;
 
             for (r = 0; r < layer->vertical.taps; r++) {
@@ -53,17 +48,13 @@ static void tcn_average_pool_float_row(const TCN_FLASH tcn_average_pool_float_t 
 
                 for (tap = inside.first; tap < inside.last; tap++) {
                     const int8_t value = rows[r][(column + tap * layer->horizontal.dilation) * channels + c];
-                    const int64_t units = (int64_t)(value - layer->input_zero_point) * layer->unit_scale;
+                    const int64_t distance = value - layer->input_zero_point;
+                    const int32_t exponent = layer->input_scale.exponent;
 
-                    sum = tcn_float_nearest(sum + tcn_float_nearest(units));
+                    sum = tcn_float_sum(sum, tcn_float_rounded(distance * layer->input_scale.mantissa, exponent));
                 }
             }
-            for (half = 128; half > 0; half /= 2) {
-                if (sum >= steps[reached + half - 1]) {
-                    reached += half;
-                }
-            }
-            *output++ = (int8_t)(reached - 128);
+            *output++ = tcn_float_output(sum, layer->steps + entry * 255);
         }
     }
 }

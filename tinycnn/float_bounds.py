@@ -1,0 +1,56 @@
+"""How far onnxruntime's bytes of a file that came quantized may be from ours: where its floats depend on the machine.
+
+All other operators give the same bytes. Here is the bound of each that does not; beyond it `verify` counts a mismatch.
+"""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from tinycnn.ir import Array, Graph, Node, Quantization
+from tinycnn.ops import LRN, Call, GlobalAveragePool, LogSoftmax, Reduce, ResizeLinear, Unary, call_of
+from tinycnn.ops.functions import FUNCTIONS
+from tinycnn.ops.reduce import SUMS
+from tinycnn.ops.unary import all_inputs
+from tinycnn.quantize.ties import FUNCTION_ERROR, ROUNDINGS
+
+
+def may_differ(graph: Graph, node: Node, inputs: Sequence[Array], ours: Array, theirs: Array) -> Array:
+    """Where bytes of a node may differ from `ours`, a bool for each: by 1, and most operators only next to a tie."""
+    op, call = node.op, call_of(graph, node)
+    by_one = np.abs(ours.astype(np.int16) - theirs) <= 1
+    if isinstance(op, LRN | LogSoftmax | ResizeLinear):
+        is_exact = isinstance(op, ResizeLinear) and op.as_onnxruntime
+        return np.zeros(ours.shape, np.bool_) if is_exact else np.asarray(by_one)
+    if isinstance(op, GlobalAveragePool) or (isinstance(op, Reduce) and op.function in SUMS):
+        return np.asarray(by_one & _sum_is_near_tie(op, call, inputs[0]))
+    if isinstance(op, Unary) and not FUNCTIONS[op.function].is_exact:
+        near = _function_is_near_tie(op, call.quantization(0), call.output_quantization)
+        return np.asarray(by_one & near[inputs[0].astype(np.int16) + 128])
+    return np.zeros(ours.shape, np.bool_)
+
+
+def _sum_is_near_tie(op: GlobalAveragePool | Reduce, call: Call, x: Array) -> Array:
+    """A sum of n floats is off by n roundings of n times the largest of them at most, in any order."""
+    source, destination = call.quantization(0), call.output_quantization
+    ratio = float(source.scales[0]) / float(destination.scales[0])
+    count = math.prod(call.inputs[0].shape) // math.prod(call.output.shape)
+    steps = op.run_float(x.astype(np.float64) - source.zero_point)[0] * ratio
+    largest = 255 * ratio * (count if getattr(op, "function", "") == "ReduceSum" else 1)
+    return _distance(steps) <= (count + 3) * 2.0**-24 * largest
+
+
+def _function_is_near_tie(op: Unary, source: Quantization, destination: Quantization) -> Array:
+    """For inputs -128..127; what the quantizer keeps clear of, see quantize.ties."""
+    reals = op.real_table(source).astype(np.float64)
+    scale, inputs = float(destination.scales[0]), np.abs(all_inputs(source).astype(np.float64))
+    errors = FUNCTION_ERROR * np.maximum(np.abs(reals), np.minimum(inputs, 1)) / scale
+    with np.errstate(invalid="ignore"):
+        return np.asarray(_distance(reals / scale) <= errors + ROUNDINGS * np.abs(reals / scale))
+
+
+def _distance(steps: Array) -> Array:
+    """How far from the nearest tie."""
+    with np.errstate(invalid="ignore"):
+        return np.asarray(np.abs(steps - np.floor(steps) - 0.5))
