@@ -20,25 +20,25 @@ typedef struct {
 } tcn_qlinear_softmax_t;
 
 /* A float32 that is not negative is mantissa * 2^(exponent - 150); numbers below 2^-126 have the exponent 1 too. */
-static inline uint32_t tcn_float_exponent(uint32_t bits)
+static inline uint32_t tcn_positive_exponent(uint32_t bits)
 {
     return bits >> 23 != 0 ? bits >> 23 : 1;
 }
 
-static inline uint32_t tcn_float_mantissa(uint32_t bits)
+static inline uint32_t tcn_positive_mantissa(uint32_t bits)
 {
     return bits >> 23 != 0 ? (bits & UINT32_C(0x7FFFFF)) | UINT32_C(0x800000) : bits;
 }
 
 /* The sum of two such numbers, below 2^127, rounded half to even. */
-static inline uint32_t tcn_float_sum(uint32_t a, uint32_t b)
+static inline uint32_t tcn_positive_sum(uint32_t a, uint32_t b)
 {
     const uint32_t large = a > b ? a : b;
     const uint32_t small = a > b ? b : a;
-    const uint32_t exponent = tcn_float_exponent(large);
-    const uint32_t shift = exponent - tcn_float_exponent(small);
-    const uint32_t addend = tcn_float_mantissa(small) << 4;
-    uint32_t sum = tcn_float_mantissa(large) << 4;
+    const uint32_t exponent = tcn_positive_exponent(large);
+    const uint32_t shift = exponent - tcn_positive_exponent(small);
+    const uint32_t addend = tcn_positive_mantissa(small) << 4;
+    uint32_t sum = tcn_positive_mantissa(large) << 4;
     uint8_t drop;
 
     /* What the shift loses matters only as "not all zero". */
@@ -53,14 +53,15 @@ static inline uint32_t tcn_float_sum(uint32_t a, uint32_t b)
 }
 
 /* rint(share / total), at most 512, for numbers of 2^-126 and more: the quotient is rounded to float32 first. */
-static inline int32_t tcn_float_quotient(uint32_t share, uint32_t total)
+static inline int32_t tcn_positive_quotient(uint32_t share, uint32_t total)
 {
-    const uint32_t dividend = tcn_float_mantissa(share);
-    const uint32_t divisor = tcn_float_mantissa(total);
+    const uint32_t dividend = tcn_positive_mantissa(share);
+    const uint32_t divisor = tcn_positive_mantissa(total);
     const uint8_t shift = dividend < divisor ? 26 : 25;
     const uint64_t wide = (uint64_t)dividend << shift;
     const uint64_t quotient = wide / divisor;
-    const int32_t fraction_bits = shift - 2 + (int32_t)tcn_float_exponent(total) - (int32_t)tcn_float_exponent(share);
+    const int32_t apart = (int32_t)tcn_positive_exponent(total) - (int32_t)tcn_positive_exponent(share);
+    const int32_t fraction_bits = shift - 2 + apart;
     uint32_t value;
 
     /* 26 bits, and one that says whether there is more: rounded to 24, it is value / 2^fraction_bits. */
@@ -91,7 +92,7 @@ static void tcn_qlinear_softmax_row(const TCN_FLASH tcn_qlinear_softmax_t *layer
             const int distance = largest - input[i];
 
             if (distance < layer->distances) {
-                total = tcn_float_sum(total, layer->exponentials[distance]);
+                total = tcn_positive_sum(total, layer->exponentials[distance]);
             }
         }
         for (i = 0; i < length; i++) {
@@ -99,7 +100,7 @@ static void tcn_qlinear_softmax_row(const TCN_FLASH tcn_qlinear_softmax_t *layer
             int32_t y = layer->output_zero_point;
 
             if (distance < layer->divided) {
-                y += tcn_float_quotient(layer->shares[distance], total);
+                y += tcn_positive_quotient(layer->shares[distance], total);
             }
             output[i] = (int8_t)(y < 127 ? y : 127);
         }
