@@ -18,6 +18,8 @@ NUMBERS = {
     "root2": 2**0.5,
     "cubic": 0.044715,
     "root2pi": (2 / np.pi) ** 0.5,
+    "tenth": 0.1,
+    "twenty": 20.0,
 }
 # Nodes from x to y, and the one operator that they are.
 WRITTEN_OUT = {
@@ -86,6 +88,34 @@ WRITTEN_OUT = {
     "sigmoid": (
         [node("Neg", "x", "n"), node("Exp", "n", "e"), node("Add", "one e", "a"), node("Div", "one a", "y")],
         Unary("Sigmoid"),
+    ),
+    "softplus of PyTorch": (
+        [node("Softplus", "x", "s"), node("Greater", "x twenty", "g"), node("Where", "g x s", "y")],
+        Unary("Softplus"),
+    ),
+    "softsign": ([node("Abs", "x", "a"), node("Add", "a one", "b"), node("Div", "x b", "y")], Unary("Softsign")),
+    "ELU chosen by its sign": (
+        [
+            node("Exp", "x", "e"),
+            node("Sub", "e one", "s"),
+            node("LessOrEqual", "x zero", "g"),
+            node("Where", "g s x", "y"),
+        ],
+        Unary("Elu", (1.0,)),
+    ),
+    "leaky ReLU as the larger": (
+        [node("Mul", "x tenth", "m"), node("Max", "x m", "y")],
+        Unary("LeakyRelu", (float(np.float32(0.1)),)),
+    ),
+    "leaky ReLU of Keras's PReLU": (
+        [
+            node("Relu", "x", "r"),
+            node("Neg", "x", "n"),
+            node("Relu", "n", "o"),
+            node("Mul", "o tenth", "m"),
+            node("Sub", "r m", "y"),
+        ],
+        Unary("LeakyRelu", (float(np.float32(0.1)),)),
     ),
     "ReLU6 of two": ([node("Relu", "x", "r"), node("Min", "r six", "y")], Clip(0.0, 6.0)),
 }

@@ -26,6 +26,10 @@ RELATIVE, ABSOLUTE = 1e-5, 1e-6
 BINARY: Mapping[str, Callable[..., Any]] = {
     "Add": np.add,
     "Div": np.divide,
+    "Greater": np.greater,
+    "GreaterOrEqual": np.greater_equal,
+    "Less": np.less,
+    "LessOrEqual": np.less_equal,
     "Max": np.maximum,
     "Min": np.minimum,
     "Mul": np.multiply,
@@ -35,8 +39,11 @@ BINARY: Mapping[str, Callable[..., Any]] = {
 KNOWN: tuple[tuple[str, tuple[float, ...]], ...] = (
     ("HardSigmoid", (float(np.float32(1 / 6)), 0.5)),
     ("HardSigmoid", (float(np.float32(0.2)), 0.5)),
-    *((name, tuple(FUNCTIONS[name].parameters.values())) for name in ("HardSwish", "Gelu", "Gelu tanh", "Swish")),
-    *((name, ()) for name in ("Mish", "Sigmoid", "Softplus")),
+    *((name, tuple(FUNCTIONS[name].parameters.values())) for name in ("Elu", "HardSwish", "Gelu", "Gelu tanh", "Selu")),
+    *(
+        (name, tuple(FUNCTIONS[name].parameters.values()))
+        for name in ("Mish", "Sigmoid", "Softplus", "Softsign", "Swish")
+    ),
 )
 
 
@@ -96,6 +103,8 @@ def _function(node: OnnxNode) -> Callable[..., Any] | None:
     """What the node computes of float64 numbers; None where it is not one of the usual steps."""
     if node.op_type in BINARY and len(node.inputs) == 2:
         return BINARY[node.op_type]
+    if node.op_type == "Where":
+        return lambda chosen, x, y: np.where(chosen != 0, x, y)
     if node.op_type == "Relu":
         return lambda x: np.maximum(x, 0)
     if node.op_type == "Clip" and all(node.inputs):
@@ -115,4 +124,7 @@ def _known(values: Curve) -> Operator | None:
     low, high = values[0], values[-1]
     if GRID[0] < low < high < GRID[-1] and np.array_equal(values, np.clip(GRID, low, high)):
         return Clip(float(low), float(high))
+    slope = float(np.float32(low / GRID[0]))
+    if 0 < slope < 1 and np.allclose(values, FUNCTIONS["LeakyRelu"].compute(GRID, slope), RELATIVE, ABSOLUTE):
+        return Unary("LeakyRelu", (slope,))
     return None
