@@ -564,10 +564,26 @@ def test_all_unsupported_operators_are_listed_at_once():
         "net.onnx has 6 things that tinycnn cannot take:\n"
         "  - node 'conv' (Conv): Conv: 2 input channels, 3 groups and weights [3, 2, 3, 3] do not fit together\n"
         "  - node 'erf': operator Det is not supported\n"
-        "  - node 'LSTM_2': operator LSTM is not supported\n"
+        "  - node 'LSTM_2': operator LSTM is not supported: tinycnn takes convolutional networks; a temporal"
+        " convolution (Conv of one axis with dilations) may do\n"
         "  - node 'm': operator acme.Magic is not supported\n"
         "  - node 'bn' (BatchNormalization): training mode is not supported; export the model for inference\n"
         "  - node 'dynamic' (Conv): its weights ('x') must be constant"
+    )
+
+
+def test_what_might_have_been_constant_behind_a_refused_operator_is_not_judged():
+    nodes = [
+        node("LayerNormalization", "x s", "a", name="norm"),
+        node("Shape", "a", "b"),
+        node("Range", "zero b one", "c"),
+        node("Reshape", "a c", "y"),
+    ]
+    constants = {"s": f(5), "zero": np.array(0), "one": np.array(1)}
+    assert refusal(model(nodes, {"x": [1, 2, 5, 5]}, constants, opset=17)) == (
+        "net.onnx has 1 thing that tinycnn cannot take:\n"
+        "  - node 'norm': operator LayerNormalization is not supported: its mean and variance are taken of each image"
+        " anew; BatchNormalization folds into the layer before it"
     )
 
 
@@ -780,7 +796,7 @@ REFUSED: dict[str, tuple[Callable[[], ModelProto], str]] = {
         "initializer 'w': the file is damaged: its data does not fill its shape",
     ),
     "sparse weights": (with_sparse, "initializer 'w': sparse tensors are not supported"),
-    "If": (with_subgraph, "node 'choice': operator If is not supported"),
+    "If": (with_subgraph, "node 'choice': operator If is not supported: export the model"),
     "local function": (lambda: with_function("acme", "Magic"), "node 'call': operator acme.Magic is not supported"),
     "redefined operator": (lambda: with_function("", "Relu"), "function Relu: it redefines an operator"),
     "redefined Softmax": (

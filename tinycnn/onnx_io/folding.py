@@ -19,13 +19,14 @@ MAX_FOLDED_BYTES = 2**28
 MAX_ALL_FOLDED_BYTES = 2**30
 """Nor are all that a file makes us compute together."""
 Values = Sequence[Array]
+OF_SHAPES = ("Shape", "Size")
 Fold = Callable[[OnnxNode, Values, int], Sequence[Array]]
 """From the node, its inputs and the version of the operator set to the outputs."""
 
 
 def fold(builder: Builder, node: OnnxNode) -> bool:
     """Compute a node whose inputs are all constant; False where it has others, or is none that is computed here."""
-    if node.op_type in ("Shape", "Size"):
+    if node.op_type in OF_SHAPES:
         sizes = builder.shape(node)
         start, end = node.integer("start", 0), node.integer("end", len(sizes))
         value = np.array(sizes[start:end] if node.op_type == "Shape" else math.prod(sizes), np.int64)

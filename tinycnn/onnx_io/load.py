@@ -11,7 +11,7 @@ from tinycnn import ir
 from tinycnn.errors import ModelError, UnsupportedError
 from tinycnn.ir import Graph, Shape, Tensor
 from tinycnn.onnx_io.curves import Steps, recognise
-from tinycnn.onnx_io.folding import fold
+from tinycnn.onnx_io.folding import FOLDS, OF_SHAPES, fold
 from tinycnn.onnx_io.functions import FUNCTIONS
 from tinycnn.onnx_io.metadata import PRODUCER, graph_metadata, node_origins
 from tinycnn.onnx_io.node import (
@@ -31,6 +31,19 @@ from tinycnn.ops import Take
 OPSETS = range(6, 29)
 """Versions of ONNX's own operator set that the rules were written for."""
 STANDARD_DOMAINS = ("", "ai.onnx")
+EACH_IMAGE = "its mean and variance are taken of each image anew; BatchNormalization folds into the layer before it"
+RECURRENT = "tinycnn takes convolutional networks; a temporal convolution (Conv of one axis with dilations) may do"
+CONTROL_FLOW = "export the model for inference, with fixed shapes, so that it has no branches and loops"
+SHAPES = "it depends on shapes that are open; fix them when exporting or with --input-shape"
+AFTERWARDS = "end the model before it; what comes behind the last layer is the caller's"
+HINTS: Mapping[str, str] = {
+    **dict.fromkeys(("GroupNormalization", "InstanceNormalization", "LayerNormalization"), EACH_IMAGE),
+    **dict.fromkeys(("GRU", "LSTM", "RNN"), RECURRENT),
+    **dict.fromkeys(("If", "Loop", "Scan"), CONTROL_FLOW),
+    **dict.fromkeys(("Range", "NonZero"), SHAPES),
+    **dict.fromkeys(("NonMaxSuppression", "TopK", "Unique"), AFTERWARDS),
+}
+"""What to do about operators that tinycnn does not take."""
 
 
 def load_float(path: str | Path, input_shapes: Mapping[str, Shape] | None = None) -> Graph:
@@ -136,8 +149,11 @@ def _import_node(builder: Builder, node: OnnxNode) -> None:
     tensors = [builder.tensors.get(builder.resolve(source)) for source in node.inputs if source]
     if None not in tensors and fold(builder, node):
         return
+    if None in tensors and node.op_type in (*FOLDS, *OF_SHAPES):
+        return  # it might have been constant
     if node.op_type not in RULES:
-        raise RefusalError(f"operator {node.op_type} is not supported")
+        hint = HINTS.get(node.op_type)
+        raise RefusalError(f"operator {node.op_type} is not supported" + (f": {hint}" if hint else ""))
     if None in tensors:
         return
     dtypes = [tensor.dtype for tensor in tensors if tensor is not None]
