@@ -63,6 +63,7 @@ def sampler() -> GraphBuilder:
     mean = builder.global_average_pool(h)
     builder.largest(builder.multiply(h, mean), builder.add(mean, h))
     builder.divide(h, mean)
+    builder.resize_as_onnxruntime(builder.pool_and_product_on_ties(h, Window.of((2, 2))), 9)
     i = builder.move(Take((None, (1, -1, 0, 0), (1, 0), None)), h)
     i = builder.move(SpaceToDepth(2, channels_last=True), builder.move(DepthToSpace(1, channels_last=True), i))
     j = builder.move(Transpose((0, 2, 1, 3)), i)
