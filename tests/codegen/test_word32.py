@@ -19,7 +19,7 @@ from tinycnn.runners import run_emulated
 from tinycnn.target import load_target
 from tinycnn_codegen import generate
 from tinycnn_codegen.alternatives import alternatives
-from tinycnn_codegen.word32 import pack, riscv_pack
+from tinycnn_codegen.word32 import pack
 
 SANITIZED = ["-fsanitize=undefined", "-fno-sanitize-recover=all", "-O1"]
 COMPILERS = {
@@ -137,11 +137,3 @@ def test_chunks_end_before_a_half_could_overflow() -> None:
     assert packed.words[[0, 3, 20]].tolist() == [4 + 8 * 1, 4 + 8 * 8, 1 << 16]
     assert len(packed.words) == 21
     assert packed.excess.tolist() == [2 << 15, 0, 2 << 15, 0]
-
-
-def test_chunks_for_copies_of_code_have_no_more_inputs_than_copies() -> None:
-    """The upper half of a chunk's first word is the code of all inputs but one: 68 bytes each."""
-    packed = riscv_pack(np.ones((1, 4, 2, 10), np.int64))
-    at = np.cumsum([0, 1 + 2 * 8, 1 + 2 * 2, 1, 1 + 2 * 8, 1 + 2 * 2])
-    run = [(4 + 8 * 8) | (68 * 7 << 16), (4 + 8 * 2) | (68 << 16)]
-    assert packed.words[at].tolist() == [*run, 0, *run, 1 << 16]

@@ -1,0 +1,64 @@
+"""Convolutions and dense layers in assembly for RV32IM at the sizes and weights where it takes another way."""
+
+import numpy as np
+import pytest
+from int8_graphs import GraphBuilder
+from needs import needs
+
+from tinycnn import engine
+from tinycnn.ir import Graph
+from tinycnn.ops import Window
+from tinycnn.plan import plan
+from tinycnn.runners import run_emulated
+from tinycnn.target import load_target
+from tinycnn_codegen import generate
+from tinycnn_codegen.alternatives import alternatives
+from tinycnn_codegen.word32 import riscv_pack
+
+
+def make_extreme(builder: GraphBuilder, *, large: bool) -> None:
+    """The weights of the last layer."""
+    weights = builder.constants[f"w{len(builder.nodes) - 1}"]
+    weights[...] = np.where(weights < 0, -128, 127) if large else np.sign(weights)
+
+
+def rows_of_all_widths() -> tuple[GraphBuilder, Graph]:
+    """Rows of 1 to 7 outputs, read in place and gathered, whole blocks of channels and not; chunks of 1 to 8 inputs.
+
+    The bounds of a chunk are reached: weights of -128 and 127, or -1 and 1, and many inputs of -128.
+    """
+    builder = GraphBuilder(11)
+    outputs = []
+    for width in range(1, 8):
+        x = builder.input(3, width, 8, name=f"input_{width}")
+        y = builder.conv(x, 4 + 4 * (width % 3), Window.of((2, 2), pads=(0, 0, 1, 1)))
+        make_extreme(builder, large=width % 2 == 1)
+        y = builder.conv(y, 8, Window.of((3, 3), pads=(1, 1, 1, 1)), spread=3.0)
+        outputs.append(builder.conv(y, 9, Window.of((1, 1))))
+        outputs.append(builder.dense(builder.input(31 + width, name=f"vector_{width}"), 7 + width))
+        make_extreme(builder, large=width % 2 == 0)
+    return builder, builder.graph(outputs)
+
+
+@pytest.mark.parametrize("optimize", ["-O3", "-Os"])
+def test_rows_of_all_widths(optimize: str) -> None:
+    needs("riscv64-unknown-elf-gcc", "qemu-system-riscv32")
+    builder, graph = rows_of_all_widths()
+    target = load_target("rv32imc")
+    generated = generate(plan(graph, alternatives=alternatives(graph, target)), "net", target_name="rv32imc")
+    samples = builder.samples(2)
+    for array in samples.values():
+        array.reshape(-1)[::3] = -128
+    result = run_emulated(generated, [samples[port.name] for port in generated.inputs], target, optimize=optimize)
+    expected = engine.trace(graph, samples)
+    assert result.tensors
+    for tensor, array in result.tensors.items():
+        np.testing.assert_array_equal(array.reshape(2, -1), expected[tensor].reshape(2, -1), err_msg=tensor)
+
+
+def test_chunks_have_no_more_inputs_than_code_has_copies() -> None:
+    """The upper half of a chunk's first word is the code of all inputs but one: 68 bytes each."""
+    packed = riscv_pack(np.ones((1, 4, 2, 10), np.int64))
+    at = np.cumsum([0, 1 + 2 * 8, 1 + 2 * 2, 1, 1 + 2 * 8, 1 + 2 * 2])
+    run = [(4 + 8 * 8) | (68 * 7 << 16), (4 + 8 * 2) | (68 << 16)]
+    assert packed.words[at].tolist() == [*run, 0, *run, 1 << 16]
