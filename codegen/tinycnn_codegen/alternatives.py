@@ -13,7 +13,7 @@ from tinycnn.ir import Graph
 from tinycnn.ops import Call, Conv, Dense, GlobalAveragePool, call_of
 from tinycnn.plan import Alternative, is_view
 from tinycnn.target import Estimate, Target
-from tinycnn_codegen import armv6_m, armv7_m, armv7e_m, helium, word32
+from tinycnn_codegen import armv6_m, armv7_m, armv7e_m, helium, winograd, word32
 from tinycnn_codegen.lowered import Lowered
 
 PORTABLE = "portable"
@@ -23,12 +23,14 @@ PORTABLE = "portable"
 class InstructionSet:
     """Kernels for the targets that `suits` names; `lower(call, whole=...)` is None where none of them fits.
 
-    `least_gain` is how many instructions of an inference each byte by which weights grow must save.
+    `least_gain` is how many instructions of an inference each byte by which weights grow must save. With `whole` its
+    costs are those where the node's tensors are held with all rows; elsewhere another kernel takes its place.
     """
 
     suits: Callable[[Target], bool]
     lower: Callable[..., Lowered | None]
     least_gain: float = -np.inf
+    whole: bool = False
 
 
 def _has_dsp(target: Target) -> bool:
@@ -78,6 +80,7 @@ INSTRUCTION_SETS: Mapping[str, InstructionSet] = {
     "armv7_m": InstructionSet(_has_long_multiply, armv7_m.alternative),
     "armv6_m": InstructionSet(_has_short_multiply, armv6_m.alternative),
     "rv32im": InstructionSet(_has_riscv, word32.riscv_blocks),
+    "rv32im winograd": InstructionSet(_has_riscv, winograd.riscv, least_gain=1.0, whole=True),
     "word32": InstructionSet(_has_words, word32.blocks),
     "rv32im depthwise": InstructionSet(_has_riscv, word32.riscv_depthwise),
     "word32 depthwise": InstructionSet(_has_words_alone, word32.depthwise),
@@ -105,6 +108,7 @@ COSTS: Mapping[tuple[str, str], tuple[float, float, float]] = {
     ("armv6_m", "short_dense"): (2.3, 50.0, 0.0),
     ("rv32im", "block_conv2d"): (1.95, 18.0, 0.0),
     ("rv32im", "block_dense"): (2.1, 20.0, 0.0),
+    ("rv32im winograd", "riscv_winograd"): (0.7, 25.0, 11.0),
     ("word32", "block_conv2d"): (3.2, 30.0, 0.0),
     ("word32", "block_dense"): (2.8, 30.0, 0.0),
     ("rv32im depthwise", "word_depthwise"): (3.0, 10.0, 0.0),
@@ -141,7 +145,7 @@ def alternatives(graph: Graph, target: Target) -> Mapping[str, tuple[Alternative
             continue
         call = call_of(graph, node)
         macs, outputs = graph.macs(node), int(np.prod(call.output.shape))
-        lowered = {name: found.lower(call, whole=False) for name, found in sets.items()}
+        lowered = {name: found.lower(call, whole=found.whole) for name, found in sets.items()}
         kernels = {name: kernel for name, kernel in lowered.items() if kernel is not None}
         if HELIUM in kernels:
             kernels = {HELIUM: kernels[HELIUM]}

@@ -12,10 +12,11 @@ import numpy.typing as npt
 LINE_WIDTH = 118
 INDENT = "    "
 
-ElementType = Literal["int8_t", "uint8_t", "uint16_t", "int32_t", "uint32_t", "int64_t"]
+ElementType = Literal["int8_t", "uint8_t", "int16_t", "uint16_t", "int32_t", "uint32_t", "int64_t"]
 ELEMENT_BYTES: Mapping[ElementType, int] = {
     "int8_t": 1,
     "uint8_t": 1,
+    "int16_t": 2,
     "uint16_t": 2,
     "int32_t": 4,
     "uint32_t": 4,

@@ -1,17 +1,20 @@
 """Convolutions and dense layers in assembly for RV32IM at the sizes and weights where it takes another way."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
+from compiled_network import CompiledNetwork
 from int8_graphs import GraphBuilder
 from needs import needs
 
 from tinycnn import engine
 from tinycnn.ir import Graph
-from tinycnn.ops import Window
-from tinycnn.plan import plan
+from tinycnn.ops import Window, call_of
+from tinycnn.plan import Alternative, in_stages, plan
 from tinycnn.runners import run_emulated
 from tinycnn.target import load_target
-from tinycnn_codegen import generate
+from tinycnn_codegen import generate, winograd
 from tinycnn_codegen.alternatives import alternatives
 from tinycnn_codegen.word32 import riscv_pack
 
@@ -62,3 +65,59 @@ def test_chunks_have_no_more_inputs_than_code_has_copies() -> None:
     at = np.cumsum([0, 1 + 2 * 8, 1 + 2 * 2, 1, 1 + 2 * 8, 1 + 2 * 2])
     run = [(4 + 8 * 8) | (68 * 7 << 16), (4 + 8 * 2) | (68 << 16)]
     assert packed.words[at].tolist() == [*run, 0, *run, 1 << 16]
+
+
+def tiles() -> tuple[GraphBuilder, Graph]:
+    """3 x 3 with stride 1: whole tiles of 4 x 4 outputs and parts of them, and the largest weights."""
+    builder = GraphBuilder(5)
+    outputs = []
+    sizes = [(4, 8), (9, 5), (3, 4), (6, 13), (1, 1), (8, 16)]
+    for number, (height, width) in enumerate(sizes):
+        pad = 1 if number != 1 else 0
+        x = builder.input(height, width, 2 + 2 * (number % 4), name=f"input_{number}")
+        y = builder.conv(x, 8, Window.of((3, 3), pads=(pad,) * 4), spread=0.5 + number % 2)
+        if number % 2:
+            make_extreme(builder, large=True)
+        outputs.append(builder.conv(y, 16, Window.of((3, 3), pads=(1, 1, 1, 1)), spread=0.5))
+    return builder, builder.graph(outputs)
+
+
+@pytest.mark.parametrize(("on_target", "whole"), [(False, True), (True, True), (False, False)])
+def test_winograd(on_target: bool, whole: bool, tmp_path: Path) -> None:
+    """In plain C with a sanitizer, and in assembly; where rings hold some rows only, blocks take its place."""
+    builder, graph = tiles()
+    chosen = {
+        call.node.outputs[0]: Alternative("rv32im winograd", 0, kernel.scratch_bytes)
+        for call in (call_of(graph, node) for node in graph.nodes)
+        if (kernel := winograd.riscv(call, whole=True))
+    }
+    cuts = range(len(graph.nodes)) if whole else [0]
+    generated = generate(in_stages(graph, cuts, chosen), "net", target_name="rv32imc" if on_target else "host")
+    kernels = generated.files["net.c"].count("tcn_riscv_winograd_row(&")
+    assert (kernels == len(graph.nodes)) == whole
+    samples = builder.samples(2)
+    for array in samples.values():
+        array[:, :, ::3] = -128
+    expected = engine.trace(graph, samples)
+    if on_target:
+        needs("riscv64-unknown-elf-gcc", "qemu-system-riscv32")
+        result = run_emulated(generated, [samples[port.name] for port in generated.inputs], load_target("rv32imc"))
+        found = result.tensors
+    else:
+        sanitized = ("-fsanitize=undefined", "-fno-sanitize-recover=all", "-O1")
+        found = CompiledNetwork(generated, tmp_path, *sanitized).run(samples)
+    assert found
+    for tensor, array in found.items():
+        np.testing.assert_array_equal(array.reshape(2, -1), expected[tensor].reshape(2, -1), err_msg=tensor)
+
+
+def test_winograd_needs_all_rows_and_sums_that_fit() -> None:
+    builder = GraphBuilder(1)
+    x = builder.input(4, 4, 2048)
+    graph = builder.graph([builder.conv(x, 8, Window.of((3, 3), pads=(1, 1, 1, 1)))])
+    call = call_of(graph, graph.nodes[0])
+    weights = builder.constants["w0"]
+    for value, kernels in ((14, {True: "riscv_winograd", False: "block_conv2d"}), (15, {True: None, False: None})):
+        weights[...] = value
+        found = {whole: winograd.riscv(call, whole=whole) for whole in (True, False)}
+        assert {whole: lowered and lowered.kernel for whole, lowered in found.items()} == kernels
