@@ -125,8 +125,10 @@ def test_a_quotient_of_two_tensors_is_exact(tmp_path: Path) -> None:
     graph = assert_exact(net.proto(net.clip(net.add("Div", f"{x} {y}"), -4.0, 4.0)), net.samples(40), tmp_path)
     (divide,) = (n for n in graph.nodes if isinstance(n.op, Divide))
     a, b, y_quantization = (graph.tensors[name].quantization for name in (*divide.inputs, *divide.outputs))
-    assert np.array_equal(divide.op.pairs(a, b, y_quantization), divide.op.rescaled_pairs(a, b, y_quantization))
-    assert (divide.op.pairs(a, b, y_quantization)[:, b.zero_point + 128] == 127).any()
+    assert np.array_equal(
+        divide.op.quantized_pairs(a, b, y_quantization), divide.op.rescaled_pairs(a, b, y_quantization)
+    )
+    assert (divide.op.quantized_pairs(a, b, y_quantization)[:, b.zero_point + 128] == 127).any()
 
 
 @settings(max_examples=15, deadline=None, print_blob=True)

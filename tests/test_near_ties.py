@@ -147,3 +147,36 @@ def test_interpolation_of_bytes(dtype: str, tmp_path: Path) -> None:
     proto = model(nodes, {"x": [1, 3, 6, 7]}, constants)
     stored = {"x": np.random.default_rng(0).integers(-128, 128, (20, 6, 7, 3)).astype(np.int8)}
     assert_like_the_file(proto, stored, tmp_path)
+
+
+@pytest.mark.parametrize("operator", ["Mul", "Add", "Sub", "Div", "Max"])
+def test_constants_that_came_quantized(operator: str, tmp_path: Path) -> None:
+    """One number, as in a hard-swish that is written out, and one for each channel."""
+    random = np.random.default_rng(3)
+    constants = parameters("uint8", x=(0.05, 3), y=(0.05, -7), z=(0.05, -7), k=(0.01, 4), c=(0.02, 4))
+    constants["kq"] = np.array(211, np.uint8)
+    constants["cq"] = random.integers(0, 256, (3, 1, 1)).astype(np.uint8)
+    nodes = [
+        node("DequantizeLinear", "kq ks kz", "kr"),
+        node("DequantizeLinear", "cq cs cz", "cr"),
+        node("QuantizeLinear", "x xs xz", "xq"),
+        node("MaxPool", "xq", "mq", kernel_shape=[2, 2]),
+        node("DequantizeLinear", "mq xs xz", "mr"),
+        node(operator, "mr kr", "f"),
+        node("QuantizeLinear", "f zs zz", "zq"),
+        node("DequantizeLinear", "zq zs zz", "zr"),
+        node(operator, "cr zr", "g"),
+        node("QuantizeLinear", "g ys yz", "yq"),
+        node("DequantizeLinear", "yq ys yz", "y"),
+    ]
+    onnx.save(model(nodes, {"x": ["n", 3, 8, 7]}, constants), tmp_path / "file.onnx")
+    graph = load(tmp_path / "file.onnx")
+    stored = random.integers(-128, 128, (60, 8, 7, 3)).astype(np.int8)
+    samples = engine.to_real(graph.tensors["x"], stored)
+    result = compare_with_file(tmp_path / "file.onnx", graph, samples)
+    assert (result.mismatches, len(result.tensors)) == (0, 3)
+    for format in FORMATS:
+        onnx.save(export(graph, format), tmp_path / f"{format}.onnx")
+        again = load(tmp_path / f"{format}.onnx")
+        np.testing.assert_array_equal(engine.run(again, stored)["y"], engine.run(graph, stored)["y"])
+    assert_same_c(graph, {"x": stored[:4]}, tmp_path)

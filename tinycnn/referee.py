@@ -106,7 +106,8 @@ def output_of(graph: Graph, node: Node, *inputs: Int8) -> Int8:
         a, b = (graph.constants[name] if name in graph.constants else next(computed) for name in node.inputs)
         return add(a, b, source, _quantization(graph, node.inputs[1]), target)
     if isinstance(op, Multiply):
-        b = inputs[1]
+        computed = iter(inputs)
+        x, b = (graph.constants[name] if name in graph.constants else next(computed) for name in node.inputs)
         of_b = _quantization(graph, node.inputs[1])
         sums = (x.astype(np.int64) - source.zero_point) * (b.astype(np.int64) - of_b.zero_point)
         scale = np.float32(source.scale[0]) * np.float32(of_b.scale[0]) / np.float32(target.scale[0])

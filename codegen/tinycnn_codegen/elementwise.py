@@ -8,8 +8,8 @@ import numpy as np
 from tinycnn.fixedpoint import IntegerAdd, integer_add
 from tinycnn.ir import Shape
 from tinycnn.ops import Add, Call, Divide, Extremum, Multiply, PRelu, row_bytes
-from tinycnn.ops.add import constant_operand, constant_tables
 from tinycnn.ops.base import Int8Array
+from tinycnn.ops.constant_operand import constant_operand, constant_tables, has_constant
 from tinycnn_codegen.ctext import ConstantArray
 from tinycnn_codegen.lowered import Fields, Lowered
 from tinycnn_codegen.rescaling import proof_of, rescale_fields
@@ -22,8 +22,8 @@ def lower_add(op: Add, call: Call) -> Lowered:
     a, b, y = call.quantization(0), call.quantization(1), call.output_quantization
     is_plain = call.inputs[0].shape == call.inputs[1].shape
     form = integer_add(a.scales[0], a.zero_point, b.scales[0], b.zero_point, y.scales[0], y.zero_point)
-    if any(constant is not None for constant in call.constants):
-        return _lower_add_constant(call, form)
+    if has_constant(call):
+        return _lower_add_constant(op, call, form)
     if form is None or not form.fits_int32:
         return Lowered("add_steps", ({"pairs": _pairs(call), **step_fields(call)},), "rows")
     row: Fields = {"bytes": row_bytes(call.output.shape)} if is_plain else {"pairs": _pairs(call)}
@@ -36,11 +36,11 @@ def lower_add(op: Add, call: Call) -> Lowered:
     return Lowered("add" if is_plain else "add_broadcast", ({**row, **fields},), "rows")
 
 
-def _lower_add_constant(call: Call, form: IntegerAdd | None) -> Lowered:
+def _lower_add_constant(op: Add, call: Call, form: IntegerAdd | None) -> Lowered:
     """The constant goes into the addend; where there is no integer form, a table of 256 bytes for each channel."""
     row: Fields = {"bytes": row_bytes(call.output.shape), "channels": call.output.shape[-1]}
     if form is None or not form.fits_int32:
-        return _channel_lookup(call, constant_tables(call))
+        return _channel_lookup(call, constant_tables(call, op.pairs(call)))
     index, values = constant_operand(call)
     multipliers = (form.a_multiplier, form.b_multiplier)
     addends = values.astype(np.int64) * multipliers[index] + form.addend
@@ -53,7 +53,10 @@ def _lower_add_constant(call: Call, form: IntegerAdd | None) -> Lowered:
 
 
 def _channel_lookup(call: Call, tables: Int8Array) -> Lowered:
-    """A struct for as many channels as an array holds the tables of, int8 [C, 256]."""
+    """A struct for as many channels as an array holds the tables of, int8 [C, 256]; one table where all are equal."""
+    if (tables == tables[0]).all():
+        layer: Fields = {"bytes": row_bytes(call.output.shape), "table": ConstantArray("int8_t", tables[0], 16)}
+        return Lowered("lookup", (layer,), "rows")
     row: Fields = {"bytes": row_bytes(call.output.shape), "channels": len(tables)}
     layers = [
         {
@@ -72,6 +75,8 @@ def lower_prelu(op: PRelu, call: Call) -> Lowered:
 
 
 def lower_multiply(op: Multiply, call: Call) -> Lowered:
+    if has_constant(call):
+        return _channel_lookup(call, constant_tables(call, op.pairs(call)))
     layer: Fields = {
         "pairs": _pairs(call),
         "a_zero_point": call.quantization(0).zero_point,
@@ -86,8 +91,10 @@ def lower_multiply(op: Multiply, call: Call) -> Lowered:
 
 def lower_divide(op: Divide, call: Call) -> Lowered:
     """Rescaled integers, and the pairs for which they are wrong."""
+    if has_constant(call):
+        return _channel_lookup(call, constant_tables(call, op.pairs(call)))
     quantizations = call.quantization(0), call.quantization(1), call.output_quantization
-    right = op.pairs(*quantizations).reshape(-1)
+    right = op.pairs(call).reshape(-1)
     pairs = np.flatnonzero(right != op.rescaled_pairs(*quantizations).reshape(-1))
     layer: Fields = {
         "pairs": _pairs(call),
@@ -102,6 +109,8 @@ def lower_divide(op: Divide, call: Call) -> Lowered:
 
 
 def lower_extremum(op: Extremum, call: Call) -> Lowered:
+    if has_constant(call):
+        return _channel_lookup(call, constant_tables(call, op.pairs(call)))
     tables = {f"{name}_table": ConstantArray("int8_t", op.requantized(call, i), 16) for i, name in enumerate("ab")}
     layer: Fields = {"pairs": _pairs(call), "is_largest": int(op.function == "Max"), **tables}
     return Lowered("extremum", (layer,), "rows")

@@ -3,8 +3,7 @@
 import numpy as np
 
 from tinycnn.errors import UnsupportedError
-from tinycnn.ops import Call, dequantize_array
-from tinycnn.ops.add import add_table
+from tinycnn.ops import Add, Call, dequantize_array
 from tinycnn.ops.base import Int64Array
 from tinycnn_codegen.ctext import ConstantArray
 from tinycnn_codegen.lowered import Fields
@@ -22,7 +21,7 @@ def step_fields(call: Call) -> Fields:
     """
     a, b = (dequantize_array(_INPUTS, call.quantization(index)).astype(np.float64) for index in (0, 1))
     unit = min(float(np.spacing(np.float32(call.quantization(index).scale[0]))) for index in (0, 1))
-    outputs = add_table(call)
+    outputs = Add().pairs(call)
     if max(np.abs(a).max(), np.abs(b).max()) < unit * 2.0**52:
         a_units, b_units = (a / unit).astype(np.int64), (b / unit).astype(np.int64)
         sums = a_units[:, None] + b_units

@@ -53,7 +53,7 @@ def quantization_from(
             raise RefusalError(f"its zero point is {zero_points.dtype}, but {values.name!r} is {values.dtype}")
         if len(np.unique(zero_points)) != 1:
             raise RefusalError("its zero point differs between channels")
-    per_axis = values is not None and axis is not None and scales.shape == values.shape[axis : axis + 1]
+    per_axis = values is not None and axis is not None and scales.shape == values.shape[axis : axis + 1] != ()
     if scales.size != 1 and not per_axis:
         raise RefusalError(f"its scales {list(scales.shape)} are neither one nor one per channel")
     numbers = tuple(scales.reshape(-1).tolist())

@@ -9,6 +9,7 @@ from tinycnn import fixedpoint
 from tinycnn.errors import ModelError
 from tinycnn.ir import Array, Shape
 from tinycnn.ops.base import Call, Int8Array, Int8Kernel, broadcast_rows
+from tinycnn.ops.constant_operand import constant_kernel, has_constant
 
 BLOCK_ELEMENTS = 32_768
 """Pairs that are looked up at once: their index, 8 bytes each inside NumPy, stays in the cache."""
@@ -18,7 +19,7 @@ BLOCK_ELEMENTS = 32_768
 class Add:
     """a + b with ONNX's broadcasting.
 
-    On int8 one may be constant, int8 with one number or one for each channel: quantized files may write a bias so.
+    On int8 one may be a constant of the file (`ops.constant_operand`): quantized files may write a bias so.
     """
 
     output_scale: ClassVar[Literal["free"]] = "free"
@@ -45,11 +46,15 @@ class Add:
     def input_rows(self, output_row: int, index: int, *inputs: Shape) -> range:
         return broadcast_rows(output_row, inputs[index])
 
+    def pairs(self, call: Call) -> Int8Array:
+        """The output for each pair of inputs -128..127, int8 [256, 256]."""
+        a, b, y = call.quantization(0), call.quantization(1), call.output_quantization
+        return fixedpoint.add_table(a.scales[0], a.zero_point, b.scales[0], b.zero_point, y.scales[0], y.zero_point)
+
     def int8_kernel(self, call: Call) -> Int8Kernel:
-        if any(constant is not None for constant in call.constants):
-            tables, channels = constant_tables(call), np.arange(call.output.shape[-1])
-            return lambda x: tables[channels, x.astype(np.int16) + 128]
-        by_byte = np.roll(add_table(call), (128, 128), axis=(0, 1)).reshape(-1)
+        if has_constant(call):
+            return constant_kernel(call, self.pairs(call))
+        by_byte = np.roll(self.pairs(call), (128, 128), axis=(0, 1)).reshape(-1)
 
         def kernel(a: Int8Array, b: Int8Array) -> Int8Array:
             if a.shape != b.shape:
@@ -65,22 +70,3 @@ class Add:
             return out
 
         return kernel
-
-
-def constant_operand(call: Call) -> tuple[int, Int8Array]:
-    """Which input of an Add is constant, and its value for each channel, int8 [C]."""
-    index = next(index for index, constant in enumerate(call.constants) if constant is not None)
-    return index, np.broadcast_to(call.constant(index).reshape(-1), call.output.shape[-1:])
-
-
-def constant_tables(call: Call) -> Int8Array:
-    """The output for each channel and input -128..127 of an Add of a constant, int8 [C, 256]."""
-    index, values = constant_operand(call)
-    pairs = add_table(call)
-    return np.ascontiguousarray((pairs if index == 0 else pairs.T)[values.astype(np.int16) + 128])
-
-
-def add_table(call: Call) -> Int8Array:
-    """The output for each pair of inputs -128..127, int8 [256, 256]."""
-    a, b, y = call.quantization(0), call.quantization(1), call.output_quantization
-    return fixedpoint.add_table(a.scales[0], a.zero_point, b.scales[0], b.zero_point, y.scales[0], y.zero_point)

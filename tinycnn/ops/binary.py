@@ -19,6 +19,7 @@ from tinycnn.ops.base import (
     broadcast_rows,
     quantize_array,
 )
+from tinycnn.ops.constant_operand import constant_kernel, has_constant
 from tinycnn.ops.unary import all_inputs, table_kernel
 
 ALL_BYTES = np.arange(-128, 128, dtype=np.int64)
@@ -44,6 +45,7 @@ class Multiply:
     added_before: int = 0
     output_scale: ClassVar[Literal["free"]] = "free"
     broadcasts: ClassVar[bool] = True
+    constants_have_zero_points: ClassVar[bool] = True
     in_place: ClassVar[bool] = True
 
     @property
@@ -85,6 +87,11 @@ class Multiply:
         steps -= np.float32(self.added_before - rescaling.zero_point)
         return np.asarray(np.clip(steps, -128, 127)).astype(np.int8)
 
+    def pairs(self, call: Call) -> Int8Array:
+        """The output for each pair of inputs -128..127, int8 [256, 256]."""
+        a, b = (ALL_BYTES - call.quantization(index).zero_point for index in (0, 1))
+        return self.rescaled(a[:, None] * b, call)
+
     def least_products(self, call: Call) -> Int32Array:
         """The least product of each output -127..127, int32 [255]; the largest int32 where there is none."""
         sums = products(call.quantization(0), call.quantization(1))
@@ -100,6 +107,8 @@ class Multiply:
 
     def int8_kernel(self, call: Call) -> Int8Kernel:
         a, b = (np.int32(call.quantization(index).zero_point) for index in (0, 1))
+        if has_constant(call):
+            return constant_kernel(call, self.pairs(call))
 
         def kernel(x: Int8Array, y: Int8Array) -> Int8Array:
             return self.rescaled((x.astype(np.int32) - a) * (y.astype(np.int32) - b), call)
@@ -119,6 +128,7 @@ class Extremum:
     function: Literal["Max", "Min"]
     output_scale: ClassVar[Literal["free"]] = "free"
     broadcasts: ClassVar[bool] = True
+    constants_have_zero_points: ClassVar[bool] = True
     in_place: ClassVar[bool] = True
 
     @property
@@ -142,8 +152,14 @@ class Extremum:
         return quantize_array(all_inputs(call.quantization(index)), call.output_quantization)
 
     def int8_kernel(self, call: Call) -> Int8Kernel:
+        if has_constant(call):
+            return constant_kernel(call, self.pairs(call))
         first, second = (table_kernel(self.requantized(call, index)) for index in (0, 1))
         return lambda a, b: np.asarray(self._choose(first(a), second(b)))
+
+    def pairs(self, call: Call) -> Int8Array:
+        """The output for each pair of inputs -128..127, int8 [256, 256]."""
+        return np.asarray(self._choose(self.requantized(call, 0)[:, None], self.requantized(call, 1)))
 
     def _choose(self, a: Array, b: Array) -> Array:
         return np.asarray(np.maximum(a, b) if self.function == "Max" else np.minimum(a, b))
@@ -181,6 +197,7 @@ class Divide:
 
     output_scale: ClassVar[Literal["free"]] = "free"
     broadcasts: ClassVar[bool] = True
+    constants_have_zero_points: ClassVar[bool] = True
     in_place: ClassVar[bool] = True
 
     @property
@@ -205,15 +222,21 @@ class Divide:
         return quotients(call.quantization(0), call.quantization(1), call.output_quantization)
 
     def int8_kernel(self, call: Call) -> Int8Kernel:
-        table = self.pairs(call.quantization(0), call.quantization(1), call.output_quantization)
+        table = self.pairs(call)
+        if has_constant(call):
+            return constant_kernel(call, table)
 
         def kernel(x: Int8Array, y: Int8Array) -> Int8Array:
             return np.asarray(table[x.astype(np.int16) + 128, y.astype(np.int16) + 128])
 
         return kernel
 
-    def pairs(self, a: Quantization, b: Quantization, y: Quantization) -> Int8Array:
+    def pairs(self, call: Call) -> Int8Array:
         """The output for each pair of inputs -128..127, int8 [256, 256]."""
+        return self.quantized_pairs(call.quantization(0), call.quantization(1), call.output_quantization)
+
+    def quantized_pairs(self, a: Quantization, b: Quantization, y: Quantization) -> Int8Array:
+        """The same for three quantizations."""
         (values,) = self.run_float(all_inputs(a)[:, None], all_inputs(b)[None, :])
         return quantize_array(np.where(np.isnan(values), -np.inf, values), y)
 

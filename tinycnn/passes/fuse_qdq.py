@@ -22,9 +22,13 @@ from tinycnn.ops import (
     ConvTranspose,
     Dense,
     DequantizeLinear,
+    Divide,
+    Extremum,
     Int8Operator,
+    Multiply,
     QuantizeLinear,
     Reshape,
+    ResizeLinear,
     Softmax,
     Take,
     Transpose,
@@ -36,6 +40,8 @@ from tinycnn.ops.softmax import float_exponentials, float_shares
 
 SUFFIX = "_quantized"
 """What `export` puts behind the name of a tensor for its int8 form."""
+TakesConstant = Add | Arithmetic | Divide | Extremum | Multiply
+"""Operators on two tensors, one of which may be a constant as quantized as an activation."""
 BIAS_SCALE_TOLERANCE = 1e-6
 """Relative; how far the scale of a bias may be from the product of the scales of input and weights."""
 
@@ -92,10 +98,7 @@ class _Fusion:
         return rename(fused, {found: name for found, name in pairs if name not in self.tensors})
 
     def _fuse(self, node: Node) -> None:
-        is_difference = (
-            node.op == Arithmetic("Sub") and self.real.get(node.inputs[1]) in self.tensors.keys() - self.constants
-        )
-        if is_difference:
+        if node.op == Arithmetic("Sub") and self.real.keys() >= set(node.inputs):
             node = self._difference(node)
         op, source = node.op, node.inputs[0]
         if isinstance(op, QuantizeLinear) and self.real.get(source, "") in self.tensors.keys() - self.constants.keys():
@@ -167,7 +170,7 @@ class _Fusion:
         quantization = _signed(quantization, dtype)
         if source in self.graph.constants:
             readers = self.graph.consumers.get(node.outputs[0], ())
-            is_operand = dtype != "int32" and all(isinstance(reader.op, Add) for reader in readers)
+            is_operand = dtype != "int32" and all(isinstance(reader.op, TakesConstant) for reader in readers)
             self.real[node.outputs[0]] = self._constant(source, quantization, is_operand)
             return
         if source in self.graph.inputs and source not in self.int8:
@@ -187,6 +190,8 @@ class _Fusion:
         where they do not fit int8 they become int16, which `_in_parts` splits. What is added to an activation
         (`is_operand`) keeps its zero point, as activations do.
         """
+        if is_operand and len(quantization.scale) == 1:
+            quantization = replace(quantization, axis=None)
         key = (name, quantization, is_operand)
         if key not in self.dequantized:
             value = self.graph.constants[name]
@@ -263,7 +268,7 @@ class _Fusion:
             return
         self.absorbed.add(last.outputs[0])
         quantization = _signed(last.op.quantization, last.op.dtype)
-        if limits is None or _saturates(quantization, limits):
+        if limits is None or _saturates(quantization, limits) or isinstance(op, ResizeLinear):
             op = self._like_onnxruntime(node, op, inputs, last)
             node = replace(node, op=op)
         made, behind = quantization, limits if limits is not None and not _saturates(quantization, limits) else None
@@ -310,8 +315,11 @@ class _Fusion:
         quantization = self._quantization(source)
         name = unused_name(f"{node.name}_subtrahend", self.graph.tensors)
         negative = replace(quantization, zero_point=-1 - quantization.zero_point)
-        self.tensors[name] = replace(self.tensors[source], name=name, quantization=negative)
-        self.nodes.append(Node(f"{node.name}_negative", Unary("Neg"), (source,), (name,), ()))
+        if source in self.constants:
+            self._declare_constant(name, np.invert(self.constants[source]), negative)
+        else:
+            self.tensors[name] = replace(self.tensors[source], name=name, quantization=negative)
+            self.nodes.append(Node(f"{node.name}_negative", Unary("Neg"), (source,), (name,), ()))
         self.real[name] = name
         return replace(node, op=Add(), inputs=(node.inputs[0], name))
 

@@ -15,11 +15,14 @@ from tinycnn.ops import (
     Concat,
     Conv,
     ConvTranspose,
+    Divide,
+    Extremum,
     LocallyConnected,
     LogSoftmax,
     LpPool,
     MatrixProduct,
     MaxPool,
+    Multiply,
     PRelu,
     Reduce,
     ResizeLinear,
@@ -84,7 +87,7 @@ def _why_not(graph: Graph, node: Node) -> str:
             return "joins a constant, which has no int8 form"
         case op if not is_int8(op):
             return "has no int8 form"
-        case Add() if len(graph.activations(node)) != 2:
+        case Add() | Divide() | Extremum() | Multiply() if len(graph.activations(node)) != 2:
             return _why_not_constant(graph, node)
         case op if broadcasts(op) and not isinstance(op, PRelu) and len(graph.activations(node)) != 2:
             return "has a constant operand of several numbers, for which it has no int8 form"
@@ -141,11 +144,13 @@ def _why_not(graph: Graph, node: Node) -> str:
 
 
 def _why_not_constant(graph: Graph, node: Node) -> str:
-    """An addend that came quantized with the file: int8, one number or one for each channel."""
+    """An operand that came quantized with the file: int8, one number or one for each channel."""
     for name in node.inputs:
         value = graph.constants.get(name)
         if value is not None and (value.dtype != np.int8 or value.size not in (1, *value.shape[-1:])):
-            return "adds a constant, which has an int8 form only for one number a channel right behind a Conv or Dense"
+            if isinstance(node.op, Add):
+                return "adds a constant, which has an int8 form only for one number a channel behind a Conv or Dense"
+            return "has a constant operand of several numbers, which has an int8 form only for one number a channel"
     if graph.shapes(graph.activations(node)) != graph.shapes(node.outputs):
         return f"has an int8 form only for a constant that fits its other input, not {_show(graph.shapes(node.inputs))}"
     return ""

@@ -67,7 +67,7 @@ def quotient_off_ties(a: Quantization, b: Quantization, wanted: Quantization, bi
     first: Quantization | None = None
     for scale in scales_from(wanted.scale[0], bits):
         found = Quantization((float(scale),), wanted.zero_point)
-        if np.array_equal(Divide().pairs(a, b, found), Divide().rescaled_pairs(a, b, found)):
+        if np.array_equal(Divide().quantized_pairs(a, b, found), Divide().rescaled_pairs(a, b, found)):
             sums = quotients(a, b, found)
             if fixedpoint.prove(sums.scale, sums.zero_point, sums.reach).is_integer.all():
                 return found
