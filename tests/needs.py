@@ -15,6 +15,7 @@ _PACKAGES = {
     "qemu-i386": "qemu-user",
     "qemu-ppc": "qemu-user",
     "qemu-system-riscv32": "qemu-system-misc",
+    "qemu-system-xtensa": "qemu-system-misc",
     "qemu-x86_64": "qemu-user",
     "riscv64-unknown-elf-gcc": "gcc-riscv64-unknown-elf",
 }

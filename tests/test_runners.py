@@ -461,8 +461,8 @@ def test_library_calls_other_than_memcpy_and_memset_do_not_link(cortex_m4: Targe
 
 
 def test_a_target_without_emulator_says_so() -> None:
-    with pytest.raises(ToolError, match="The target esp8266 has no emulator"):
-        run_emulated(TINY, some_inputs(1), load_target("esp8266"))
+    with pytest.raises(ToolError, match="The target host has no emulator"):
+        run_emulated(TINY, some_inputs(1), load_target("host"))
 
 
 # Code size

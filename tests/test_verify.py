@@ -1,5 +1,7 @@
 """Verification finds what it should: a wrong byte anywhere, an operator left in float, an unknown runner."""
 
+import re
+
 import numpy as np
 import onnx
 import pytest
@@ -8,9 +10,10 @@ from needs import needs
 import tinycnn
 from tinycnn import engine
 from tinycnn.cli.demo import examples_folder
-from tinycnn.errors import TargetError
+from tinycnn.errors import TargetError, ToolError
 from tinycnn.onnx_io.load import import_model
 from tinycnn.runners import onnxruntime as ort
+from tinycnn.toml_table import targets_folder
 
 EXAMPLES = examples_folder()
 
@@ -72,9 +75,12 @@ def test_an_unknown_runner_is_named_with_the_known_ones(int8, images):
         tinycnn.verify(int8, images, ["abacus"])
 
 
-def test_a_target_without_an_emulator_cannot_run(int8, images):
-    with pytest.raises(TargetError, match="esp8266"):
-        tinycnn.verify(int8, images, ["esp8266"])
+def test_a_target_without_an_emulator_cannot_run(int8, images, tmp_path):
+    text = (targets_folder() / "cortex-m4.toml").read_text()
+    without = re.sub(r"(?s)\[(emulator|pypi)\].*?\n(?=\[)", "", text)
+    (tmp_path / "bare.toml").write_text(without)
+    with pytest.raises(ToolError, match="bare has no emulator"):
+        tinycnn.verify(int8, images, [str(tmp_path / "bare.toml")])
 
 
 def test_a_model_whose_images_come_channels_last():

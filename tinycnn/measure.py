@@ -111,22 +111,19 @@ def bench(
     count = count_instructions(generated, list(stored.values()), target, optimize=OPTIMIZE)
     size = measure_code(generated, target, optimize=OPTIMIZE)
     macs = {node.name: graph.macs(node) for node in graph.nodes}
-    mean = target.estimate.cycles_per_instruction
-    cycles = int(np.rint(count.total * mean)) if count.cycles is None else count.cycles
-    per_step = count.cycles_per_step or tuple(int(np.rint(step * mean)) for step in count.per_step)
     layers = tuple(
         LayerCost(name, instructions, layer_cycles, macs[name])
-        for name, instructions, layer_cycles in zip(generated.steps, count.per_step, per_step, strict=True)
+        for name, instructions, layer_cycles in zip(generated.steps, count.per_step, count.cycles_per_step, strict=True)
     )
     # Labels between layers may keep the compiler from some optimization: what that saves belongs to no layer.
-    between = LayerCost("between layers", count.unattributed, cycles - sum(per_step), 0)
+    between = LayerCost("between layers", count.unattributed, count.cycles - sum(count.cycles_per_step), 0)
     return Benchmark(
         model=graph.name,
         target=target.name,
         instructions=count.total,
-        cycles=cycles,
+        cycles=count.cycles,
         cycles_are_exact=count.cycles_are_exact,
-        milliseconds=1e3 * cycles / target.clock_hz,
+        milliseconds=1e3 * count.cycles / target.clock_hz,
         macs=graph.total_macs,
         arena_bytes=planned.arena_bytes,
         stack_bytes=count.stack_bytes or size.stack_bytes or 0,
@@ -135,7 +132,7 @@ def bench(
         flash_startup_bytes=size.startup_bytes,
         library_symbols=size.library_symbols,
         compiler=size.compiler,
-        layers=(*layers, between) if count.unattributed else layers,
+        layers=(*layers, between) if between.instructions or between.cycles else layers,
     )
 
 

@@ -349,6 +349,9 @@ def _bench_all(
             for b in found
         ],
     )
+    for symbols in sorted({b.library_symbols for b in found}):
+        names = ", ".join(b.target for b in found if b.library_symbols == symbols)
+        console.print(f"{names}: calls {', '.join(symbols) or 'no library function'}", markup=False)
     for name, reason in left_out.items():
         console.print(f"{name}: {reason}", markup=False)
     write_json(json_path, {"benchmarks": found, "left_out": left_out})

@@ -32,14 +32,15 @@ class InstructionCount:
     return of the function to the first and last step. `per_step` comes from a build with a label before every
     step, which takes no instruction; but the compiler may not move code across a label. `unattributed` is
     what this changed, that is total - sum(per_step), and 0 as a rule. `cycles` and `cycles_per_step` are the same in
-    clock cycles, where the emulator knows them (`cycles_are_exact`), or estimated from the instructions that it
-    executed; None without timings of the processor. `stack_bytes` is the most stack that was used, measured.
+    clock cycles, where the emulator knows them (`cycles_are_exact`), or estimated: from the classes of the instructions
+    that it executed, without timings of the processor from their number. `stack_bytes` is the most stack that was
+    used, measured.
     """
 
     total: int
     per_step: tuple[int, ...]
-    cycles: int | None
-    cycles_per_step: tuple[int, ...] | None
+    cycles: int
+    cycles_per_step: tuple[int, ...]
     cycles_are_exact: bool
     stack_bytes: int | None
 
@@ -56,6 +57,7 @@ def count_instructions(
 
     Every build runs it twice and both counts must be the same. Raises DataError, ToolError.
     """
+    exact = _knows_cycles(emulator_of(target)[1])
     packed, _ = pack_inputs(generated, [np.repeat(array[:1], 2, axis=0) for array in inputs])
 
     def count(instrumentation: Instrumentation) -> tuple[tuple[int, ...], tuple[int, ...], int | None]:
@@ -75,20 +77,25 @@ def count_instructions(
             counts = _repeated((folder / "counts.txt").read_text(encoding="ascii"), generated, target)
             cycles = _repeated((folder / "cycles.txt").read_text(encoding="ascii"), generated, target)
             if target.timings is not None:
-                cycles = tuple(int(np.rint(units / UNITS_PER_CYCLE)) for units in cycles)
+                cycles = rounded([units / UNITS_PER_CYCLE for units in cycles])
+            elif not exact:
+                cycles = rounded([target.estimate.cycles_per_instruction * number for number in counts])
             return counts, cycles, stack_bytes
 
     (total,), (cycles,), stack_bytes = count("none")
     per_step, cycles_per_step, _ = count("steps")
-    exact = _knows_cycles(emulator_of(target)[1])
-    if not exact and target.timings is None:
-        return InstructionCount(total, per_step, None, None, False, stack_bytes)
     return InstructionCount(total, per_step, cycles, cycles_per_step, exact, stack_bytes)
 
 
 def _knows_cycles(emulator: Emulator) -> bool:
     """Whether the emulator keeps time itself: simavr does."""
     return emulator.program is not None and not is_python(emulator)
+
+
+def rounded(amounts: Sequence[float]) -> tuple[int, ...]:
+    """Whole numbers in place of `amounts`, each off by less than 1, whose sum is that of `amounts` rounded."""
+    sums = np.rint(np.cumsum(amounts)).astype(np.int64)
+    return tuple(int(part) for part in np.diff(sums, prepend=0))
 
 
 def _prices(image: Path, target: Target) -> str:

@@ -1,7 +1,8 @@
-/* port_linux.c - port.h and start-up on a 32-bit Linux without a C library, by its system calls.
+/* port_system_calls.c - port.h by the system calls of a 32-bit Linux, or by those that a simulator of Xtensa takes.
  *
  * Debian's static C library needs more than an Intel486 has, and would not fit 256 KB. Numbers of the calls and
  * registers: Linux, arch/x86/entry/syscalls/syscall_32.tbl, arch/powerpc/kernel/syscalls/syscall.tbl, and syscall(2).
+ * Xtensa's SIMCALL has the same numbers (QEMU, target/xtensa/xtensa-semi.c).
  */
 #include "port.h"
 
@@ -11,28 +12,18 @@ enum { OPEN_TO_READ = 0, OPEN_TO_REPLACE = 01 | 0100 | 01000, READABLE_BY_ALL = 
 
 #define PAINT 0x5AFEC0DEu
 
-/* Set by link.ld. */
+/* Where the linker script lets the stack end. */
 extern uint32_t board_stack_limit[];
-
-int main(void);
-void board_reset(void);
-void board_start(void);
 
 static int32_t inputs;
 static int32_t results;
 
 /* The result is negative when the call failed. */
-static int32_t call_linux(uint32_t number, uint32_t a, uint32_t b, uint32_t c);
+static int32_t call_system(uint32_t number, uint32_t a, uint32_t b, uint32_t c);
 
 #if defined(__i386__)
 
-__asm__(
-    ".globl board_reset\n"
-    "board_reset:\n"
-    "    movl $board_stack_top, %esp\n"
-    "    call board_start\n");
-
-static int32_t call_linux(uint32_t number, uint32_t a, uint32_t b, uint32_t c)
+static int32_t call_system(uint32_t number, uint32_t a, uint32_t b, uint32_t c)
 {
     int32_t result;
 
@@ -50,16 +41,7 @@ static inline __attribute__((always_inline)) uint32_t stack_pointer(void)
 
 #elif defined(__powerpc__)
 
-__asm__(
-    ".globl board_reset\n"
-    "board_reset:\n"
-    "    lis 1, board_stack_top@ha\n"
-    "    addi 1, 1, board_stack_top@l\n"
-    "    li 0, 0\n"
-    "    stwu 0, -16(1)\n"
-    "    bl board_start\n");
-
-static int32_t call_linux(uint32_t number, uint32_t a, uint32_t b, uint32_t c)
+static int32_t call_system(uint32_t number, uint32_t a, uint32_t b, uint32_t c)
 {
     register uint32_t r0 __asm__("r0") = number;
     register uint32_t r3 __asm__("r3") = a;
@@ -82,19 +64,35 @@ static inline __attribute__((always_inline)) uint32_t stack_pointer(void)
     return address;
 }
 
-#else
-#error "port_linux.c knows no system call of this processor"
-#endif
+#elif defined(__xtensa__)
 
-void board_start(void)
+static int32_t call_system(uint32_t number, uint32_t a, uint32_t b, uint32_t c)
 {
-    port_exit(main());
+    register uint32_t a2 __asm__("a2") = number;
+    register uint32_t a3 __asm__("a3") = a;
+    register uint32_t a4 __asm__("a4") = b;
+    register uint32_t a5 __asm__("a5") = c;
+
+    __asm__ volatile ("simcall" : "+r" (a2), "+r" (a3) : "r" (a4), "r" (a5) : "memory");
+    return (int32_t)a2;
 }
+
+static inline __attribute__((always_inline)) uint32_t stack_pointer(void)
+{
+    uint32_t address;
+
+    __asm__ volatile ("mov %0, a1" : "=r" (address));
+    return address;
+}
+
+#else
+#error "port_system_calls.c knows no call of this processor"
+#endif
 
 void port_open(void)
 {
-    inputs = call_linux(CALL_OPEN, (uint32_t)"inputs.bin", OPEN_TO_READ, 0);
-    results = call_linux(CALL_OPEN, (uint32_t)"results.bin", OPEN_TO_REPLACE, READABLE_BY_ALL);
+    inputs = call_system(CALL_OPEN, (uint32_t)"inputs.bin", OPEN_TO_READ, 0);
+    results = call_system(CALL_OPEN, (uint32_t)"results.bin", OPEN_TO_REPLACE, READABLE_BY_ALL);
     if (inputs < 0 || results < 0) {
         port_exit(PORT_STATUS_FILE);
     }
@@ -104,7 +102,7 @@ void port_open(void)
 static void transfer(uint32_t number, int32_t file, uint32_t address, uint32_t bytes)
 {
     while (bytes != 0) {
-        const int32_t done = call_linux(number, (uint32_t)file, address, bytes);
+        const int32_t done = call_system(number, (uint32_t)file, address, bytes);
 
         if (done <= 0) {
             port_exit(PORT_STATUS_FILE);
@@ -127,7 +125,7 @@ void port_write(const void *from, uint32_t bytes)
 void port_exit(int status)
 {
     for (;;) {
-        (void)call_linux(CALL_EXIT, (uint32_t)status, 0, 0);
+        (void)call_system(CALL_EXIT, (uint32_t)status, 0, 0);
     }
 }
 
