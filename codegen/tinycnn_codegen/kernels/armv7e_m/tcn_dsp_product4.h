@@ -7,7 +7,7 @@
 #ifdef __OPTIMIZE_SIZE__
 #define TCN_PRODUCT_REPEATED "2"
 #else
-#define TCN_PRODUCT_REPEATED "8"
+#define TCN_PRODUCT_REPEATED "16"
 #endif
 /* r0 is the product, sp afterwards: zero point, output, columns, end, pitch, 3 pitch, where the inner loop is entered,
  * end of the columns; the product. r0: weights. */
