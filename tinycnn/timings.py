@@ -11,7 +11,7 @@ from tinycnn.toml_table import read_toml
 class Timings:
     """Clock cycles of a processor's instructions by class, as published or, where that says so, estimated.
 
-    All processors: `load_behind_memory` is a load directly behind a load or store; `multiple` moves several registers,
+    All processors: `load_behind_load` is a load directly behind a load; `multiple` moves several registers,
     with `multiple_register` for each; `multiply_long` has a product of 64 bits; `branch` may be taken, `jump` always
     is; `branch_taken` and `jump_taken` are added when control does not go on behind the instruction; `dependent` when
     it must wait for what the one before it computes or loads; `loop` is Armv8.1-M's. `vector_again` is a vector
@@ -28,7 +28,7 @@ class Timings:
 
     other: float
     load: float
-    load_behind_memory: float
+    load_behind_load: float
     store: float
     multiple: float
     multiple_register: float

@@ -83,9 +83,8 @@ def _price(before: Instruction | None, instruction: Instruction, timings: Timing
 
 def _cycles(before: Instruction | None, instruction: Instruction, timings: Timings) -> float:
     kind = instruction.kind
-    follows_memory = before is not None and before.kind in ("load", "store")
     if kind == "load":
-        return timings.load_behind_memory if follows_memory else timings.load
+        return timings.load_behind_load if before is not None and before.kind == "load" else timings.load
     if kind == "multiple":
         return timings.multiple + timings.multiple_register * instruction.registers
     if kind in ("vector", "vector_memory"):
