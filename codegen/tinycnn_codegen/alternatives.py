@@ -23,8 +23,8 @@ PORTABLE = "portable"
 class InstructionSet:
     """Kernels for the targets that `suits` names; `lower(call, whole=...)` is None where none of them fits.
 
-    `least_gain` is how many instructions of an inference each byte by which weights grow must save. With `whole` its
-    costs are those where the node's tensors are held with all rows; elsewhere another kernel takes its place.
+    `least_gain` is how many instructions of an inference each byte by which weights grow must save. With `whole` it
+    is for nodes whose tensors are held with all rows; where those of a plan are not, another kernel takes its place.
     """
 
     suits: Callable[[Target], bool]
@@ -108,7 +108,7 @@ COSTS: Mapping[tuple[str, str], tuple[float, float, float]] = {
     ("armv6_m", "short_dense"): (2.3, 50.0, 0.0),
     ("rv32im", "block_conv2d"): (1.95, 18.0, 0.0),
     ("rv32im", "block_dense"): (2.1, 20.0, 0.0),
-    ("rv32im winograd", "riscv_winograd"): (0.7, 25.0, 11.0),
+    ("rv32im winograd", "riscv_winograd"): (0.7, 40.0, 16.0),
     ("word32", "block_conv2d"): (3.2, 30.0, 0.0),
     ("word32", "block_dense"): (2.8, 30.0, 0.0),
     ("rv32im depthwise", "word_depthwise"): (3.0, 10.0, 0.0),
@@ -157,6 +157,7 @@ def alternatives(graph: Graph, target: Target) -> Mapping[str, tuple[Alternative
                     _kernel_instructions(COSTS[name, kernel.kernel], kernel, macs, outputs),
                     kernel.scratch_bytes,
                     kernel.keeps_scratch,
+                    sets[name].whole,
                 )
                 for name, kernel in kernels.items()
             }

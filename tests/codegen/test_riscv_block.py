@@ -11,7 +11,7 @@ from needs import needs
 from tinycnn import engine
 from tinycnn.ir import Graph
 from tinycnn.ops import Window, call_of
-from tinycnn.plan import Alternative, in_stages, plan
+from tinycnn.plan import Alternative, candidates, in_stages, plan
 from tinycnn.runners import run_emulated
 from tinycnn.target import load_target
 from tinycnn_codegen import generate, winograd
@@ -121,3 +121,15 @@ def test_winograd_needs_all_rows_and_sums_that_fit() -> None:
         weights[...] = value
         found = {whole: winograd.riscv(call, whole=whole) for whole in (True, False)}
         assert {whole: lowered and lowered.kernel for whole, lowered in found.items()} == kernels
+
+
+def test_plans_with_rings_take_other_kernels_than_winograd() -> None:
+    builder = GraphBuilder(2)
+    x = builder.conv(builder.input(12, 12, 16), 16, Window.of((3, 3), pads=(1, 1, 1, 1)))
+    graph = builder.graph([builder.conv(x, 16, Window.of((3, 3), pads=(1, 1, 1, 1)))])
+    plans = candidates(graph, alternatives(graph, load_target("rv32imc")))
+    taken = [sum(way.kernel == "rv32im winograd" for way in found.chosen.values()) for found in plans]
+    assert (taken[0], taken[-1]) == (2, 0)
+    for number, found in zip(taken, plans, strict=True):
+        source = generate(found, "net", target_name="rv32imc").files["net.c"]
+        assert source.count("tcn_riscv_winograd_row(&") == number

@@ -112,16 +112,17 @@ def candidates(
     those with the least scratch.
     """
     check_int8_form(graph)
-    lean, rings, places = _best_order(graph, alternatives, pushed=pushed, pulled=pulled)
+    in_parts = {output: tuple(way for way in ways if not way.whole) for output, ways in alternatives.items()}
+    lean, rings, places = _best_order(graph, in_parts, pushed=pushed, pulled=pulled)
     orders = (
-        (range(len(lean.nodes)), False),
-        (rings.first_nodes, False),
-        (places.first_nodes, True),
+        (range(len(lean.nodes)), alternatives, False),
+        (rings.first_nodes, in_parts, False),
+        (places.first_nodes, in_parts, True),
     )
     plans = [
         assembled(replace(lean, chosen=chosen), cuts, scattered=scattered)
-        for cuts, scattered in orders
-        for chosen in choices(lean, cuts, alternatives, scattered=scattered)
+        for cuts, ways, scattered in orders
+        for chosen in choices(lean, cuts, ways, scattered=scattered)
     ]
     plans = [found for found in plans if found.arena_bytes <= MOST_SCATTERED_BYTES or not found.is_scattered]
     front: list[Plan] = []

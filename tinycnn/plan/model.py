@@ -17,13 +17,15 @@ STEP_INSTRUCTIONS = 20
 class Alternative:
     """One way to compute a node: which kernel, its estimated instructions for all rows, and its scratch in bytes.
 
-    Scratch is the kernel's while it computes a row; with `keeps_scratch` from its first row to its last.
+    Scratch is the kernel's while it computes a row; with `keeps_scratch` from its first row to its last. A kernel that
+    is `whole` needs its input and output with all their rows; for plans with rings the node has another alternative.
     """
 
     kernel: str
     instructions: int = 0
     scratch_bytes: int = 0
     keeps_scratch: bool = False
+    whole: bool = False
 
 
 Alternatives = Mapping[str, Sequence[Alternative]]
