@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 
@@ -21,6 +22,7 @@ from tinycnn.ops import (
     Conv,
     ConvTranspose,
     Dense,
+    DequantizeLinear,
     GlobalAveragePool,
     LogSoftmax,
     LpPool,
@@ -54,17 +56,37 @@ def conv_transpose(builder: Builder, node: OnnxNode) -> None:
     """With strides of 1 it is a Conv: the taps are reversed, and what it pads is what a Conv would not."""
     sizes, shape = builder.spatial_shape(node), builder.shape(node, 1)
     for index, what in enumerate(("weights", "bias")[: len(node.inputs) - 1], start=1):
-        builder.constant_value(node, index, what)
+        if not builder.is_dequantized_constant(node, index):
+            builder.constant_value(node, index, what)
     taps, strides = transposed_window_of(node, sizes, shape[2:])
     groups, channels = node.integer("group", 1), builder.shape(node)[1]
     if len(shape) != len(sizes) + 2 or shape[0] != channels or groups < 1 or channels % groups:
         raise RefusalError(f"{channels} input channels, {groups} groups and weights {list(shape)} do not fit together")
-    value = builder.constant_value(node, 1, "weights")
-    by_group = value.reshape(groups, channels // groups, *shape[1:]).swapaxes(1, 2)
-    weights = np.flip(by_group.reshape(-1, channels // groups, *shape[2:]), tuple(range(2, len(shape))))
-    name = builder.add_constant(f"{node.inputs[1]}_reversed", np.ascontiguousarray(weights))
+    name = _reversed(builder, node, groups)
     op = Conv(taps, groups) if set(strides) == {1} else ConvTranspose(taps, strides, groups)
     builder.emit(node, op, (node.inputs[0], name, *node.inputs[2:]))
+
+
+def _reversed(builder: Builder, node: OnnxNode, groups: int) -> str:
+    """Weights [I, O / groups, kernel...], maybe dequantized ones, as [O, I / groups, kernel from its end...]."""
+    source, operator = builder.tensor(node, 1).name, None
+    if builder.is_dequantized_constant(node, 1):
+        operator = builder.producers[source].op
+        source = builder.producers[source].inputs[0]
+    value = builder.constants[source]
+    by_group = value.reshape(groups, -1, *value.shape[1:]).swapaxes(1, 2)
+    weights = np.flip(by_group.reshape(-1, len(value) // groups, *value.shape[2:]), tuple(range(2, value.ndim)))
+    name = builder.add_constant(f"{source}_reversed", np.ascontiguousarray(weights))
+    if not isinstance(operator, DequantizeLinear):
+        return name
+    quantization = operator.quantization
+    if quantization.axis == 1:
+        quantization = replace(quantization, scale=groups * quantization.scale, axis=0)
+    elif quantization.axis is not None:
+        raise RefusalError("its weights have a scale for each input channel")
+    output = builder.unused(f"{node.inputs[1]}_reversed")
+    builder.emit(node, DequantizeLinear(quantization), (name,), "float32", output)
+    return output
 
 
 def gemm(builder: Builder, node: OnnxNode) -> None:

@@ -17,6 +17,7 @@ from tinycnn.passes.layout import channels_first, channels_last
 from tinycnn.passes.linear_resize import linear_resize
 from tinycnn.passes.locally_connected import locally_connected
 from tinycnn.passes.merge_takes import merge_takes
+from tinycnn.passes.quantized_moves import quantized_moves
 from tinycnn.passes.sink_transposes import sink_transposes
 
 IMPORT_PASSES = (locally_connected, dense_over_rows)
@@ -39,6 +40,7 @@ FLOAT_PASSES = (
 """What a float graph goes through before it is quantized."""
 INT8_PASSES = (
     constant_numbers,
+    quantized_moves,
     fuse_qdq,
     *IMPORT_PASSES,
     keep_axes,

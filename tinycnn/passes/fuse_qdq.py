@@ -133,23 +133,22 @@ class _Fusion:
             self._emit(replace(node, op=Clip()), (source,), node.outputs[0], quantization, node.origins)
 
     def _moved_input(self, node: Node, source: str) -> bool:
-        """Reshape and Transpose between an input of the graph and the node that tells its scale, moved to int8.
+        """Reshape, Pad and Transpose between an input of the graph and the node that tells its scale, moved to int8.
 
-        Moving values and quantizing each of them commute. Returns whether `node` begins such a chain.
+        Moving values and quantizing each of them commute, and so does filling in another value. Returns whether `node`
+        begins such a chain.
         """
         if source not in self.graph.inputs or source in self.tensors:
             return False
         chain: list[Node] = []
         last: Node | None = node
-        while (
-            last is not None
-            and isinstance(last.op, Reshape | Take | Transpose)
-            and not getattr(last.op, "fills", False)
-        ):
+        while last is not None and isinstance(last.op, Reshape | Take | Transpose):
             chain.append(last)
             last = self.graph.sole_consumer(last.outputs[0])
         if not chain or last is None or not isinstance(last.op, QuantizeLinear | DequantizeLinear):
             return False
+        if isinstance(last.op, DequantizeLinear) and any(getattr(link.op, "fills", False) for link in chain):
+            return False  # with bytes, not with real numbers
         outputs = [link.outputs[0] for link in chain]
         self.absorbed.update(outputs)
         dtype = self.graph.tensors[source].dtype
@@ -250,7 +249,8 @@ class _Fusion:
     def _between_quantizers(self, node: Node, op: Int8Operator | Transpose) -> None:
         missing = [name for name in node.inputs if name not in self.real]
         if missing:
-            self._left_in_float(node, f"{missing[0]!r} is not dequantized int8")
+            kind = "a float constant" if missing[0] in self.graph.constants else "not dequantized int8"
+            self._left_in_float(node, f"{missing[0]!r} is {kind}")
             return
         inputs = tuple(self.real[name] for name in node.inputs)
         origins, last, limits = node.origins, self.graph.sole_consumer(node.outputs[0]), None
@@ -264,7 +264,9 @@ class _Fusion:
             self.absorbed.add(last.outputs[0])
             last = self.graph.sole_consumer(last.outputs[0])
         if last is None or not isinstance(last.op, QuantizeLinear):
-            self._left_in_float(node, "no QuantizeLinear follows it alone")
+            ends = " where the file ends: let it end before this node, or quantize the float model with tinycnn"
+            leaves = node.outputs[0] in self.graph.outputs
+            self._left_in_float(node, "no QuantizeLinear follows it" + (ends if leaves else " alone"))
             return
         self.absorbed.add(last.outputs[0])
         quantization = _signed(last.op.quantization, last.op.dtype)
