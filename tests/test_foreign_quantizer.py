@@ -8,7 +8,7 @@ import numpy as np
 import onnx
 import pytest
 from exactness import assert_same_c
-from models import Network, assert_like_onnxruntime
+from models import Network, assert_like_onnxruntime, floats
 from onnx import ModelProto
 from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
 
@@ -73,7 +73,20 @@ def moved() -> tuple[Network, str]:
     return net, net.dense(net.add("Flatten", net.add("GlobalAveragePool", x)), 4)
 
 
-NETWORKS = {function.__name__: function for function in (residual, u_net, gated, moved)}
+def halves() -> tuple[Network, str]:
+    """What the quantizer leaves between floats: pads of the input, slices, reductions that drop axes."""
+    net = Network(6, 2, 9, 9)
+    pads = net.constant(np.array([0, 0, 1, 1, 0, 0, 0, 0], np.int64))
+    x = net.conv(net.add("Pad", f"x {pads}"), 8, 3)
+    i = [net.constant(np.array([value], np.int64)) for value in (0, 4, 8, 1)]
+    parts = [net.add("Slice", f"{x} {i[begin]} {i[begin + 1]} {i[3]}") for begin in (0, 1)]
+    gate = net.add("Transpose", net.add("Sigmoid", parts[0]), perm=[0, 1, 3, 2])
+    x = net.add("Mul", f"{gate} {net.add('Transpose', parts[1], perm=[0, 1, 3, 2])}")
+    x = net.add("ReduceMean", net.add("Relu", net.conv(x, 6, 3)), axes=[2, 3], keepdims=0)
+    return net, net.dense(x, 4)
+
+
+NETWORKS = {function.__name__: function for function in (residual, u_net, gated, moved, halves)}
 
 
 def quantized(
@@ -122,6 +135,38 @@ def test_weights_around_any_zero_point_are_the_same_in_c(name: str, tmp_path: Pa
         onnx.save(export(graph, format), again)
         np.testing.assert_array_equal(engine.run(load(again), stored)[output], engine.run(graph, stored)[output])
     assert_same_c(graph, stored, tmp_path)
+
+
+@pytest.mark.parametrize(("types", "each"), [(TYPES[2], True), (TYPES[1], False)])
+def test_transposed_convolutions_are_near_onnxruntime_s_floats_and_the_same_in_c(types, each, tmp_path: Path) -> None:
+    net = Network(7, 3, 6, 7)
+    x = net.add("Relu", net.conv("x", 4, 3))
+    weights = net.constant(floats(net.rng, 4, 3, 3, 2))
+    x = net.add("ConvTranspose", f"{x} {weights}", group=2, strides=[2, 1], pads=[1, 0, 1, 0])
+    x = net.add("Relu", net.add("ConvTranspose", f"{x} {net.weights(6, 6, 2, 2)}", strides=[2, 2]))
+    output, samples = net.conv(x, 2, 1), net.samples(20)
+    path = quantized(net.proto(output), samples[:6], tmp_path, QuantFormat.QDQ, types, each)
+    graph = load(path)
+    result = compare_with_file(path, graph, samples)
+    assert len(result.tensors) >= 4
+    assert not any(tensor.mismatches for tensor in result.tensors)
+    assert_same_c(graph, engine.stored_samples(graph, samples[:2]), tmp_path)
+
+
+def test_a_transposed_convolution_that_is_left_in_float_is_refused_by_name(tmp_path: Path) -> None:
+    net = Network(7, 3, 6, 7)
+    output = net.add("ConvTranspose", f"{net.conv('x', 4, 3)} {net.weights(4, 4, 3, 2)}")
+    path = quantized(net.proto(output), net.samples(2), tmp_path, QuantFormat.QOperator, TYPES[0], True)
+    with pytest.raises(UnsupportedError, match=r"Conv 3x2\) is left in float: '.*' is a float constant"):
+        load(path)
+
+
+def test_what_computes_behind_the_last_quantizer_is_refused_with_what_to_do(tmp_path: Path) -> None:
+    net = Network(8, 3, 6, 7)
+    output = net.add("Tanh", net.conv("x", 4, 3))
+    path = quantized(net.proto(output), net.samples(2), tmp_path, QuantFormat.QDQ, TYPES[0], True)
+    with pytest.raises(UnsupportedError, match=r"Tanh\) is left in float: .* let it end before this node, or quantize"):
+        load(path)
 
 
 def test_a_file_with_float_normalization_is_refused_by_name(tmp_path: Path) -> None:

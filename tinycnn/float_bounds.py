@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from tinycnn.ir import Array, Graph, Node, Quantization
-from tinycnn.ops import LRN, Call, GlobalAveragePool, LogSoftmax, Reduce, ResizeLinear, Unary, call_of
+from tinycnn.ops import LRN, Call, ConvTranspose, GlobalAveragePool, LogSoftmax, Reduce, ResizeLinear, Unary, call_of
 from tinycnn.ops.functions import FUNCTIONS
 from tinycnn.ops.reduce import SUMS
 from tinycnn.ops.unary import all_inputs
@@ -23,12 +23,25 @@ def may_differ(graph: Graph, node: Node, inputs: Sequence[Array], ours: Array, t
     if isinstance(op, LRN | LogSoftmax | ResizeLinear):
         is_exact = isinstance(op, ResizeLinear) and op.as_onnxruntime
         return np.zeros(ours.shape, np.bool_) if is_exact else np.asarray(by_one)
+    if isinstance(op, ConvTranspose):
+        return np.asarray(by_one & _products_are_near_tie(op, call, inputs[0]))
     if isinstance(op, GlobalAveragePool) or (isinstance(op, Reduce) and op.function in SUMS):
         return np.asarray(by_one & _sum_is_near_tie(op, call, inputs[0]))
     if isinstance(op, Unary) and not FUNCTIONS[op.function].is_exact:
         near = _function_is_near_tie(op, call.quantization(0), call.output_quantization)
         return np.asarray(by_one & near[inputs[0].astype(np.int16) + 128])
     return np.zeros(ours.shape, np.bool_)
+
+
+def _products_are_near_tie(op: ConvTranspose, call: Call, x: Array) -> Array:
+    """A sum of n products of floats is off by n + 3 roundings of the sum of their sizes at most, in any order."""
+    source, weights = call.quantization(0), call.constant(1).astype(np.float64)
+    bias = [call.constant(2).astype(np.float64)] if len(call.inputs) > 2 else []
+    ratio = float(source.scales[0]) * call.quantization(1).scales / float(call.output_quantization.scales[0])
+    distances = x.astype(np.float64) - source.zero_point
+    steps = op.run_float(distances, weights, *bias)[0] * ratio
+    sizes = op.run_float(np.abs(distances), np.abs(weights), *map(np.abs, bias))[0] * ratio
+    return _distance(steps) <= (weights[0].size + 4) * 2.0**-24 * sizes
 
 
 def _sum_is_near_tie(op: GlobalAveragePool | Reduce, call: Call, x: Array) -> Array:

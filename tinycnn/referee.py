@@ -21,6 +21,7 @@ from tinycnn.ops import (
     Clip,
     Concat,
     Conv,
+    ConvTranspose,
     Dense,
     Extremum,
     GlobalAveragePool,
@@ -81,9 +82,14 @@ def output_of(graph: Graph, node: Node, *inputs: Int8) -> Int8:
     """What a node of an int8 graph gives for these computed inputs."""
     op, x = node.op, inputs[0]
     source, target = (_quantization(graph, name) for name in (node.inputs[0], node.outputs[0]))
-    if isinstance(op, Conv | Dense):
+    if isinstance(op, Conv | ConvTranspose | Dense):
         weights = graph.constants[node.inputs[1]].astype(np.int64)
-        if isinstance(op, Conv):
+        if isinstance(op, ConvTranspose):
+            sizes = [(size - 1) * stride + 1 for size, stride in zip(x.shape[1:-1], op.strides, strict=True)]
+            apart = np.full((len(x), *sizes, x.shape[-1]), source.zero_point, np.int8)
+            apart[at_all(*(slice(None, None, stride) for stride in op.strides))] = x
+            sums = conv_sums(apart, weights, source.zero_point, op.taps, op.groups)
+        elif isinstance(op, Conv):
             sums = conv_sums(x, weights, source.zero_point, op.window, op.groups)
         else:
             sums = (x.astype(np.int64) - source.zero_point) @ weights.T
