@@ -41,7 +41,7 @@ def _products_are_near_tie(op: ConvTranspose, call: Call, x: Array) -> Array:
     distances = x.astype(np.float64) - source.zero_point
     steps = op.run_float(distances, weights, *bias)[0] * ratio
     sizes = op.run_float(np.abs(distances), np.abs(weights), *map(np.abs, bias))[0] * ratio
-    return _distance(steps) <= (weights[0].size + 4) * 2.0**-24 * sizes
+    return np.asarray(_distance(steps) <= (weights[0].size + 4) * 2.0**-24 * sizes)
 
 
 def _sum_is_near_tie(op: GlobalAveragePool | Reduce, call: Call, x: Array) -> Array:

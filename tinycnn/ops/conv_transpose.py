@@ -31,6 +31,7 @@ class ConvTranspose:
     """Conv with the window `taps`, of strides 1, over x with `strides` - 1 zeros between the neighbours of each axis.
 
     Inputs are those of Conv, weights too: [O, C/groups, kernel...], ONNX's with the taps of each axis reversed.
+    In a file that came quantized onnxruntime adds floats, and next to a tie a byte may differ by 1.
     """
 
     taps: Window
