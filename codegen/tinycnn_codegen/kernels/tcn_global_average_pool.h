@@ -13,21 +13,22 @@ typedef struct {
 } tcn_global_average_pool_t;
 
 /* A sum in the arena, four bytes with the lowest first: the arena is bytes, wherever they lie. */
-static int32_t tcn_read_sum(const int8_t *bytes)
+static inline int32_t tcn_read_sum(const int8_t *sum)
 {
-    const uint32_t low = (uint32_t)(uint8_t)bytes[0] | ((uint32_t)(uint8_t)bytes[1] << 8);
+    const uint8_t *const bytes = (const uint8_t *)sum;
+    const uint32_t low = (uint32_t)bytes[0] | ((uint32_t)bytes[1] << 8) | ((uint32_t)bytes[2] << 16);
 
-    return (int32_t)(low | ((uint32_t)(uint8_t)bytes[2] << 16)) + (int32_t)bytes[3] * 16777216;
+    return (int32_t)low + (int32_t)sum[3] * 16777216;
 }
 
-static void tcn_write_sum(int8_t *bytes, int32_t sum)
+static inline void tcn_write_sum(int8_t *sum, int32_t value)
 {
-    const uint32_t value = (uint32_t)sum;
-    int i;
+    uint8_t *const bytes = (uint8_t *)sum;
 
-    for (i = 0; i < 4; i++) {
-        bytes[i] = (int8_t)((int)(((value >> (8 * i)) & 255u) ^ 128u) - 128);
-    }
+    bytes[0] = (uint8_t)value;
+    bytes[1] = (uint8_t)((uint32_t)value >> 8);
+    bytes[2] = (uint8_t)((uint32_t)value >> 16);
+    bytes[3] = (uint8_t)((uint32_t)value >> 24);
 }
 
 /* Add input row number `row`, [row_positions][channels], to the sums, [channels]; the last row makes the output. */
