@@ -4,7 +4,7 @@ import numpy as np
 
 from tinycnn.ops import Call, Conv, Dense
 from tinycnn.ops.base import Int64Array
-from tinycnn_codegen.blocks import BlockFormat, Packed, block_conv, block_dense
+from tinycnn_codegen.blocks import BlockFormat, Packed, block_conv, block_dense, block_files
 from tinycnn_codegen.lowered import Lowered
 
 CHUNK = 16
@@ -66,6 +66,6 @@ def _packed(flat: Int64Array, code: int, *, spread: int) -> Packed:
     return Packed(np.concatenate(pieces), excess.reshape(-1))
 
 
-FILES = {"tcn_block.h": "tcn_short_block.h"}
+FILES = block_files("tcn_short_block.h")
 COLUMNS = BlockFormat(pack_columns, FILES, gathers=True)
 VECTORS = BlockFormat(pack_vector, FILES, vector_channels=4, vector_kernel="short_dense", gathers=True)

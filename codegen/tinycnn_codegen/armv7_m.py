@@ -4,7 +4,7 @@ import numpy as np
 
 from tinycnn.ops import Call, Conv, Dense
 from tinycnn.ops.base import Int64Array
-from tinycnn_codegen.blocks import BlockFormat, Packed, block_conv, block_dense
+from tinycnn_codegen.blocks import BlockFormat, Packed, block_conv, block_dense, block_files
 from tinycnn_codegen.lowered import Lowered
 
 FIELD = 24
@@ -31,4 +31,4 @@ def pack(weights: Int64Array) -> Packed | None:
     return Packed(words.reshape(-1), excess.reshape(-1))
 
 
-LONG = BlockFormat(pack, {"tcn_block.h": "tcn_long_block.h", "tcn_halve.h": "tcn_long_halve.h"})
+LONG = BlockFormat(pack, {**block_files("tcn_long_block.h"), "tcn_halve.h": "tcn_long_halve.h"})

@@ -5,12 +5,14 @@ Each function returns None where the kernel does not fit the layer or a bound ca
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
 from tinycnn.ops import Call, Conv, Dense, Window
 from tinycnn.ops.base import Int64Array
 from tinycnn.ops.linear import folded_bias
+from tinycnn_codegen.ctext import ConstantArray
 from tinycnn_codegen.lowered import Fields, Lowered
 from tinycnn_codegen.planar import Planar
 from tinycnn_codegen.words import word_outputs, words
@@ -30,13 +32,18 @@ class Packed:
     excess: Int64Array
 
 
+def block_files(file: str) -> Mapping[str, str]:
+    """What stands in for others where `file` of kernels/ has the products of convolutions and of dense layers."""
+    return {"tcn_block_product.h": file, "tcn_block_vector.h": file}
+
+
 @dataclass(frozen=True, slots=True)
 class BlockFormat:
     """How pairs of channels share a multiplication.
 
     `pack` takes weights [groups, channels of a group, runs, taps] and is None where a bound is not proved. `files` are
     those of kernels/ that stand in for others. A block has up to `columns` columns. Inputs are always gathered,
-    those of a vector too, if `gathers`.
+    those of a vector too, if `gathers`. `element` is the type of a weight, or of several that share a word.
     """
 
     pack: Callable[[Int64Array], Packed | None]
@@ -45,6 +52,7 @@ class BlockFormat:
     vector_kernel: str = "block_dense"
     gathers: bool = False
     columns: int = 2
+    element: Literal["int8_t", "int32_t"] = "int32_t"
 
 
 def block_conv(op: Conv, call: Call, whole: bool, form: BlockFormat) -> Lowered | None:
@@ -75,7 +83,7 @@ def block_conv(op: Conv, call: Call, whole: bool, form: BlockFormat) -> Lowered 
         "gathers": int(gathers),
         "runs": runs,
         "taps": taps,
-        **_constants(call, packed),
+        **_constants(call, packed, form),
     }
     return Lowered(
         "block_conv2d",
@@ -97,7 +105,7 @@ def block_dense(op: Dense, call: Call, whole: bool, form: BlockFormat) -> Lowere
     packed = form.pack(_in_groups(weights.reshape(outputs, 1, inputs), form.vector_channels))
     if packed is None:
         return None
-    layer: Fields = {"inputs": inputs, "channels": outputs, **_constants(call, packed)}
+    layer: Fields = {"inputs": inputs, "channels": outputs, **_constants(call, packed, form)}
     scratch_bytes = -(-inputs // 4) * 4 if form.gathers else 0
     return Lowered(form.vector_kernel, (layer,), "rows", scratch_bytes=scratch_bytes, stand_ins=form.files)
 
@@ -108,6 +116,8 @@ def _in_groups(weights: np.ndarray[tuple[int, ...], np.dtype[np.int8]], channels
     return padded.reshape(-1, channels, *weights.shape[1:])
 
 
-def _constants(call: Call, packed: Packed) -> Fields:
+def _constants(call: Call, packed: Packed, form: BlockFormat) -> Fields:
     bias = folded_bias(call)
-    return {"weights": words(packed.words, 2), "outputs": word_outputs(call, bias - packed.excess[: len(bias)])}
+    is_byte = form.element == "int8_t"
+    weights = ConstantArray("int8_t", packed.words.astype(np.int8), 16) if is_byte else words(packed.words, 2)
+    return {"weights": weights, "outputs": word_outputs(call, bias - packed.excess[: len(bias)])}

@@ -7,7 +7,7 @@ import numpy as np
 from tinycnn.ops import Call, Conv, Dense
 from tinycnn.ops.base import Int64Array
 from tinycnn.ops.linear import folded_bias
-from tinycnn_codegen.blocks import BlockFormat, Packed, block_conv, block_dense
+from tinycnn_codegen.blocks import BlockFormat, Packed, block_conv, block_dense, block_files
 from tinycnn_codegen.ctext import ConstantArray
 from tinycnn_codegen.lowered import Fields, Lowered
 from tinycnn_codegen.planar import Planar
@@ -24,8 +24,8 @@ def blocks(call: Call, *, whole: bool) -> Lowered | None:
     """The kernel for a node; with `whole` its input and output lie in memory with all their rows."""
     op = call.node.op
     if isinstance(op, Conv):
-        return block_conv(op, call, whole, HALVES)
-    return block_dense(op, call, whole, HALVES) if isinstance(op, Dense) else None
+        return block_conv(op, call, whole, BYTES)
+    return block_dense(op, call, whole, BYTES) if isinstance(op, Dense) else None
 
 
 def riscv_blocks(call: Call, *, whole: bool) -> Lowered | None:
@@ -71,18 +71,17 @@ def riscv_depthwise(call: Call, *, whole: bool) -> Lowered | None:
 
 
 def pack(weights: Int64Array) -> Packed:
-    """Chunks of w0 + 2^16 w1 of each pair of channels, as long as no half of a sum of products can overflow."""
-    return _packed(weights, longest=1000, code=0)
+    """Weights [groups, channels of a group, runs, taps] as [groups, runs, taps, channels of a group]."""
+    return Packed(weights.transpose(0, 2, 3, 1).reshape(-1), np.zeros(weights.shape[0] * weights.shape[1], np.int64))
 
 
 def riscv_pack(weights: Int64Array) -> Packed:
-    """The same for chunks that are entered by a computed jump."""
-    return _packed(weights, COPIES, CODE[weights.shape[1] // 2])
+    """Chunks of w0 + 2^16 w1 of each pair of channels, as long as no half of a sum of products can overflow.
 
-
-def _packed(weights: Int64Array, longest: int, code: int) -> Packed:
-    """Chunks of at most `longest` inputs, of which each takes `code` bytes of code."""
+    A chunk is entered by a computed jump, as far before its end as it has inputs.
+    """
     groups, channels, runs, taps = weights.shape
+    code = CODE[channels // 2]
     # What a prefix of the taps adds up to at most and at least, over inputs from -128 to 127: [groups, runs, taps + 1].
     most = np.where(weights > 0, 127, -128) * weights
     least = np.where(weights > 0, -128, 127) * weights
@@ -95,7 +94,7 @@ def _packed(weights: Int64Array, longest: int, code: int) -> Packed:
         for run in range(runs):
             first = 0 if weights[group].any() else taps  # channels without any weight take no time
             while first < taps:
-                last = min(taps, first + longest)
+                last = min(taps, first + COPIES)
                 for channel in range(channels):
                     tops, bottoms = high[group, channel, run], low[group, channel, run]
                     last = min(last, int(np.searchsorted(tops, tops[first] + 32767, "right")) - 1)
@@ -111,5 +110,7 @@ def _packed(weights: Int64Array, longest: int, code: int) -> Packed:
     return Packed(np.concatenate(pieces), excess.reshape(-1))
 
 
-HALVES = BlockFormat(pack, {})
-RISCV_HALVES = BlockFormat(riscv_pack, {"tcn_block_assembly.h": "tcn_riscv_block.h"}, columns=3)
+BYTES = BlockFormat(pack, {}, element="int8_t")
+RISCV_HALVES = BlockFormat(
+    riscv_pack, {**block_files("tcn_half_block.h"), "tcn_block_assembly.h": "tcn_riscv_block.h"}, columns=3
+)

@@ -19,7 +19,7 @@ from tinycnn.runners import run_emulated
 from tinycnn.target import load_target
 from tinycnn_codegen import generate
 from tinycnn_codegen.alternatives import alternatives
-from tinycnn_codegen.word32 import pack
+from tinycnn_codegen.word32 import riscv_pack
 
 SANITIZED = ["-fsanitize=undefined", "-fno-sanitize-recover=all", "-O1"]
 COMPILERS = {
@@ -65,7 +65,8 @@ def planned(graph: Graph, target: str, *, staged: bool) -> Plan:
 
 
 @pytest.mark.parametrize(
-    ("target", "staged"), [("cortex-m0", True), ("cortex-m0", False), ("cortex-m3", False), ("rv32imc", True)]
+    ("target", "staged"),
+    [("cortex-m0", True), ("cortex-m0", False), ("cortex-m3", False), ("rv32imc", True), ("powerpc", True)],
 )
 def test_plain_c_on_the_host(staged: bool, target: str, tmp_path: Path) -> None:
     builder, graph = layers(int(staged))
@@ -133,7 +134,7 @@ def test_chunks_end_before_a_half_could_overflow() -> None:
     """Weights of -128 and inputs of -128 add 2^14 each: the first chunk has one of them, not two."""
     weights = np.zeros((1, 4, 1, 9), np.int64)
     weights[0, 2] = [-128, -128, 1, 1, 1, 1, 1, 1, 1]
-    packed = pack(weights)
-    assert packed.words[[0, 3, 20]].tolist() == [4 + 8 * 1, 4 + 8 * 8, 1 << 16]
+    packed = riscv_pack(weights)
+    assert packed.words[[0, 3, 20]].tolist() == [4 + 8 * 1, (4 + 8 * 8) | (68 * 7 << 16), 1 << 16]
     assert len(packed.words) == 21
     assert packed.excess.tolist() == [2 << 15, 0, 2 << 15, 0]

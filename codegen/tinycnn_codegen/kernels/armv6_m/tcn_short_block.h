@@ -29,6 +29,8 @@
 #define TCN_HAS_SHORT 0
 #endif
 
+typedef int32_t tcn_weight_t;
+
 typedef struct {
     int32_t sums[2][4]; /* [columns][channels] */
 } tcn_block_t;

@@ -1,14 +1,14 @@
 #ifndef TCN_SHORT_DENSE_H
 #define TCN_SHORT_DENSE_H
 
-#include "tcn_block.h"
+#include "tcn_block_vector.h"
 #include "tcn_word_store.h"
 
 /* Dense layer, four channels at a time. */
 typedef struct {
     int32_t inputs;
     int32_t channels;
-    const TCN_FLASH int32_t *weights; /* by fours in the order of tcn_short_vector, 0 for no channel */
+    const TCN_FLASH tcn_weight_t *weights; /* by fours in the order of tcn_short_vector, 0 for no channel */
     tcn_word_outputs_t outputs;
 } tcn_short_dense_t;
 
@@ -17,7 +17,7 @@ static void tcn_short_dense_row(const TCN_FLASH tcn_short_dense_t *layer, const 
 {
     const int32_t inputs = layer->inputs;
     const int32_t channels = layer->channels;
-    const TCN_FLASH int32_t *weights = layer->weights;
+    const TCN_FLASH tcn_weight_t *weights = layer->weights;
     int32_t channel;
     int32_t i;
 

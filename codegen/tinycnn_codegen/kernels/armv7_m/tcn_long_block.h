@@ -25,6 +25,8 @@
 #define TCN_HAS_LONG 0
 #endif
 
+typedef int32_t tcn_weight_t;
+
 typedef struct {
     int64_t pairs[2][2]; /* [columns][channels / 2] */
     int32_t sums[2][4];  /* [columns][channels] */

@@ -2,7 +2,7 @@
 #define TCN_BLOCK_CONV2D_H
 
 #include "tcn_kernel.h"
-#include "tcn_block.h"
+#include "tcn_block_product.h"
 #include "tcn_word_store2.h"
 
 /* Convolution in blocks of TCN_BLOCK_CHANNELS channels and TCN_BLOCK_COLUMNS columns. The inputs under a column are `runs` runs of
@@ -22,7 +22,7 @@ typedef struct {
     int32_t gathers;
     int32_t runs;
     int32_t taps;
-    const TCN_FLASH int32_t *weights; /* by blocks of channels in the order of tcn_block_product, 0 for no channel */
+    const TCN_FLASH tcn_weight_t *weights; /* by blocks of channels in the order of tcn_block_product, 0 for no channel */
     tcn_word_outputs_t outputs;
 } tcn_block_conv2d_t;
 
@@ -111,7 +111,7 @@ static void tcn_block_columns(const TCN_FLASH tcn_block_conv2d_t *layer, const i
                               int32_t run_bytes, int32_t step, int32_t columns, int8_t *output)
 {
     const int32_t channels = layer->output_channels;
-    const TCN_FLASH int32_t *weights = layer->weights;
+    const TCN_FLASH tcn_weight_t *weights = layer->weights;
     int8_t *left = output;
     int8_t *right = output + (columns - 1) * channels; /* one column is computed and stored twice */
     int32_t channel;
