@@ -39,7 +39,7 @@ def block_files(file: str) -> Mapping[str, str]:
 
 @dataclass(frozen=True, slots=True)
 class BlockFormat:
-    """How pairs of channels share a multiplication.
+    """How weights are stored: as bytes, or so that pairs of channels share a multiplication.
 
     `pack` takes weights [groups, channels of a group, runs, taps] and is None where a bound is not proved. `files` are
     those of kernels/ that stand in for others. A block has up to `columns` columns. Inputs are always gathered,
