@@ -1,7 +1,10 @@
-"""The architectures of MLPerf Tiny's three convolutional models, with seeded weights: what speed is measured on.
+"""The architectures of MLPerf Tiny's four models, with seeded weights: what speed is measured on.
 
-Banbury et al., MLPerf Tiny Benchmark, 2021: ResNet8 for CIFAR-10, DS-CNN for keywords, MobileNetV1 0.25 for persons.
+Banbury et al., MLPerf Tiny Benchmark, 2021: ResNet8 for CIFAR-10, DS-CNN for keywords, MobileNetV1 0.25 for persons, an
+autoencoder for the sounds of machines.
 """
+
+from itertools import pairwise
 
 import numpy as np
 
@@ -59,4 +62,13 @@ def mobilenet() -> nn.Value:
     return weights.classifier(x, 256, 2)
 
 
-MODELS = {"resnet8": resnet8, "ds_cnn": ds_cnn, "mobilenet": mobilenet}
+def autoencoder() -> nn.Value:
+    rng = np.random.default_rng(4)
+    sizes = (640, 128, 128, 128, 128, 8, 128, 128, 128, 128, 640)
+    x = nn.input("spectrogram", (640,))
+    for inputs, outputs in pairwise(sizes[:-1]):
+        x = nn.relu(nn.dense(x, nn.he_normal(rng, outputs, inputs), np.zeros(outputs)))
+    return nn.dense(x, nn.he_normal(rng, 640, 128), np.zeros(640))
+
+
+MODELS = {"resnet8": resnet8, "ds_cnn": ds_cnn, "mobilenet": mobilenet, "autoencoder": autoencoder}
