@@ -1,11 +1,12 @@
 """Import of operators along axes. A mean or maximum over all positions of an image becomes a global pool."""
 
+import math
 from functools import partial
 
 from tinycnn.onnx_io.node import Builder, OnnxNode, RefusalError
 from tinycnn.onnx_io.quantized_rules import Rule
-from tinycnn.onnx_io.windows import global_window
-from tinycnn.ops import ArgMax, GlobalAveragePool, MaxPool, Reduce, Reshape, Transpose
+from tinycnn.onnx_io.windows import MAX_WINDOW, global_window
+from tinycnn.ops import ArgMax, GlobalAveragePool, LpPool, MaxPool, Reduce, Reshape, Transpose, Window
 from tinycnn.ops.reduce import EXTREMA, REDUCTIONS
 
 OF_ANY_TYPE = (*EXTREMA, "ReduceProd", "ReduceSum")
@@ -27,7 +28,7 @@ def reduce(builder: Builder, node: OnnxNode, function: str) -> None:
     op = Reduce(function, axes or tuple(range(rank)), bool(node.integer("keepdims", 1)))
     op.output_shapes(builder.shape(node))
     op = Reduce(function, tuple(sorted(axis % rank for axis in op.axes)), op.keepdims)
-    if not _as_global_pool(builder, node, op):
+    if not _as_global_pool(builder, node, op) and not _as_norm(builder, node, op):
         builder.emit(node, op, node.inputs[:1])
 
 
@@ -52,6 +53,23 @@ def _as_global_pool(builder: Builder, node: OnnxNode, op: Reduce) -> bool:
         builder.emit(node, Transpose(permutation), (pooled,))
     elif not op.keepdims:
         builder.emit(node, Reshape((0, builder.tensors[source].shape[1])), (pooled,))
+    return True
+
+
+def _as_norm(builder: Builder, node: OnnxNode, op: Reduce) -> bool:
+    """Emit an L1 or L2 pool for a norm over neighbouring axes: those before them are channels, those behind columns."""
+    power, shape = {"ReduceL1": 1, "ReduceL2": 2}.get(op.function), builder.shape(node)
+    first, last = op.axes[0], op.axes[-1] + 1
+    if power is None or first == 0 or op.axes != tuple(range(first, last)) or 0 in shape:
+        return False
+    channels, length, columns = (math.prod(part) for part in (shape[1:first], shape[first:last], shape[last:]))
+    if length >= MAX_WINDOW:
+        return False
+    image, norm = (builder.unused(f"{node.outputs[0]}_{what}") for what in ("image", "norm"))
+    builder.emit(node, Reshape((0, channels, length, columns)), node.inputs[:1], output=image)
+    builder.emit(node, LpPool(Window.of((length, 1)), power), (image,), output=norm)
+    (result,) = op.output_shapes(shape)
+    builder.emit(node, Reshape((0, *result[1:])), (norm,))
     return True
 
 

@@ -122,7 +122,7 @@ LOG_STEPS = 4
 class LogSoftmax:
     """y = x - log(sum of exp(x)) over one axis.
 
-    On int8 along the channels, in integers: the sum of `ops.softmax.exponentials`, its logarithm by counting
+    On int8 (`passes.axis_last`) in integers: the sum of `ops.softmax.exponentials`, its logarithm by counting
     thresholds, the distance from the largest element by a table, both in quarters of a step. Within 1 of the rounded
     formula for up to 256 classes. In a file that came quantized onnxruntime computes in float, and bytes may differ by
     1.

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 
 from tinycnn import ir
 from tinycnn.ir import Graph
+from tinycnn.passes.axis_last import axis_last
 from tinycnn.passes.constant_operands import constant_numbers, lone_affine
 from tinycnn.passes.dense_over_rows import dense_over_rows
 from tinycnn.passes.fold_affine import fold_affine
@@ -33,6 +34,7 @@ FLOAT_PASSES = (
     linear_resize,
     merge_takes,
     channels_last,
+    axis_last,
     fold_transposes,
     transposes_as_reshapes,
     fold_pads,
@@ -46,6 +48,7 @@ INT8_PASSES = (
     keep_axes,
     merge_takes,
     channels_last,
+    axis_last,
     fold_transposes,
     transposes_as_reshapes,
 )

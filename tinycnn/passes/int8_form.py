@@ -11,6 +11,7 @@ from tinycnn.ops import (
     LRN,
     Add,
     ArgMax,
+    Arithmetic,
     AveragePool,
     Concat,
     Conv,
@@ -85,6 +86,8 @@ def _why_not(graph: Graph, node: Node) -> str:
             return "mixes the samples of a batch"
         case Concat() if len(graph.activations(node)) != len(node.inputs):
             return "joins a constant, which has no int8 form"
+        case Arithmetic("Pow"):
+            return "has an int8 form only for one constant exponent"
         case op if not is_int8(op):
             return "has no int8 form"
         case Add() | Divide() | Extremum() | Multiply() if len(graph.activations(node)) != 2:
@@ -115,17 +118,19 @@ def _why_not(graph: Graph, node: Node) -> str:
         case MatrixProduct() if inputs[0][-1] > MAX_DEPTH:
             return f"has an int8 form only for sums of at most {MAX_DEPTH:,} products"
         case PRelu(slopes, axis) if not slopes or axis != len(output) - 1:
-            return "has an int8 form only for one slope, or one per channel"
-        case ArgMax(axis) if axis % len(output) != len(output) - 1 or inputs[0][-1] > MAX_INDICES:
-            return f"has an int8 form only along the channels, at most {MAX_INDICES}; take the largest output yourself"
-        case LogSoftmax(axis) if axis % len(output) != len(output) - 1 or output[-1] > MAX_CLASSES:
-            return f"has an int8 form only along the channels, at most {MAX_CLASSES:,}"
+            return "has an int8 form only for constant slopes, one or one per channel; export it with those"
+        case ArgMax(axis) | LogSoftmax(axis) | Softmax(axis) if axis % len(inputs[0]) == 0:
+            return "mixes the samples of a batch"
+        case ArgMax() if inputs[0][-1] > MAX_INDICES:
+            return f"has an int8 form only over at most {MAX_INDICES} elements; take the largest output yourself"
+        case LogSoftmax() | Softmax() if output[-1] > MAX_CLASSES:
+            return f"has an int8 form only over at most {MAX_CLASSES:,} elements"
         case LRN(size, axis=axis) if size > MAX_WINDOW or len(output) not in (3, 4) or axis != len(output) - 1:
             return f"has an int8 form only over the channels of an image or a signal, at most {MAX_WINDOW} of them"
         case LRN(bias=bias, alpha=alpha) if bias <= 0 or alpha < 0:
             return "has an int8 form only for a positive bias and no negative alpha"
         case Reduce(function) if function not in (*EXTREMA, *SUMS):
-            return f"has no int8 form; {', '.join((*EXTREMA, *SUMS))} have"
+            return f"has no int8 form; {', '.join((*EXTREMA, *SUMS))} have, and ReduceL1 and L2 over neighbouring axes"
         case Reduce(axes=axes) if 0 in axes:
             return "mixes the samples of a batch"
         case Reduce() if len(inputs[0]) > 4:
@@ -133,24 +138,24 @@ def _why_not(graph: Graph, node: Node) -> str:
         case Reduce(function, axes) if function in SUMS and math.prod([inputs[0][axis] for axis in axes]) > MAX_TERMS:
             return f"has an int8 form only for sums of at most {MAX_TERMS:,} elements"
         case ResizeLinear(blends) if any(taps is not None and neighbours(taps) is None for taps in blends):
-            return "has an int8 form only between neighbouring elements: cubic and antialiased ones have none"
+            return (
+                "has an int8 form only between neighbours: cubic and antialiased ones have none; make its mode linear"
+            )
         case ResizeLinear(blends) if len(blends) not in (3, 4) or blends[0] is not None or blends[-1] is not None:
             return "has an int8 form only along the rows and columns of an image or a signal"
-        case Softmax(axis) if axis % len(output) != len(output) - 1 or output[-1] > MAX_CLASSES:
-            return f"has an int8 form only along the channels, at most {MAX_CLASSES:,}"
     if output[:1] != inputs[0][:1]:
         return f"mixes the samples of a batch: {_show(inputs[:1])} becomes {list(output)}"
     return ""
 
 
 def _why_not_constant(graph: Graph, node: Node) -> str:
-    """An operand that came quantized with the file: int8, one number or one for each channel."""
+    """Min, Max and Div take numbers, one or one for each channel; the others what came quantized with the file."""
     for name in node.inputs:
         value = graph.constants.get(name)
-        if value is not None and (value.dtype != np.int8 or value.size not in (1, *value.shape[-1:])):
-            if isinstance(node.op, Add):
-                return "adds a constant, which has an int8 form only for one number a channel behind a Conv or Dense"
-            return "has a constant operand of several numbers, which has an int8 form only for one number a channel"
+        if value is not None and value.size not in (1, *value.shape[-1:]):
+            return "has a constant operand with an int8 form only for one number, or one for each channel"
+        if value is not None and value.dtype != np.int8 and not isinstance(node.op, Divide | Extremum):
+            return "has a constant operand, which has an int8 form only for a number a channel behind a Conv or Dense"
     if graph.shapes(graph.activations(node)) != graph.shapes(node.outputs):
         return f"has an int8 form only for a constant that fits its other input, not {_show(graph.shapes(node.inputs))}"
     return ""

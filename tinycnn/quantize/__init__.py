@@ -23,6 +23,7 @@ from tinycnn.ops import (
     ConvTranspose,
     Dense,
     Divide,
+    Extremum,
     GlobalAveragePool,
     Int8Operator,
     LocallyConnected,
@@ -32,6 +33,7 @@ from tinycnn.ops import (
     Unary,
     is_elementwise,
     is_int8,
+    quantize_array,
 )
 from tinycnn.passes import FLOAT_PASSES, check_int8_form, run_passes
 from tinycnn.quantize.calibrate import METHODS, Method, Progress, Range, calibrate
@@ -115,7 +117,7 @@ class _Quantizer:
         return ir.rebuild(self.graph, self.nodes, self.tensors, self.constants, metadata=metadata)
 
     def _node(self, node: Node, op: Int8Operator) -> None:
-        node = self._with_activation(node, op)
+        node = self._with_operand(self._with_activation(node, op), op)
         quantization = self._output_quantization(node, op)
         if isinstance(op, Add):
             quantization = self._agreeing(node, quantization)
@@ -148,6 +150,19 @@ class _Quantizer:
             return node
         self.fused.update(follower.outputs)
         return replace(node, outputs=follower.outputs, origins=node.origins + follower.origins)
+
+    def _with_operand(self, node: Node, op: Int8Operator) -> Node:
+        """`node` with a constant operand of Min, Max or Div quantized as an activation that has its values."""
+        if not isinstance(op, Divide | Extremum) or len(self.graph.activations(node)) == len(node.inputs):
+            return node
+        names = []
+        for name in node.inputs:
+            if name in self.graph.constants:
+                value = self.graph.constants[name]
+                quantization = activation_quantization(Range(float(value.min()), float(value.max())))
+                name = self._constant(name, quantize_array(value, quantization), quantization)
+            names.append(name)
+        return replace(node, inputs=tuple(names))
 
     def _output_quantization(self, node: Node, op: Int8Operator) -> Quantization:
         if op.output_scale == "input":
