@@ -12,7 +12,7 @@ from strategies import SEEDS
 import tinycnn
 from tinycnn.errors import UnsupportedError
 from tinycnn.ir import Quantization
-from tinycnn.ops import LRN, ArgMax, Arithmetic, Conv, Divide, Extremum, LogSoftmax, Multiply, PRelu, Reduce
+from tinycnn.ops import LRN, ArgMax, Arithmetic, Conv, Divide, Extremum, LogSoftmax, LpPool, Multiply, PRelu, Reduce
 from tinycnn.ops.binary import products
 from tinycnn.quantize.ties import product_off_ties
 
@@ -108,8 +108,8 @@ def test_a_constant_less_a_tensor_is_exact(constant: tuple[int, ...], tmp_path: 
 
 def test_a_maximum_with_several_numbers_is_refused_by_name() -> None:
     net = Network(13, 4, 5, 3)
-    graph = net.graph(net.add("Max", f"x {net.constant(floats(net.rng, 4, 1, 1))}"))
-    with pytest.raises(UnsupportedError, match=r"\(Max\) has a constant operand of several numbers"):
+    graph = net.graph(net.add("Max", f"x {net.constant(floats(net.rng, 4, 5, 1))}"))
+    with pytest.raises(UnsupportedError, match=r"\(Max\) has a constant operand with an int8 form only for one number"):
         tinycnn.quantize(graph, net.samples(4))
 
 
@@ -154,7 +154,8 @@ FLOAT_CASES = {
     "ArgMax": ([node("ArgMax", "x", "y", axis=1, select_last_index=1)], {}, ArgMax),
     "LRN": ([node("LRN", "x", "y", size=3, alpha=0.01)], {}, LRN),
     "Reduce": ([node("ReduceMean", "x", "y", axes=[1], keepdims=0)], {}, Reduce),
-    "ReduceL2": ([node("ReduceL2", "x", "y", axes=[-1])], {}, Reduce),
+    "ReduceL2": ([node("ReduceL2", "x", "y", axes=[-1])], {}, LpPool),
+    "ReduceL1": ([node("ReduceL1", "x", "y", axes=[1, 3])], {}, Reduce),
     "Div": ([node("Exp", "x", "e"), node("Div", "x e", "y")], {}, Divide),
     "Pow": ([node("Abs", "x", "a"), node("Pow", "a x", "y")], {}, Arithmetic),
     "Max": ([node("Neg", "x", "n"), node("Abs", "x", "a"), node("Max", "x n a", "y")], {}, Extremum),
@@ -188,5 +189,5 @@ def test_what_has_no_int8_form_is_refused_by_name() -> None:
     net = Network(6, 3, 5, 5)
     x = net.conv("x", 4)
     graph = net.graph(net.add("Pow", f"{net.add('Abs', x)} {x}"))
-    with pytest.raises(UnsupportedError, match=r"\(Pow\) has no int8 form"):
+    with pytest.raises(UnsupportedError, match=r"\(Pow\) has an int8 form only for one constant exponent"):
         tinycnn.quantize(graph, net.samples(4))

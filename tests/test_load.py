@@ -568,7 +568,7 @@ def test_all_unsupported_operators_are_listed_at_once():
         " convolution (Conv of one axis with dilations) may do\n"
         "  - node 'm': operator acme.Magic is not supported\n"
         "  - node 'bn' (BatchNormalization): training mode is not supported; export the model for inference\n"
-        "  - node 'dynamic' (Conv): its weights ('x') must be constant"
+        "  - node 'dynamic' (Conv): its weights ('x') must be constant; export the model with its weights in the file"
     )
 
 

@@ -337,11 +337,11 @@ def test_everything_without_an_int8_form_is_listed_at_once():
     net = Network(0, 4, 6)
     x = net.add("Relu", net.conv("x", 4, 1))
     x = net.add("Max", f"{x} {net.constant(floats(net.rng, 6))}")
-    x = net.add("Pow", f"{net.add('Softmax', x, axis=2)} {x}")
+    x = net.add("Pow", f"{net.add('Softmax', x, axis=0)} {x}")
     assert problems(net, net.add("Transpose", x, perm=[0, 2, 1])) == [
-        "node 'max_2_node' (Max) has a constant operand of several numbers, for which it has no int8 form",
-        "node 'softmax_3_node' (Softmax) has an int8 form only along the channels, at most 16,384",
-        "node 'pow_4_node' (Pow) has no int8 form",
+        "node 'max_2_node' (Max) has a constant operand with an int8 form only for one number, or one for each channel",
+        "node 'softmax_3_node' (Softmax) mixes the samples of a batch",
+        "node 'pow_4_node' (Pow) has an int8 form only for one constant exponent",
     ]
 
 

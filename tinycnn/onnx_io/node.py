@@ -159,7 +159,8 @@ class Builder:
     def constant_value(self, node: OnnxNode, index: int, what: str) -> Array:
         """The value of input `index`; refused when it is computed rather than constant."""
         if not self.is_constant(node, index):
-            raise RefusalError(f"its {what} ({node.inputs[index]!r}) must be constant")
+            hint = "; export the model with its weights in the file" if what == "weights" else ""
+            raise RefusalError(f"its {what} ({node.inputs[index]!r}) must be constant{hint}")
         return self.constants[self.tensor(node, index).name]
 
     def scalar(self, node: OnnxNode, index: int, what: str) -> float:

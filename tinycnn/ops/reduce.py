@@ -133,8 +133,8 @@ class Reduce:
 class ArgMax:
     """The index along `axis` of the largest element, int64; of equal ones the first or, with `last`, the last.
 
-    On int8 over at most 256 elements (`passes.axis_last`); the index is int8 with the scale 1 and the zero point -128. In an exported file
-    it is a float32 number for that reason.
+    On int8 over at most 256 elements (`passes.axis_last`); the index is int8 with the scale 1 and the zero point -128.
+    In an exported file it is a float32 number for that reason.
     """
 
     axis: int = 0

@@ -138,9 +138,7 @@ def _why_not(graph: Graph, node: Node) -> str:
         case Reduce(function, axes) if function in SUMS and math.prod([inputs[0][axis] for axis in axes]) > MAX_TERMS:
             return f"has an int8 form only for sums of at most {MAX_TERMS:,} elements"
         case ResizeLinear(blends) if any(taps is not None and neighbours(taps) is None for taps in blends):
-            return (
-                "has an int8 form only between neighbours: cubic and antialiased ones have none; make its mode linear"
-            )
+            return "has an int8 form only between neighbours, so not cubic or antialiased; make its mode linear"
         case ResizeLinear(blends) if len(blends) not in (3, 4) or blends[0] is not None or blends[-1] is not None:
             return "has an int8 form only along the rows and columns of an image or a signal"
     if output[:1] != inputs[0][:1]:
