@@ -86,7 +86,18 @@ def halves() -> tuple[Network, str]:
     return net, net.dense(x, 4)
 
 
-NETWORKS = {function.__name__: function for function in (residual, u_net, gated, moved, halves)}
+def blended() -> tuple[Network, str]:
+    """Bilinear upsampling, and a hard-swish written out, whose numbers the quantizer quantizes too."""
+    net = Network(8, 3, 12, 10)
+    low = net.conv(net.add("Relu", net.conv("x", 6, 3, pads=[1, 1, 1, 1], strides=[2, 2])), 4, 1)
+    three, six, scales = (net.constant(np.array(value, np.float32)) for value in (3.0, 6.0, [1, 1, 2, 2]))
+    gate = net.clip(net.add("Add", f"{low} {three}"), 0.0, 6.0)
+    low = net.conv(net.add("Div", f"{net.add('Mul', f'{low} {gate}')} {six}"), 4, 1)
+    high = net.add("Resize", f"{low} - {scales}", mode="linear", coordinate_transformation_mode="half_pixel")
+    return net, net.conv(net.add("Concat", f"{high} x", axis=1), 3, 3)
+
+
+NETWORKS = {function.__name__: function for function in (residual, u_net, gated, moved, halves, blended)}
 
 
 def quantized(

@@ -180,3 +180,36 @@ def test_constants_that_came_quantized(operator: str, tmp_path: Path) -> None:
         again = load(tmp_path / f"{format}.onnx")
         np.testing.assert_array_equal(engine.run(again, stored)["y"], engine.run(graph, stored)["y"])
     assert_same_c(graph, {"x": stored[:4]}, tmp_path)
+
+
+BETWEEN = {
+    "Max": ("ab", {}),
+    "Add": ("ab", {}),
+    "LeakyRelu": ("x", {"alpha": 0.5}),
+    "HardSwish": ("x", {}),
+    "Sigmoid": ("x", {}),
+    "Abs": ("x", {}),
+    "LRN": ("x", {"size": 3, "alpha": 0.5}),
+    "GlobalAveragePool": ("x", {}),
+    "GlobalMaxPool": ("x", {}),
+    "LpPool": ("x", {"kernel_shape": [2, 2]}),
+    "DepthToSpace": ("x", {"blocksize": 2}),
+    "AveragePool": ("x", {"kernel_shape": [5, 4], "strides": [1, 2], "ceil_mode": 1}),
+}
+"""Operators between quantizers, with their inputs and attributes."""
+
+
+@pytest.mark.parametrize("dtype", TYPES)
+@pytest.mark.parametrize("operator", BETWEEN)
+def test_the_file_is_met_within_the_stated_bounds(operator: str, dtype: str, tmp_path: Path) -> None:
+    inputs, attributes = BETWEEN[operator]
+    for ratio in (1.0, 0.5, 0.7213):
+        scales = parameters(dtype, a=(0.0371, -9), b=(0.0371, 4), x=(0.0371, -9), y=(0.0371 * ratio, 5))
+        constants = {name: value for name, value in scales.items() if name[0] in f"{inputs}y"}
+        shapes = {name: ["n", 4, 8, 6] for name in inputs}
+        onnx.save(model(between_quantizers(inputs, operator, **attributes), shapes, constants), tmp_path / "file.onnx")
+        graph = load(tmp_path / "file.onnx")
+        random = np.random.default_rng(0)
+        stored = {n: random.integers(-128, 128, (50, *graph.tensors[n].shape[1:])).astype(np.int8) for n in inputs}
+        samples = {name: engine.to_real(graph.tensors[name], values) for name, values in stored.items()}
+        assert compare_with_file(tmp_path / "file.onnx", graph, samples).mismatches == 0
