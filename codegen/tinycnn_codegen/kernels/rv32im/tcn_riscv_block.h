@@ -4,10 +4,15 @@
 #include "tcn_flash.h"
 #include "tcn_riscv.h"
 
-/* Blocks of 4 channels x 3 columns, 4 x 2, and 8 x 1, in assembly. */
+/* Blocks of 4 channels x 3 columns, 4 x 2, and 8 x 1, in assembly. Where size counts most, those of three are left out:
+ * 1.3 KB of code, for which a convolution takes a tenth longer. */
 #define TCN_BLOCK_ASSEMBLY TCN_HAS_RISCV
 #if TCN_HAS_RISCV
+#ifdef __OPTIMIZE_SIZE__
+#define TCN_BLOCK_COLUMNS 2
+#else
 #define TCN_BLOCK_COLUMNS 3
+#endif
 
 /* Columns of a convolution. Run r of the inputs under the first one is at runs[r] + at, or at runs[0] + at + r * run_bytes
  * if that is not 0, and `step` bytes further on for the next column. */
@@ -132,6 +137,7 @@ typedef struct {
     "mv a0, a1\n\t"                                       \
     "ret"
 
+#if TCN_BLOCK_COLUMNS == 3
 /* Three columns: all channels that are to store, or the sums of four. Returns the weights that come next.
  *
  * An input takes 17 instructions for 12 multiply-accumulates (2 LW, 3 LB, 6 MUL, 6 ADD), 1.42 each, and a chunk 28 (18 to
@@ -233,6 +239,8 @@ static const int32_t *tcn_assembly_columns3(TCN_UNUSED tcn_columns_t *columns, T
             TCN_RISCV_RETURN);
 }
 
+#endif
+
 /* Where a block has four sums of products. */
 #define TCN_RISCV_SPLIT4                                   \
     TCN_RISCV_SPLIT("t0", "s0", "s4")                      \
@@ -245,7 +253,7 @@ static const int32_t *tcn_assembly_columns3(TCN_UNUSED tcn_columns_t *columns, T
     TCN_RISCV_SUM("s2", "s6")                              \
     TCN_RISCV_SUM("s3", "s7")
 
-/* Two columns, or one twice. An input takes 12 instructions for 8 multiply-accumulates and a chunk 24. As the upper half of
+/* The same for two columns, or one twice. An input takes 12 instructions for 8 multiply-accumulates and a chunk 24. As the upper half of
  * a chunk's first word counts code for three columns, the jump is computed from the inputs. */
 TCN_ASSEMBLY(64)
 static const int32_t *tcn_assembly_columns2(TCN_UNUSED tcn_columns_t *columns, TCN_UNUSED const int32_t *weights)
@@ -317,6 +325,18 @@ static const int32_t *tcn_assembly_columns2(TCN_UNUSED tcn_columns_t *columns, T
             TCN_RISCV_SET(3, "s3", "s7")
             "9:\n\t"
             TCN_RISCV_RETURN);
+}
+
+static inline const int32_t *tcn_assembly_columns(tcn_columns_t *block, const int32_t *weights, int32_t columns)
+{
+#if TCN_BLOCK_COLUMNS == 3
+    if (columns == 3) {
+        return tcn_assembly_columns3(block, weights);
+    }
+#else
+    (void)columns;
+#endif
+    return tcn_assembly_columns2(block, weights);
 }
 
 /* Set the sums of 8 channels of one column, a run of inputs at `x`: four words for each. An input takes 13 instructions for

@@ -27,7 +27,7 @@ typedef struct {
 } tcn_block_conv2d_t;
 
 /* The inputs under the column at `column`, row after row of the kernel. */
-static void tcn_block_gather(const TCN_FLASH tcn_block_conv2d_t *layer, int8_t *scratch,
+TCN_RARE static void tcn_block_gather(const TCN_FLASH tcn_block_conv2d_t *layer, int8_t *scratch,
                              const int8_t *const *rows, int32_t column)
 {
     const uint8_t zero_point = tcn_block_input((uint8_t)layer->input_zero_point);
@@ -88,7 +88,7 @@ static void tcn_block_columns(const TCN_FLASH tcn_block_conv2d_t *layer, const i
     block.rounding = outputs->rounding;
     if (channel != 0) {
         block.end = output + channel;
-        weights = columns == 3 ? tcn_assembly_columns3(&block, weights) : tcn_assembly_columns2(&block, weights);
+        weights = tcn_assembly_columns(&block, weights, columns);
     }
     block.end = 0;
     for (; channel < channels; channel += TCN_BLOCK_CHANNELS) {
@@ -97,7 +97,7 @@ static void tcn_block_columns(const TCN_FLASH tcn_block_conv2d_t *layer, const i
         int8_t *const left = output + channel;
         int8_t *const right = left + (columns - 1) * channels;
 
-        weights = columns == 3 ? tcn_assembly_columns3(&block, weights) : tcn_assembly_columns2(&block, weights);
+        weights = tcn_assembly_columns(&block, weights, columns);
         tcn_word_store2(outputs, channel, lanes, block.sums[0], left, block.sums[columns - 1], right);
         if (columns == 3) {
             int8_t *const middle = left + channels;
