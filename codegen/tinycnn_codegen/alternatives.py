@@ -108,7 +108,7 @@ COSTS: Mapping[tuple[str, str], tuple[float, float, float]] = {
     ("armv6_m", "short_dense"): (2.3, 50.0, 0.0),
     ("rv32im", "block_conv2d"): (1.95, 18.0, 0.0),
     ("rv32im", "block_dense"): (2.1, 20.0, 0.0),
-    ("rv32im winograd", "riscv_winograd"): (0.7, 40.0, 16.0),
+    ("rv32im winograd", "riscv_winograd"): (0.7, 36.0, 13.5),
     ("word32", "block_conv2d"): (3.2, 30.0, 0.0),
     ("word32", "block_dense"): (2.8, 30.0, 0.0),
     ("rv32im depthwise", "word_depthwise"): (3.0, 10.0, 0.0),

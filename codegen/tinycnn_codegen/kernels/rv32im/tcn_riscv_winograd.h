@@ -44,18 +44,24 @@ static inline void tcn_winograd_six(int32_t d0, int32_t d1, int32_t d2, int32_t 
     const int32_t odd = 2 * (d3 - d1);
     const int32_t even4 = d4 - 4 * d2;
     const int32_t odd4 = d3 - 4 * d1;
+    const int32_t first = 4 * (d0 - d2) + even;
+    const int32_t second = even4 + odd4;
+    const int32_t third = even4 - odd4;
+    const int32_t fourth = even + odd;
+    const int32_t fifth = even - odd;
+    const int32_t sixth = d5 - d3 - 2 * odd;
 
-    *to = (int16_t)(4 * (d0 - d2) + even);
+    *to = (int16_t)first;
     to += step;
-    *to = (int16_t)(even4 + odd4);
+    *to = (int16_t)second;
     to += step;
-    *to = (int16_t)(even4 - odd4);
+    *to = (int16_t)third;
     to += step;
-    *to = (int16_t)(even + odd);
+    *to = (int16_t)fourth;
     to += step;
-    *to = (int16_t)(even - odd);
+    *to = (int16_t)fifth;
     to += step;
-    *to = (int16_t)(d5 - d3 - 2 * odd);
+    *to = (int16_t)sixth;
 }
 
 /* All channels of a tile, whose first column is `column`, to [6 x 6][channels][2]. Of `columns`, [6 rows][6], those outside
@@ -120,7 +126,6 @@ TCN_ONE_COPY static void tcn_winograd_input(const TCN_FLASH tcn_riscv_winograd_t
     TCN_WINOGRAD_WEIGHT(16 * at + 10, "a6", "a7", "s10", "s11")       \
     TCN_WINOGRAD_WEIGHT(16 * at + 12, "t6", "ra", "t0", "t1")         \
     TCN_WINOGRAD_WEIGHT(16 * at + 14, "a6", "a7", "t2", "t3")
-#define TCN_WINOGRAD_SUMS "s0, s1, s2, s3, s4, s5, s6, s7, s8, s9, s10, s11, t0, t1, t2, t3\n\t"
 /* a0: products, a3: their end; a1: weights; a2: inputs, a4: their end, a5: bytes of them. */
 TCN_ASSEMBLY(64)
 static void tcn_winograd_products(TCN_UNUSED uint32_t *products, TCN_UNUSED const int16_t *weights,
@@ -135,7 +140,7 @@ static void tcn_winograd_products(TCN_UNUSED uint32_t *products, TCN_UNUSED cons
             "addi a3, a0, 1152\n\t"
             "addi a3, a3, 1152\n"
             "1:\n\t"
-            ".irp sum, " TCN_WINOGRAD_SUMS
+            ".irp sum, s0, s1, s2, s3, s4, s5, s6, s7, s8, s9, s10, s11, t0, t1, t2, t3\n\t"
             "li \\sum, 0\n\t"
             ".endr\n\t"
             "add a4, a2, a5\n"
@@ -145,10 +150,13 @@ static void tcn_winograd_products(TCN_UNUSED uint32_t *products, TCN_UNUSED cons
             "addi a1, a1, 32\n\t"
             "addi a2, a2, 8\n\t"
             "bne a2, a4, 2b\n\t"
-            ".irp sum, " TCN_WINOGRAD_SUMS
-            "sw \\sum, 0(a0)\n\t"
-            "addi a0, a0, 4\n\t"
+            ".irp n, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11\n\t"
+            "sw s\\n, 4 * \\n(a0)\n\t"
             ".endr\n\t"
+            ".irp n, 0, 1, 2, 3\n\t"
+            "sw t\\n, 4 * \\n + 48(a0)\n\t"
+            ".endr\n\t"
+            "addi a0, a0, 64\n\t"
             "bne a0, a3, 1b\n\t"
             "lw ra, 48(sp)\n\t"
             ".irp n, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11\n\t"
@@ -198,6 +206,17 @@ static inline void tcn_winograd_four(const uint32_t *m, int32_t step, uint32_t *
     to[3] = difference + 8 * difference2 + 2 * m[5 * step];
 }
 
+/* 954437177 is the inverse of 9. */
+static inline int32_t tcn_winograd_sum(uint32_t sum)
+{
+    return tcn_signed(sum * 954437177u) >> 6;
+}
+
+static inline int8_t tcn_winograd_rescale(uint32_t sum, int32_t bias, int32_t multiplier, int32_t rounding)
+{
+    return (int8_t)tcn_halve(tcn_high_word(tcn_winograd_sum(sum) + bias, multiplier) + rounding);
+}
+
 /* A channel of a tile: the outputs inside [rows][columns], at most 4 x 4. `products` are those of this channel and tile,
  * `half` has room for [6 columns][4 rows]. */
 TCN_ONE_COPY static void tcn_winograd_output(const TCN_FLASH tcn_riscv_winograd_t *layer, const uint32_t *products,
@@ -216,15 +235,24 @@ TCN_ONE_COPY static void tcn_winograd_output(const TCN_FLASH tcn_riscv_winograd_
     }
     for (row = 0; row < rows; row++) {
         uint32_t four[4];
-        int8_t *to = output;
-        int32_t column;
 
         tcn_winograd_four(half + row, 4, four);
-        for (column = 0; column < columns; column++) {
-            const int32_t sum = tcn_signed(four[column] * 954437177u) >> 6;
+        if (columns == 4 && multiplier != 0) {
+            int8_t *to = output;
 
-            *to = (int8_t)tcn_word_rescale(&layer->outputs, channel, multiplier, rounding, sum + bias);
+            *to = tcn_winograd_rescale(four[0], bias, multiplier, rounding);
             to += channels;
+            *to = tcn_winograd_rescale(four[1], bias, multiplier, rounding);
+            to += channels;
+            *to = tcn_winograd_rescale(four[2], bias, multiplier, rounding);
+            to += channels;
+            *to = tcn_winograd_rescale(four[3], bias, multiplier, rounding);
+        } else {
+            for (i = 0; i < columns; i++) {
+                const int32_t sum = tcn_winograd_sum(four[i]) + bias;
+
+                output[i * channels] = (int8_t)tcn_word_rescale(&layer->outputs, channel, multiplier, rounding, sum);
+            }
         }
         output += layer->output_width * channels;
     }
