@@ -54,7 +54,7 @@ def _has_words_at_least(target: Target) -> bool:
 
 
 def _has_words_alone(target: Target) -> bool:
-    return _has_words_at_least(target) and not _has_riscv(target)
+    return _has_words_at_least(target) and not (_has_riscv(target) or _has_long_multiply(target))
 
 
 def _has_words(target: Target) -> bool:
@@ -78,6 +78,7 @@ INSTRUCTION_SETS: Mapping[str, InstructionSet] = {
     "armv7e_m planar": InstructionSet(_has_dsp, armv7e_m.planar),
     "armv7e_m winograd": InstructionSet(_has_dsp, armv7e_m.winograd),
     "armv7_m": InstructionSet(_has_long_multiply, armv7_m.alternative),
+    "armv7_m depthwise": InstructionSet(_has_long_multiply, armv7_m.depthwise),
     "armv6_m": InstructionSet(_has_short_multiply, armv6_m.alternative),
     "rv32im": InstructionSet(_has_riscv, word32.riscv_blocks),
     "rv32im winograd": InstructionSet(_has_riscv, winograd.riscv, least_gain=1.0, whole=True),
@@ -104,6 +105,7 @@ COSTS: Mapping[tuple[str, str], tuple[float, float, float]] = {
     (HELIUM, "helium_global_average_pool"): (0.0, 36.0, 0.0),
     ("armv7_m", "block_conv2d"): (1.0, 17.0, 0.0),
     ("armv7_m", "block_dense"): (1.0, 20.0, 0.0),
+    ("armv7_m depthwise", "word_depthwise"): (2.4, 9.0, 0.0),
     ("armv6_m", "block_conv2d"): (2.6, 75.0, 0.0),
     ("armv6_m", "short_dense"): (2.3, 50.0, 0.0),
     ("rv32im", "block_conv2d"): (1.95, 18.0, 0.0),

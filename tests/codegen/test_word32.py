@@ -98,10 +98,11 @@ def test_on_the_target(name: str, optimize: str) -> None:
         np.testing.assert_array_equal(array.reshape(3, -1), expected[tensor].reshape(3, -1), err_msg=tensor)
 
 
-def test_depthwise_at_every_edge() -> None:
-    """On RV32IMC: strides, pads, widths from the least, windows that end before and after the row; channels that
+@pytest.mark.parametrize("name", ["cortex-m3", "rv32imc"])
+def test_depthwise_at_every_edge(name: str) -> None:
+    """In assembly: strides, pads, widths from the least, windows that end before and after the row; channels that
     saturate and that are rescaled otherwise."""
-    needs(COMPILERS["rv32imc"], EMULATORS["rv32imc"])
+    needs(COMPILERS[name], EMULATORS[name])
     builder = GraphBuilder(3)
     outputs = []
     for width in (3, 4, 7):
@@ -114,7 +115,7 @@ def test_depthwise_at_every_edge() -> None:
                     builder.conv(x, channels, window, channels, spread=float(builder.rng.choice([0.2, 1.0])))
                 )
     graph = builder.graph(outputs)
-    generated = generate(planned(graph, "rv32imc", staged=False), "net", target_name="rv32imc")
+    generated = generate(planned(graph, name, staged=False), "net", target_name=name)
     source = generated.files["net.c"]
     assert source.count("tcn_word_depthwise_row(&") == len(outputs)
     multipliers = [
@@ -123,7 +124,7 @@ def test_depthwise_at_every_edge() -> None:
     assert 0 in multipliers
     assert np.count_nonzero(multipliers) > len(multipliers) / 2
     samples = builder.samples(2)
-    result = run_emulated(generated, [samples[port.name] for port in generated.inputs], load_target("rv32imc"))
+    result = run_emulated(generated, [samples[port.name] for port in generated.inputs], load_target(name))
     expected = engine.trace(graph, samples)
     assert len(result.tensors) == len(outputs)
     for tensor, array in result.tensors.items():

@@ -2,6 +2,7 @@
 #define TCN_LONG_BLOCK_H
 
 #include "tcn_flash.h"
+#include "tcn_long.h"
 
 /* A block of outputs that is summed at once: two pairs of channels at two columns. A word of weights is w0 + 2^24 w1 of
  * a pair of channels, so that one SMLAL, which adds a product to 64 bits, serves both. The lower 24 bits begin with 2^23,
@@ -11,19 +12,6 @@
 #define TCN_BLOCK_COLUMNS 2
 #define TCN_BLOCK_ASSEMBLY 0 /* that sets the sums of all runs at once */
 #define TCN_BLOCK_SPREAD 1 /* bytes from an input of a column to the next, where they are gathered */
-
-/* What is assembly here is so from its first to its last instruction and keeps to the calling convention. */
-#if defined(__thumb2__) && !defined(__ARM_BIG_ENDIAN) && defined(__GNUC__) && !defined(TCN_PORTABLE)
-#define TCN_HAS_LONG 1
-#if defined(__clang__)
-#define TCN_LONG_ASSEMBLY __attribute__((naked, noinline, unused))
-#else
-#define TCN_LONG_ASSEMBLY __attribute__((naked, noipa, unused))
-#endif
-#define TCN_LONG_UNUSED __attribute__((unused))
-#else
-#define TCN_HAS_LONG 0
-#endif
 
 typedef int32_t tcn_weight_t;
 
@@ -75,10 +63,9 @@ static inline void tcn_block_finish(tcn_block_t *block)
     "ldrsb r0, [r3], #1\n\t"        \
     "smlal r8, r9, r12, r0\n\t"     \
     "smlal r10, r11, lr, r0\n\t"
-TCN_LONG_ASSEMBLY
-static const int32_t *tcn_block_product(TCN_LONG_UNUSED tcn_block_t *block, TCN_LONG_UNUSED const int32_t *weights,
-                                        TCN_LONG_UNUSED const int8_t *x, TCN_LONG_UNUSED int32_t step,
-                                        TCN_LONG_UNUSED int32_t taps)
+TCN_ASSEMBLY(48)
+static const int32_t *tcn_block_product(TCN_UNUSED tcn_block_t *block, TCN_UNUSED const int32_t *weights,
+                                        TCN_UNUSED const int8_t *x, TCN_UNUSED int32_t step, TCN_UNUSED int32_t taps)
 {
     __asm__("push {r0, r4-r11, lr}\n\t"
             "ldr r12, [sp, #40]\n\t"
