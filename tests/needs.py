@@ -14,6 +14,7 @@ _PACKAGES = {
     "powerpc-linux-gnu-gcc": "gcc-powerpc-linux-gnu",
     "qemu-i386": "qemu-user",
     "qemu-ppc": "qemu-user",
+    "qemu-system-avr": "qemu-system-misc",
     "qemu-system-riscv32": "qemu-system-misc",
     "qemu-system-xtensa": "qemu-system-misc",
     "qemu-x86_64": "qemu-user",
