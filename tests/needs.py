@@ -7,11 +7,14 @@ import pytest
 
 _PACKAGES = {
     "arm-none-eabi-gcc": "gcc-arm-none-eabi",
+    "arm-none-eabi-objdump": "binutils-arm-none-eabi",
     "avr-gcc": "gcc-avr",
     "cc": "gcc",
     "simavr": "simavr libsimavr-dev libelf-dev avr-libc",
     "xtensa-lx106-elf-gcc": "gcc-xtensa-lx106",
+    "objdump": "binutils",
     "powerpc-linux-gnu-gcc": "gcc-powerpc-linux-gnu",
+    "powerpc-linux-gnu-objdump": "binutils-powerpc-linux-gnu",
     "qemu-i386": "qemu-user",
     "qemu-ppc": "qemu-user",
     "qemu-system-avr": "qemu-system-misc",
@@ -19,6 +22,7 @@ _PACKAGES = {
     "qemu-system-xtensa": "qemu-system-misc",
     "qemu-x86_64": "qemu-user",
     "riscv64-unknown-elf-gcc": "gcc-riscv64-unknown-elf",
+    "riscv64-unknown-elf-objdump": "binutils-riscv64-unknown-elf",
 }
 
 

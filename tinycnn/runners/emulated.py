@@ -103,7 +103,8 @@ def _memory_flags(target: Target, emulator: Emulator, folder: Path) -> list[str]
     text = emulator.linker_script.read_text(encoding="utf-8")
     script = re.sub("|".join(rf"\b{name}\b" for name in memory), lambda found: str(memory[found[0]]), text)
     (folder / "image.ld").write_text(script, encoding="utf-8")
-    return ["-nostdlib", "-static", "-T", "image.ld"]
+    # Zig's library of arithmetic is one object of 200 KB.
+    return ["-nostdlib", "-static", "-Wl,--gc-sections", "-T", "image.ld"]
 
 
 def _over_budget(generated: Generated, target: Target, message: str) -> ToolError | None:
