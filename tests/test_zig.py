@@ -1,6 +1,7 @@
 """The C compiler from PyPI that stands in where a machine has none."""
 
 import importlib.util
+import os
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -8,6 +9,7 @@ import pytest
 
 from tinycnn.errors import ToolError
 from tinycnn.runners import toolchain, zig
+from tinycnn.runners.toolchain import compile_object
 
 
 def test_without_any_compiler_the_message_names_both_ways_to_get_one(monkeypatch):
@@ -34,3 +36,20 @@ def test_zig_is_found_in_its_package(monkeypatch, tmp_path):
     assert zig.zig_compiler() == str(tmp_path / zig.PROGRAM)
     monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
     assert zig.zig_compiler() is None
+
+
+def test_headers_of_another_folder_are_not_remembered(tmp_path: Path) -> None:
+    """zig knows a file again by its path, size and time; two networks' headers may differ in their text alone."""
+    compiler = zig.zig_compiler()
+    assert compiler is not None
+    source = tmp_path / "source.c"
+    source.write_text('#include "header.h"\nint function(void);\nint function(void) { return NUMBER; }\n')
+    found = []
+    for number in (1, 2):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        header = folder / "header.h"
+        header.write_text(f"#define NUMBER {number}\n")
+        os.utime(header, ns=(10**18, 10**18))
+        found.append(compile_object(compiler, source, ["-I", "."], folder).read_bytes())
+    assert found[0] != found[1]

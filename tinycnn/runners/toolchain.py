@@ -144,6 +144,8 @@ def run(
     """
     if Path(command[0]).name == zig.PROGRAM:
         command = [command[0], "cc", *command[1:]]
+        # Its cache takes headers of the same name in another folder for those that it knows.
+        environment = {"ZIG_LOCAL_CACHE_DIR": str(folder / "zig-cache"), **(environment or {})}
     try:
         done = subprocess.run(
             command,
