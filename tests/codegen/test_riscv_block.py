@@ -1,17 +1,18 @@
 """Convolutions and dense layers in assembly for RV32IM at the sizes and weights where it takes another way."""
 
+import subprocess
 from pathlib import Path
 
 import numpy as np
 import pytest
-from compiled_network import CompiledNetwork
+from compiled_network import STRICT, CompiledNetwork
 from int8_graphs import GraphBuilder
 from needs import needs
 
 from tinycnn import engine
 from tinycnn.ir import Graph
 from tinycnn.ops import Window, call_of
-from tinycnn.plan import Alternative, candidates, in_stages, plan
+from tinycnn.plan import Alternative, Plan, candidates, in_stages, plan
 from tinycnn.runners import run_emulated
 from tinycnn.target import load_target
 from tinycnn_codegen import generate, winograd
@@ -82,17 +83,21 @@ def tiles() -> tuple[GraphBuilder, Graph]:
     return builder, builder.graph(outputs)
 
 
-@pytest.mark.parametrize(("on_target", "whole"), [(False, True), (True, True), (False, False)])
-def test_winograd(on_target: bool, whole: bool, tmp_path: Path) -> None:
-    """In plain C with a sanitizer, and in assembly; where rings hold some rows only, blocks take its place."""
-    builder, graph = tiles()
+def tiled(graph: Graph, *, whole: bool) -> Plan:
+    """Layer by layer, or in one stage."""
     chosen = {
         call.node.outputs[0]: Alternative("rv32im winograd", 0, kernel.scratch_bytes)
         for call in (call_of(graph, node) for node in graph.nodes)
         if (kernel := winograd.riscv(call, whole=True))
     }
-    cuts = range(len(graph.nodes)) if whole else [0]
-    generated = generate(in_stages(graph, cuts, chosen), "net", target_name="rv32imc" if on_target else "host")
+    return in_stages(graph, range(len(graph.nodes)) if whole else [0], chosen)
+
+
+@pytest.mark.parametrize(("on_target", "whole"), [(False, True), (True, True), (False, False)])
+def test_winograd(on_target: bool, whole: bool, tmp_path: Path) -> None:
+    """In plain C with a sanitizer, and in assembly; where rings hold some rows only, blocks take its place."""
+    builder, graph = tiles()
+    generated = generate(tiled(graph, whole=whole), "net", target_name="rv32imc" if on_target else "host")
     kernels = generated.files["net.c"].count("tcn_riscv_winograd_row(&")
     assert (kernels == len(graph.nodes)) == whole
     samples = builder.samples(2)
@@ -109,6 +114,26 @@ def test_winograd(on_target: bool, whole: bool, tmp_path: Path) -> None:
     assert found
     for tensor, array in found.items():
         np.testing.assert_array_equal(array.reshape(2, -1), expected[tensor].reshape(2, -1), err_msg=tensor)
+
+
+@pytest.mark.parametrize(
+    ("compiler", "processor"),
+    [
+        ("riscv64-unknown-elf-gcc", ["-march=rv32im", "-mabi=ilp32"]),
+        ("clang", ["-march=rv32imc", "-mabi=ilp32", "--target=riscv32-unknown-elf"]),
+    ],
+)
+def test_compilers_take_it_without_a_warning(compiler: str, processor: list[str], tmp_path: Path) -> None:
+    """With and without compressed instructions; strings are no longer than C99 lets them be."""
+    needs(compiler)
+    rows, squares = rows_of_all_widths()[1], tiles()[1]
+    of_blocks = plan(rows, alternatives=alternatives(rows, load_target("rv32imc")))
+    for planned in (of_blocks, tiled(squares, whole=True)):
+        for name, text in generate(planned, "net", target_name="rv32imc").files.items():
+            (tmp_path / name).write_text(text, "ascii")
+        command = [compiler, *processor, *STRICT, "-O2", "-c", "net.c", "-o", "net.o"]
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+        assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_winograd_needs_all_rows_and_sums_that_fit() -> None:

@@ -104,18 +104,21 @@ typedef struct {
 #define TCN_RISCV_LANE(lane)                               \
     "lw t0, 8 * " #lane "(a0)\n\t"                        \
     "lw t1, 8 * " #lane " + 4(a0)\n\t"
-/* What int8 does not hold becomes -128 or 127. */
-#define TCN_RISCV_PUT(lane, sum, output)                   \
-    "add " sum ", " sum ", t0\n\t"                        \
-    "mulh " sum ", " sum ", t1\n\t"                       \
-    "add " sum ", " sum ", a7\n\t"                        \
-    "srai " sum ", " sum ", 1\n\t"                        \
-    "addi t2, " sum ", 128\n\t"                           \
+/* The assembler's own macro, as strings have limits. What int8 does not hold becomes -128 or 127. */
+#define TCN_RISCV_BEGIN_STORE                              \
+    ".macro tcn_store lane, sum, output\n\t"               \
+    "add \\sum, \\sum, t0\n\t"                            \
+    "mulh \\sum, \\sum, t1\n\t"                           \
+    "add \\sum, \\sum, a7\n\t"                            \
+    "srai \\sum, \\sum, 1\n\t"                            \
+    "addi t2, \\sum, 128\n\t"                             \
     "bltu t2, t4, 8f\n\t"                                 \
-    "srai " sum ", " sum ", 31\n\t"                       \
-    "xori " sum ", " sum ", 127\n"                        \
+    "srai \\sum, \\sum, 31\n\t"                           \
+    "xori \\sum, \\sum, 127\n"                            \
     "8:\n\t"                                              \
-    "sb " sum ", " #lane "(" output ")\n\t"
+    "sb \\sum, \\lane(\\output)\n\t"                       \
+    ".endm\n\t"
+#define TCN_RISCV_END_STORE ".purgem tcn_store\n\t"
 /* The next block, or the end. */
 #define TCN_RISCV_NEXT_BLOCK                               \
     "addi a0, a0, 32\n\t"                                 \
@@ -212,22 +215,24 @@ static const int32_t *tcn_assembly_columns3(TCN_UNUSED tcn_columns_t *columns, T
             TCN_RISCV_SUM("s4", "s10")
             TCN_RISCV_SUM("s5", "s11")
             TCN_RISCV_OUTPUTS
+            TCN_RISCV_BEGIN_STORE
             TCN_RISCV_LANE(0)
-            TCN_RISCV_PUT(0, "s0", "a2")
-            TCN_RISCV_PUT(0, "s2", "a4")
-            TCN_RISCV_PUT(0, "s4", "a3")
+            "tcn_store 0, s0, a2\n\t"
+            "tcn_store 0, s2, a4\n\t"
+            "tcn_store 0, s4, a3\n\t"
             TCN_RISCV_LANE(1)
-            TCN_RISCV_PUT(1, "s6", "a2")
-            TCN_RISCV_PUT(1, "s8", "a4")
-            TCN_RISCV_PUT(1, "s10", "a3")
+            "tcn_store 1, s6, a2\n\t"
+            "tcn_store 1, s8, a4\n\t"
+            "tcn_store 1, s10, a3\n\t"
             TCN_RISCV_LANE(2)
-            TCN_RISCV_PUT(2, "s1", "a2")
-            TCN_RISCV_PUT(2, "s3", "a4")
-            TCN_RISCV_PUT(2, "s5", "a3")
+            "tcn_store 2, s1, a2\n\t"
+            "tcn_store 2, s3, a4\n\t"
+            "tcn_store 2, s5, a3\n\t"
             TCN_RISCV_LANE(3)
-            TCN_RISCV_PUT(3, "s7", "a2")
-            TCN_RISCV_PUT(3, "s9", "a4")
-            TCN_RISCV_PUT(3, "s11", "a3")
+            "tcn_store 3, s7, a2\n\t"
+            "tcn_store 3, s9, a4\n\t"
+            "tcn_store 3, s11, a3\n\t"
+            TCN_RISCV_END_STORE
             TCN_RISCV_NEXT_BLOCK
             TCN_RISCV_SET(0, "s0", "s6")
             TCN_RISCV_SET(1, "s1", "s7")
@@ -306,18 +311,20 @@ static const int32_t *tcn_assembly_columns2(TCN_UNUSED tcn_columns_t *columns, T
             "4:\n\t"
             TCN_RISCV_SUM4
             TCN_RISCV_OUTPUTS
+            TCN_RISCV_BEGIN_STORE
             TCN_RISCV_LANE(0)
-            TCN_RISCV_PUT(0, "s0", "a2")
-            TCN_RISCV_PUT(0, "s2", "a4")
+            "tcn_store 0, s0, a2\n\t"
+            "tcn_store 0, s2, a4\n\t"
             TCN_RISCV_LANE(1)
-            TCN_RISCV_PUT(1, "s4", "a2")
-            TCN_RISCV_PUT(1, "s6", "a4")
+            "tcn_store 1, s4, a2\n\t"
+            "tcn_store 1, s6, a4\n\t"
             TCN_RISCV_LANE(2)
-            TCN_RISCV_PUT(2, "s1", "a2")
-            TCN_RISCV_PUT(2, "s3", "a4")
+            "tcn_store 2, s1, a2\n\t"
+            "tcn_store 2, s3, a4\n\t"
             TCN_RISCV_LANE(3)
-            TCN_RISCV_PUT(3, "s5", "a2")
-            TCN_RISCV_PUT(3, "s7", "a4")
+            "tcn_store 3, s5, a2\n\t"
+            "tcn_store 3, s7, a4\n\t"
+            TCN_RISCV_END_STORE
             TCN_RISCV_NEXT_BLOCK
             TCN_RISCV_SET(0, "s0", "s4")
             TCN_RISCV_SET(1, "s1", "s5")
