@@ -12,14 +12,18 @@ import numpy.typing as npt
 from tinycnn.fixedpoint import prove
 from tinycnn.fixedpoint.nudge import HIGH_WORD
 from tinycnn.ir import Array
-from tinycnn.ops import Add, Call, Conv, Dense, GlobalAveragePool, Window, row_bytes
+from tinycnn.ops import Add, Call, Conv, Dense, GlobalAveragePool, MaxPool, Window, row_bytes
 from tinycnn.ops.base import Int64Array
 from tinycnn.ops.linear import folded_bias, linear_accumulation
 from tinycnn_codegen.ctext import ConstantArray
 from tinycnn_codegen.elementwise import lower_add
+from tinycnn_codegen.lower_pools import lower_max_pool
 from tinycnn_codegen.lowered import Fields, Lowered
 from tinycnn_codegen.planar import Planar, as_image
 from tinycnn_codegen.rescaling import proof_of, rescale_fields
+
+LANES = 4
+"""Bytes of a word."""
 
 MOST_DEPTHWISE_TAPS = 25
 """5 x 5; the pointers to them lie on the stack."""
@@ -36,6 +40,8 @@ def compact(call: Call, *, whole: bool) -> Lowered | None:
             return _mean(op, call)
         case Add() as op:
             return _add(op, call)
+        case MaxPool() as op if call.output.shape[-1] >= LANES:
+            return replace(lower_max_pool(op, call), kernel="dsp_max_pool")
     return None
 
 

@@ -20,7 +20,7 @@ from tinycnn_codegen import generate
 from tinycnn_codegen.alternatives import alternatives
 from tinycnn_codegen.generated import Generated
 
-KERNELS = ("conv2d", "depthwise", "planar", "winograd", "dense", "add", "mean")
+KERNELS = ("conv2d", "depthwise", "planar", "winograd", "dense", "add", "mean", "max_pool")
 SANITIZED = ["-fsanitize=undefined", "-fno-sanitize-recover=all", "-O1"]
 
 
@@ -50,7 +50,8 @@ def layers(seed: int) -> tuple[GraphBuilder, Graph]:
         z = builder.conv(y, 12, Window.of((1, 1)))
         y = builder.add(z, builder.conv(y, 12, Window.of((1, 1))))
         y = builder.conv(y, int(rng.integers(1, 9)), Window.of((1, 1)))
-        outputs.append(y)
+        window = Window((2, 3), (stride, stride), (1, 3 - stride), (1, 2, 0, 1), False)
+        outputs += [y, builder.max_pool(z, window), builder.max_pool(builder.conv(z, 6, Window.of((1, 1))), window)]
     vector = builder.input(int(rng.integers(1, 90)), name="vector")
     y = builder.dense(vector, 4 * int(rng.integers(2, 8)))
     outputs.append(builder.dense(y, int(rng.integers(1, 12))))
@@ -88,7 +89,7 @@ def test_assembly_on_the_target(optimize: str) -> None:
     needs("arm-none-eabi-gcc", "qemu-system-arm")
     builder, graph = layers(7)
     target = load_target("cortex-m4")
-    generated = generate(planned(graph, staged=False), "net", target_name=target.name)
+    generated = generate(planned(graph, staged=False, seed=1), "net", target_name=target.name)
     assert_every_kernel(generated)
     samples = builder.samples(3)
     result = run_emulated(generated, [samples[port.name] for port in generated.inputs], target, optimize=optimize)
