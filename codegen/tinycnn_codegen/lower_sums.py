@@ -31,7 +31,7 @@ def lower_matmul(op: MatrixProduct, call: Call) -> Lowered:
 
 def lower_reduce(op: Reduce, call: Call) -> Lowered:
     shape, output = call.inputs[0].shape, call.output.shape
-    layer: Fields = {
+    axes: Fields = {
         "all_rows": int(len(shape) > 2 and 1 in op.axes),
         "width": shape[2] if len(shape) == 4 else 1,
         "channels": shape[-1],
@@ -39,10 +39,11 @@ def lower_reduce(op: Reduce, call: Call) -> Lowered:
         "output_channels": output[-1],
     }
     if op.function in EXTREMA:
-        return Lowered("reduce_extremum", ({**layer, "is_largest": int(op.function == "ReduceMax")},), "tensor")
+        is_largest = int(op.function == "ReduceMax")
+        return Lowered("reduce_extremum", ({"axes": axes, "is_largest": is_largest},), "tensor")
     rescale = rescale_fields(proof_of(op.accumulation(call)), call.output_quantization.zero_point, slice(None))
     zero_point = call.quantization(0).zero_point
-    return Lowered("reduce_sum", ({**layer, "input_zero_point": zero_point, "rescale": rescale},), "tensor")
+    return Lowered("reduce_sum", ({"axes": axes, "input_zero_point": zero_point, "rescale": rescale},), "tensor")
 
 
 def lower_resize_linear(op: ResizeLinear, call: Call) -> Lowered:

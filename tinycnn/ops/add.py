@@ -1,14 +1,13 @@
 """Elementwise addition of two tensors."""
 
 from dataclasses import dataclass
-from typing import ClassVar, Literal
 
 import numpy as np
 
 from tinycnn import fixedpoint
-from tinycnn.errors import ModelError
-from tinycnn.ir import Array, Shape
-from tinycnn.ops.base import Call, Int8Array, Int8Kernel, broadcast_rows
+from tinycnn.ir import Array
+from tinycnn.ops.base import Call, Int8Array, Int8Kernel
+from tinycnn.ops.broadcasting import Broadcasting
 from tinycnn.ops.constant_operand import constant_kernel, has_constant
 
 BLOCK_ELEMENTS = 32_768
@@ -16,35 +15,14 @@ BLOCK_ELEMENTS = 32_768
 
 
 @dataclass(frozen=True, slots=True)
-class Add:
+class Add(Broadcasting):
     """a + b with ONNX's broadcasting.
 
     On int8 one may be a constant of the file (`ops.constant_operand`): quantized files may write a bias so.
     """
 
-    output_scale: ClassVar[Literal["free"]] = "free"
-    broadcasts: ClassVar[bool] = True
-    in_place: ClassVar[bool] = True
-    constants_have_zero_points: ClassVar[bool] = True
-
-    @property
-    def label(self) -> str:
-        return "Add"
-
-    def output_shapes(self, *inputs: Shape) -> tuple[Shape, ...]:
-        try:
-            return (np.broadcast_shapes(*inputs),)
-        except ValueError:
-            raise ModelError(f"Add: {list(inputs[0])} and {list(inputs[1])} cannot be added.") from None
-
-    def macs(self, *inputs: Shape) -> int:
-        return 0
-
     def run_float(self, *inputs: Array) -> tuple[Array, ...]:
         return (inputs[0] + inputs[1],)
-
-    def input_rows(self, output_row: int, index: int, *inputs: Shape) -> range:
-        return broadcast_rows(output_row, inputs[index])
 
     def pairs(self, call: Call) -> Int8Array:
         """The output for each pair of inputs -128..127, int8 [256, 256]."""

@@ -1,12 +1,11 @@
 """Two tensors combined element by element with ONNX's broadcasting."""
 
 from dataclasses import dataclass, replace
-from typing import ClassVar, Literal
+from typing import Literal
 
 import numpy as np
 
 from tinycnn import fixedpoint
-from tinycnn.errors import ModelError
 from tinycnn.fixedpoint import Reach
 from tinycnn.ir import Array, Quantization, Shape
 from tinycnn.ops.base import (
@@ -16,25 +15,17 @@ from tinycnn.ops.base import (
     Int8Kernel,
     Int32Array,
     Int64Array,
-    broadcast_rows,
     quantize_array,
 )
+from tinycnn.ops.broadcasting import Broadcasting
 from tinycnn.ops.constant_operand import constant_kernel, has_constant
 from tinycnn.ops.unary import all_inputs, table_kernel
 
 ALL_BYTES = np.arange(-128, 128, dtype=np.int64)
 
 
-def broadcast_shape(label: str, *inputs: Shape) -> tuple[Shape, ...]:
-    try:
-        return (np.broadcast_shapes(*inputs),)
-    except ValueError:
-        shapes = " and ".join(str(list(shape)) for shape in inputs)
-        raise ModelError(f"{label}: {shapes} cannot be combined.") from None
-
-
 @dataclass(frozen=True, slots=True)
-class Multiply:
+class Multiply(Broadcasting):
     """a * b; on int8 the product of the distances from the zero points, rescaled like the sums of a convolution.
 
     onnxruntime's QLinearMul adds its output's zero point, of int8 or of uint8, before it rounds, which decides ties
@@ -43,26 +34,16 @@ class Multiply:
     """
 
     added_before: int = 0
-    output_scale: ClassVar[Literal["free"]] = "free"
-    broadcasts: ClassVar[bool] = True
-    constants_have_zero_points: ClassVar[bool] = True
-    in_place: ClassVar[bool] = True
 
     @property
     def label(self) -> str:
         return "Mul"
-
-    def output_shapes(self, *inputs: Shape) -> tuple[Shape, ...]:
-        return broadcast_shape(self.label, *inputs)
 
     def macs(self, *inputs: Shape) -> int:
         return int(np.prod(np.broadcast_shapes(*inputs)))
 
     def run_float(self, *inputs: Array) -> tuple[Array, ...]:
         return (np.asarray(inputs[0] * inputs[1]),)
-
-    def input_rows(self, output_row: int, index: int, *inputs: Shape) -> range:
-        return broadcast_rows(output_row, inputs[index])
 
     @property
     def accumulates(self) -> bool:
@@ -122,30 +103,17 @@ def products(a: Quantization, b: Quantization) -> Int64Array:
 
 
 @dataclass(frozen=True, slots=True)
-class Extremum:
+class Extremum(Broadcasting):
     """The larger ("Max") or the smaller ("Min") of a and b; on int8 that of their bytes in the output's scale."""
 
     function: Literal["Max", "Min"]
-    output_scale: ClassVar[Literal["free"]] = "free"
-    broadcasts: ClassVar[bool] = True
-    constants_have_zero_points: ClassVar[bool] = True
-    in_place: ClassVar[bool] = True
 
     @property
     def label(self) -> str:
         return self.function
 
-    def output_shapes(self, *inputs: Shape) -> tuple[Shape, ...]:
-        return broadcast_shape(self.label, *inputs)
-
-    def macs(self, *inputs: Shape) -> int:
-        return 0
-
     def run_float(self, *inputs: Array) -> tuple[Array, ...]:
         return (np.asarray(self._choose(*inputs)),)
-
-    def input_rows(self, output_row: int, index: int, *inputs: Shape) -> range:
-        return broadcast_rows(output_row, inputs[index])
 
     def requantized(self, call: Call, index: int) -> Int8Array:
         """The bytes -128..127 of input `index` in the output's scale, int8 [256]: rounding keeps their order."""
@@ -166,21 +134,14 @@ class Extremum:
 
 
 @dataclass(frozen=True, slots=True)
-class Arithmetic:
+class Arithmetic(Broadcasting):
     """a - b or a ** b, in float; with one constant number `passes.constant_operands` makes it a Unary."""
 
     function: Literal["Sub", "Pow"]
-    broadcasts: ClassVar[bool] = True
 
     @property
     def label(self) -> str:
         return self.function
-
-    def output_shapes(self, *inputs: Shape) -> tuple[Shape, ...]:
-        return broadcast_shape(self.label, *inputs)
-
-    def macs(self, *inputs: Shape) -> int:
-        return 0
 
     def run_float(self, *inputs: Array) -> tuple[Array, ...]:
         compute = {"Sub": np.subtract, "Pow": np.power}[self.function]
@@ -189,33 +150,19 @@ class Arithmetic:
 
 
 @dataclass(frozen=True, slots=True)
-class Divide:
+class Divide(Broadcasting):
     """a / b, of integers towards zero.
 
     On int8 float32: dequantized, divided, quantized. By 0 it is 127 or -128, as is infinity; 0 / 0 is -128.
     """
 
-    output_scale: ClassVar[Literal["free"]] = "free"
-    broadcasts: ClassVar[bool] = True
-    constants_have_zero_points: ClassVar[bool] = True
-    in_place: ClassVar[bool] = True
-
     @property
     def label(self) -> str:
         return "Div"
 
-    def output_shapes(self, *inputs: Shape) -> tuple[Shape, ...]:
-        return broadcast_shape(self.label, *inputs)
-
-    def macs(self, *inputs: Shape) -> int:
-        return 0
-
     def run_float(self, *inputs: Array) -> tuple[Array, ...]:
         with np.errstate(all="ignore"):
             return (divide(inputs[0], inputs[1]).astype(inputs[0].dtype),)
-
-    def input_rows(self, output_row: int, index: int, *inputs: Shape) -> range:
-        return broadcast_rows(output_row, inputs[index])
 
     def accumulation(self, call: Call) -> Accumulation:
         """What gives nearly all pairs: an entry for each distance 1..255 of b; the sums are the distances of a."""

@@ -8,7 +8,7 @@ import numpy as np
 from tinycnn.errors import ModelError
 from tinycnn.ir import Array, Shape
 from tinycnn.ops.base import Call, Int8Array, Int8Kernel, quantize_array
-from tinycnn.ops.binary import broadcast_shape
+from tinycnn.ops.broadcasting import broadcast_shape
 from tinycnn.ops.unary import all_inputs
 
 

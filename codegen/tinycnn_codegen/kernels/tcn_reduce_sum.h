@@ -1,17 +1,13 @@
 #ifndef TCN_REDUCE_SUM_H
 #define TCN_REDUCE_SUM_H
 
+#include "tcn_reduced.h"
 #include "tcn_rescale.h"
 #include "tcn_tensor.h"
 
-/* Sums or means along axes.
- * Of each row, [width][channels], the output keeps both axes or has 1 in place of what is reduced. */
+/* Sums or means along axes. */
 typedef struct {
-    int32_t all_rows; /* 1: over all rows of the input; 0: row by row */
-    int32_t width;
-    int32_t channels;
-    int32_t output_width;    /* width or 1 */
-    int32_t output_channels; /* channels or 1 */
+    tcn_reduced_t axes;
     int32_t input_zero_point;
     tcn_rescale_t rescale; /* one entry */
 } tcn_reduce_sum_t;
@@ -19,16 +15,16 @@ typedef struct {
 static void tcn_reduce_sum_row(const TCN_FLASH tcn_reduce_sum_t *layer, int8_t *arena,
                                const TCN_FLASH tcn_tensor_t *input, int32_t row, int8_t *output)
 {
-    const int32_t width = layer->width / layer->output_width;          /* reduced together */
-    const int32_t channels = layer->channels / layer->output_channels;
-    const int32_t first_row = layer->all_rows ? 0 : row;
-    const int32_t last_row = layer->all_rows ? input->rows - 1 : row;
+    const int32_t width = layer->axes.width / layer->axes.output_width;          /* reduced together */
+    const int32_t channels = layer->axes.channels / layer->axes.output_channels;
+    const int32_t first_row = layer->axes.all_rows ? 0 : row;
+    const int32_t last_row = layer->axes.all_rows ? input->rows - 1 : row;
     int32_t column;
     int32_t channel;
 
-    for (column = 0; column < layer->output_width; column++) {
-        for (channel = 0; channel < layer->output_channels; channel++) {
-            const int32_t start = column * layer->channels + channel;
+    for (column = 0; column < layer->axes.output_width; column++) {
+        for (channel = 0; channel < layer->axes.output_channels; channel++) {
+            const int32_t start = column * layer->axes.channels + channel;
             int32_t sum = 0;
             int32_t r;
 
@@ -40,7 +36,7 @@ static void tcn_reduce_sum_row(const TCN_FLASH tcn_reduce_sum_t *layer, int8_t *
                     int32_t c;
 
                     for (c = 0; c < channels; c++) {
-                        sum += values[x * layer->channels + c] - layer->input_zero_point;
+                        sum += values[x * layer->axes.channels + c] - layer->input_zero_point;
                     }
                 }
             }
