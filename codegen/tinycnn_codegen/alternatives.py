@@ -49,18 +49,11 @@ def _has_riscv(target: Target) -> bool:
     return target.architecture == "rv32imc"
 
 
-def _has_words_at_least(target: Target) -> bool:
-    return target.int_bits >= 32 and target.architecture != "native" and not target.extensions
-
-
-def _has_words_alone(target: Target) -> bool:
-    return _has_words_at_least(target) and not (_has_riscv(target) or _has_long_multiply(target))
-
-
 def _has_words(target: Target) -> bool:
     """None of those above: all blocks of a network are of one form."""
-    others = (_has_long_multiply, _has_short_multiply, _has_riscv)
-    return _has_words_at_least(target) and not any(other(target) for other in others)
+    if target.int_bits < 32 or target.architecture == "native" or target.extensions:
+        return False
+    return not any(other(target) for other in (_has_long_multiply, _has_short_multiply, _has_riscv))
 
 
 def _has_helium(target: Target) -> bool:
@@ -80,11 +73,12 @@ INSTRUCTION_SETS: Mapping[str, InstructionSet] = {
     "armv7_m": InstructionSet(_has_long_multiply, armv7_m.alternative),
     "armv7_m depthwise": InstructionSet(_has_long_multiply, armv7_m.depthwise),
     "armv6_m": InstructionSet(_has_short_multiply, armv6_m.alternative),
+    "armv6_m depthwise": InstructionSet(_has_short_multiply, armv6_m.depthwise),
     "rv32im": InstructionSet(_has_riscv, word32.riscv_blocks),
     "rv32im winograd": InstructionSet(_has_riscv, winograd.riscv, least_gain=1.0, whole=True),
     "word32": InstructionSet(_has_words, word32.blocks),
     "rv32im depthwise": InstructionSet(_has_riscv, word32.riscv_depthwise),
-    "word32 depthwise": InstructionSet(_has_words_alone, word32.depthwise),
+    "word32 depthwise": InstructionSet(_has_words, word32.depthwise),
 }
 
 COSTS: Mapping[tuple[str, str], tuple[float, float, float]] = {
@@ -109,6 +103,7 @@ COSTS: Mapping[tuple[str, str], tuple[float, float, float]] = {
     ("armv7_m depthwise", "word_depthwise"): (2.4, 9.0, 0.0),
     ("armv6_m", "block_conv2d"): (2.6, 75.0, 0.0),
     ("armv6_m", "short_dense"): (2.3, 50.0, 0.0),
+    ("armv6_m depthwise", "word_depthwise"): (5.0, 28.0, 0.0),
     ("rv32im", "block_conv2d"): (1.95, 18.0, 0.0),
     ("rv32im", "block_dense"): (2.1, 20.0, 0.0),
     ("rv32im winograd", "riscv_winograd"): (0.7, 36.0, 13.5),

@@ -1,9 +1,12 @@
 """Alternatives for cores that multiply 32 by 32 bits to 32 and have eight registers for that: kernels/armv6_m/."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from tinycnn.ops import Call, Conv, Dense
 from tinycnn.ops.base import Int64Array
+from tinycnn_codegen import word32
 from tinycnn_codegen.blocks import BlockFormat, Packed, block_conv, block_dense, block_files
 from tinycnn_codegen.lowered import Lowered
 
@@ -19,6 +22,12 @@ def alternative(call: Call, *, whole: bool) -> Lowered | None:
     if isinstance(op, Dense) and len(call.inputs[0].shape) <= 3:
         return block_dense(op, call, whole, VECTORS)
     return block_dense(op, call, whole, COLUMNS) if isinstance(op, Dense) else None
+
+
+def depthwise(call: Call, *, whole: bool) -> Lowered | None:
+    """3 x 3 with one output channel per input channel."""
+    lowered = word32.depthwise(call, whole=whole)
+    return lowered and replace(lowered, stand_ins={"tcn_depthwise_assembly.h": "tcn_short_depthwise.h"})
 
 
 PRODUCT, VECTOR = 14, 12

@@ -98,7 +98,7 @@ def test_on_the_target(name: str, optimize: str) -> None:
         np.testing.assert_array_equal(array.reshape(3, -1), expected[tensor].reshape(3, -1), err_msg=tensor)
 
 
-@pytest.mark.parametrize("name", ["cortex-m3", "rv32imc"])
+@pytest.mark.parametrize("name", ["cortex-m0", "cortex-m3", "rv32imc"])
 def test_depthwise_at_every_edge(name: str) -> None:
     """In assembly: strides, pads, widths from the least, windows that end before and after the row; channels that
     saturate and that are rescaled otherwise."""

@@ -2,6 +2,7 @@
 #define TCN_SHORT_BLOCK_H
 
 #include "tcn_flash.h"
+#include "tcn_short.h"
 
 /* A block of outputs that is summed at once: two pairs of channels, one after the other, at two columns. A word of
  * weights is w0 + 65536 w1, so that one multiplication serves both; the sums of such products are split before either
@@ -16,18 +17,6 @@
 
 /* Inputs that a chunk of weights has at most. */
 #define TCN_SHORT_CHUNK 16
-
-#if defined(__ARM_ARCH_6M__) && defined(__GNUC__) && !defined(TCN_PORTABLE)
-#define TCN_HAS_SHORT 1
-#if defined(__clang__)
-#define TCN_SHORT_ASSEMBLY __attribute__((naked, noinline, unused))
-#else
-#define TCN_SHORT_ASSEMBLY __attribute__((naked, noipa, unused))
-#endif
-#define TCN_SHORT_UNUSED __attribute__((unused))
-#else
-#define TCN_HAS_SHORT 0
-#endif
 
 typedef int32_t tcn_weight_t;
 
@@ -106,10 +95,10 @@ static inline void tcn_block_finish(tcn_block_t *block)
  * An input takes 7 instructions for 4 multiply-accumulates (LDM, 2 LDRB, 2 MULS, 2 ADDS), 1.75 each, and a chunk 13: with
  * 6 inputs a chunk 2.3 each. The bound without pairs is 3, since MULS overwrites a factor. */
 #if TCN_HAS_SHORT
-TCN_SHORT_ASSEMBLY
-static const int32_t *tcn_block_product(TCN_SHORT_UNUSED tcn_block_t *block, TCN_SHORT_UNUSED const int32_t *weights,
-                                        TCN_SHORT_UNUSED const int8_t *x, TCN_SHORT_UNUSED int32_t step,
-                                        TCN_SHORT_UNUSED int32_t taps)
+TCN_ASSEMBLY(44)
+static const int32_t *tcn_block_product(TCN_UNUSED tcn_block_t *block, TCN_UNUSED const int32_t *weights,
+                                        TCN_UNUSED const int8_t *x, TCN_UNUSED int32_t step,
+                                        TCN_UNUSED int32_t taps)
 {
     __asm__(TCN_SHORT_BEGIN
             "movs r2, #2\n\t"
@@ -184,9 +173,9 @@ static inline const TCN_FLASH int32_t *tcn_block_product(tcn_block_t *block, con
  *
  * An input takes 6 instructions for 4 multiply-accumulates (LDM, LDRB, 2 MULS, 2 ADDS), 1.5 each, and a chunk 13. */
 #if TCN_HAS_SHORT
-TCN_SHORT_ASSEMBLY
-static const int32_t *tcn_short_vector(TCN_SHORT_UNUSED int32_t *sums, TCN_SHORT_UNUSED const int32_t *weights,
-                                       TCN_SHORT_UNUSED const int8_t *x)
+TCN_ASSEMBLY(44)
+static const int32_t *tcn_short_vector(TCN_UNUSED int32_t *sums, TCN_UNUSED const int32_t *weights,
+                                       TCN_UNUSED const int8_t *x)
 {
     __asm__(TCN_SHORT_BEGIN
             TCN_SHORT_ZERO

@@ -1,0 +1,20 @@
+#ifndef TCN_SHORT_H
+#define TCN_SHORT_H
+
+/* ARMv6-M. Each function below that uses its instructions has the same in C beside it, to which TCN_PORTABLE switches.
+ *
+ * TCN_ASSEMBLY(stack) marks functions that are assembly from their first to their last instruction. They keep to the
+ * calling convention by themselves, so that no option of the compiler changes them, and take `stack` bytes of stack. */
+#if defined(__ARM_ARCH_6M__) && defined(__GNUC__) && !defined(TCN_PORTABLE)
+#define TCN_HAS_SHORT 1
+#if defined(__clang__)
+#define TCN_ASSEMBLY(stack) __attribute__((naked, noinline, unused))
+#else
+#define TCN_ASSEMBLY(stack) __attribute__((naked, noipa, unused))
+#endif
+#define TCN_UNUSED __attribute__((unused))
+#else
+#define TCN_HAS_SHORT 0
+#endif
+
+#endif /* TCN_SHORT_H */
