@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 from needs import needs
-from test_runners import TINY, some_inputs
+from tiny_network import TINY, some_inputs
 
 from tinycnn.runners import count_instructions, toolchain
 from tinycnn.runners.elf import read_elf

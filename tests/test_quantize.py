@@ -1,139 +1,22 @@
-"""Quantization: scales, ranges, fused activations, refusals, and what it costs in accuracy."""
+"""Quantization: scales of weights, biases, and activations that are fused."""
 
-import time
 from dataclasses import replace
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from models import EXAMPLES, Network, example, floats, model, node, residual_network, run_float
+from models import Network, example, floats, residual_network
+from quantized_graphs import images, labels, largest_error_steps, quantization, reals
 
-from tinycnn import engine, fixedpoint, ir
-from tinycnn.errors import DataError, QuantizationError, UnsupportedError
-from tinycnn.evaluate import evaluate
-from tinycnn.ir import Array, Graph, Quantization
+from tinycnn import fixedpoint
+from tinycnn.ir import Quantization
 from tinycnn.onnx_io.load import import_model
-from tinycnn.ops import Clip, Conv
+from tinycnn.ops import Clip
 from tinycnn.ops.pool import AveragePool
 from tinycnn.quantize import moved_scales, quantize
-from tinycnn.quantize.calibrate import Range, calibrate
 from tinycnn.quantize.means import scales_from
-from tinycnn.quantize.weights import LEAST_SCALE, activation_quantization, quantize_weights, weight_scales
-
-MNIST = np.load(EXAMPLES / "mnist_sample/mnist_sample.npz")
-
-
-def images(name: str) -> Array:
-    return MNIST[name][:, None].astype(np.float32)
-
-
-def quantization(graph: Graph, name: str) -> Quantization:
-    found = graph.tensors[name].quantization
-    assert found is not None
-    return found
-
-
-def reals(quantized: Quantization) -> tuple[float, float]:
-    """The real values that -128 and 127 stand for."""
-    scale, zero_point = quantized.scale[0], quantized.zero_point
-    return (-128 - zero_point) * scale, (127 - zero_point) * scale
-
-
-# --- ranges ---------------------------------------------------------------------------------------------------------
-
-
-@given(low=st.floats(-1e6, 1e6, width=32), width=st.floats(0, 1e6, width=32))
-def test_every_value_of_the_range_is_within_half_a_step(low, width):
-    found = activation_quantization(Range(low, low + width))
-    lowest, highest = reals(found)
-    scale = found.scale[0]
-    assert np.float32(scale) == scale
-    assert scale > 0
-    assert -128 <= found.zero_point <= 127
-    assert lowest - 0.5001 * scale <= min(low, 0)
-    assert max(low + width, 0) <= highest + 0.5001 * scale
-
-
-@pytest.mark.parametrize(
-    ("low", "high", "zero_point"),
-    [
-        (0, 255, -128),
-        (-255, 0, 127),
-        (-128, 127, 0),
-        (2, 5, -128),
-        (-5, -2, 127),
-        (0, 0, -128),
-        (7, 7, -128),
-        (-7, -7, 127),
-    ],
-)
-def test_zero_is_exact_in_every_range(low, high, zero_point):
-    found = activation_quantization(Range(low, high))
-    assert found.zero_point == zero_point
-
-
-def test_range_of_pixels_gives_the_pixel_less_128():
-    assert activation_quantization(Range(0, 255)) == Quantization((1.0,), -128)
-
-
-def test_ranges_next_to_nothing_keep_scales_whose_product_is_a_number():
-    tiny = activation_quantization(Range(0, 1e-30))
-    assert tiny.scale == (LEAST_SCALE,)
-    scales = weight_scales(np.full((1, 1), 1e-30, np.float32), np.zeros(1, np.float32), tiny.scale[0])
-    assert np.float32(tiny.scale[0]) * scales[0] >= np.finfo(np.float32).tiny
-
-
-def calibrated(proto_nodes: list, samples: Array, **options: object) -> dict[str, Range]:
-    graph = import_model(model(proto_nodes, {"x": ("batch", *samples.shape[1:])}), "net")
-    return calibrate(graph, {"x": samples}, **{"method": "minmax", "percentile": 99.0, **options})
-
-
-def test_minmax_is_over_all_chunks():
-    samples = np.zeros((300, 2), np.float32)
-    samples[1, 0], samples[299, 1] = -3, 5
-    assert calibrated([node("Relu", "x", "y")], samples) == {"x": Range(-3, 5), "y": Range(0, 5)}
-
-
-def test_percentile_leaves_out_the_tails_but_never_of_an_input():
-    samples = np.linspace(-1, 1, 10_000, dtype=np.float32).reshape(-1, 1)
-    ranges = calibrated([node("Clip", "x", "y")], samples, method="percentile")
-    assert ranges["x"] == Range(-1, 1)
-    assert ranges["y"].low == pytest.approx(-0.99, abs=0.001)
-    assert ranges["y"].high == pytest.approx(0.99, abs=0.001)
-
-
-def test_percentile_100_is_minmax():
-    samples = floats(np.random.default_rng(0), 500, 3)
-    minmax = calibrated([node("Clip", "x", "y")], samples)["y"]
-    whole = calibrated([node("Clip", "x", "y")], samples, method="percentile", percentile=100.0)["y"]
-    assert (whole.low, whole.high) == pytest.approx((minmax.low, minmax.high), rel=1e-6)
-
-
-def test_percentile_against_numpy():
-    samples = floats(np.random.default_rng(0), 4000, 5) ** 3
-    found = calibrated([node("Clip", "x", "y")], samples, method="percentile", percentile=99.0)["y"]
-    bin_width = (samples.max() - samples.min()) / 8192
-    expected = np.percentile(samples, [0.5, 99.5])
-    assert np.abs(np.array([found.low, found.high]) - expected).max() <= 2 * bin_width
-
-
-def test_percentile_of_a_constant_tensor():
-    ranges = calibrated([node("Relu", "x", "y")], np.full((10, 2), -1, np.float32), method="percentile")
-    assert ranges["y"] == Range(0, 0)
-
-
-def test_one_outlier_widens_minmax_only():
-    net = Network(0, 4)
-    output = net.dense("x", 4)
-    samples = net.samples(1000)
-    samples[0] = 100
-    wide = quantization(quantize(net.graph(output), samples), output).scale[0]
-    narrow = quantization(quantize(net.graph(output), samples, method="percentile", percentile=99.0), output).scale[0]
-    assert wide > 10 * narrow
-
-
-# --- weights --------------------------------------------------------------------------------------------------------
+from tinycnn.quantize.weights import quantize_weights, weight_scales
 
 
 def test_each_output_channel_has_its_own_scale():
@@ -209,13 +92,6 @@ def test_bias_that_is_made_up_takes_no_name_of_others():
     quantized = quantize(graph, samples)
     assert [n.inputs[2] for n in quantized.nodes] == ["fc.bias_2", "fc.bias"]
     assert largest_error_steps(graph, quantized, samples) < 4
-
-
-# --- activations ----------------------------------------------------------------------------------------------------
-
-
-def labels(graph: Graph) -> list[str]:
-    return [n.op.label for n in graph.nodes]
 
 
 def test_saturation_does_the_work_of_relu_and_clip():
@@ -295,167 +171,3 @@ def test_means_are_the_same_as_onnxruntime_computes_them_in_float32():
             float32 = np.clip(np.rint(means + np.float32(y.zero_point)), -128, 127)
             factor = fixedpoint.rescale_mean(source.scale[0], y.scale[0], count)
             assert np.array_equal(fixedpoint.requantize(sums, factor, y.zero_point), float32)
-
-
-# --- refusals -------------------------------------------------------------------------------------------------------
-
-
-def small() -> tuple[Network, Graph]:
-    net = Network(0, 2, 6, 6)
-    return net, net.graph(net.conv("x", 3))
-
-
-@pytest.mark.parametrize("shape", [(10, 2, 6, 7), (10, 6, 6, 2), (2, 6, 6), (10, 72), (0, 2, 6, 6), (10,), ()])
-def test_samples_of_another_shape_are_refused(shape):
-    with pytest.raises(DataError) as caught:
-        quantize(small()[1], np.zeros(shape, np.float32))
-    assert str(caught.value) == f"Input 'x' of small takes samples of [2, 6, 6]: [N, ...], not {list(shape)}."
-
-
-@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
-def test_samples_that_are_not_finite_are_refused(bad):
-    net, graph = small()
-    samples = net.samples(10)
-    samples[3, 1, 2, 2] = bad
-    with pytest.raises(DataError, match=r"The calibration data has values that are not finite \(NaN or infinity\)"):
-        quantize(graph, samples)
-
-
-def test_values_that_overflow_inside_the_model_are_named():
-    net = Network(0, 4)
-    output = net.dense(net.dense("x", 4), 4)
-    with pytest.raises(DataError, match="gives values that are not finite on the calibration data, in 'gemm_0'"):
-        quantize(net.graph(output), np.full((2, 4), 3e38, np.float32))
-    net.constants["constant_1"][0, 0] = np.nan
-    with pytest.raises(DataError, match="not finite on the calibration data, in 'gemm_0'"):
-        quantize(net.graph(output), net.samples(4))
-
-
-def test_accumulator_that_could_overflow_is_refused_by_the_layers_name():
-    net = Network(0, 70_000)
-    weights = np.ones((2, 70_000), np.float32)
-    output = net.add("Gemm", f"x {net.constant(weights)}", transB=1)
-    samples = np.zeros((2, 70_000), np.float32)
-    samples[0] = 1
-    with pytest.raises(
-        QuantizationError, match=r"^Layer 'gemm_0_node': The int32 accumulator of channel 0 could overflow"
-    ):
-        quantize(net.graph(output), samples)
-
-
-def test_scales_that_float32_cannot_hold_are_refused_by_the_layers_name():
-    net = Network(0, 2)
-    output = net.add("Gemm", f"x {net.constant(np.array([[1e20, 0]], np.float32))}", transB=1)
-    with pytest.raises(QuantizationError, match=r"^Layer 'gemm_0_node': The quantization scales give channel 0"):
-        quantize(net.graph(output), np.array([[1, 1e25]], np.float32))
-
-
-def test_what_is_quantized_already_is_refused():
-    net, graph = small()
-    with pytest.raises(QuantizationError, match="small is quantized already"):
-        quantize(quantize(graph, net.samples(3)), net.samples(3))
-
-
-def test_unknown_methods_and_percentiles_are_refused():
-    net, graph = small()
-    for options in ({"method": "entropy"}, {"percentile": 101.0}, {"percentile": 0.0}, {"percentile": np.nan}):
-        with pytest.raises(QuantizationError, match="The method is one of minmax, percentile"):
-            quantize(graph, net.samples(3), **options)
-
-
-def test_operators_without_an_int8_form_are_refused():
-    net = Network(0, 4)
-    with pytest.raises(UnsupportedError, match="pow_1_node"):
-        quantize(net.graph(net.add("Pow", f"{net.add('Abs', 'x')} x")), net.samples(3))
-
-
-# --- the result -----------------------------------------------------------------------------------------------------
-
-
-def largest_error_steps(graph: Graph, quantized: Graph, samples: Array) -> float:
-    """How far the int8 outputs are from the float ones, in steps of their scale."""
-    (name,) = graph.outputs
-    exact = run_float(graph, {graph.inputs[0]: samples})[name]
-    stored = engine.to_stored(quantized.tensors[graph.inputs[0]], samples)
-    actual = engine.to_real(quantized.tensors[name], engine.run(quantized, stored)[name])
-    return float(np.abs(actual - exact).max() / quantization(quantized, name).scale[0])
-
-
-def test_one_layer_is_within_a_few_steps_of_its_float_original():
-    net = Network(0, 4, 8, 8)
-    graph = net.graph(net.add("Relu", net.conv("x", 6)))
-    samples = net.samples(100)
-    assert largest_error_steps(graph, quantize(graph, samples), samples) < 3
-
-
-def test_all_negative_activations_and_images():
-    net = Network(0, 2, 6, 6)
-    samples = -np.abs(net.samples(50)) - 3
-    graph = net.graph(net.add("MaxPool", net.conv("x", 3), kernel_shape=[2, 2]))
-    quantized = quantize(graph, samples)
-    assert quantization(quantized, "x").zero_point == 127
-    assert largest_error_steps(graph, quantized, samples) < 5
-
-
-def test_a_dead_layer():
-    net = Network(0, 4)
-    zeros = f"{net.constant(np.zeros((3, 4), np.float32))} {net.constant(np.zeros(3, np.float32))}"
-    output = net.dense(net.add("Relu", net.add("Gemm", f"x {zeros}", transB=1)), 2)
-    graph = net.graph(output)
-    assert largest_error_steps(graph, quantize(graph, net.samples(9)), net.samples(9)) <= 0.5
-
-
-def test_quantizing_twice_gives_the_same_bytes():
-    net, output = residual_network()
-    samples = net.samples(30)
-    left, right = (quantize(net.graph(output), samples) for _ in range(2))
-    assert ir.same(left, right)
-    assert left.metadata == right.metadata
-
-
-def test_order_and_chunks_of_the_samples_do_not_matter():
-    net, graph = small()
-    samples = net.samples(200)
-    assert ir.same(quantize(graph, samples), quantize(graph, samples[::-1]))
-
-
-def test_metadata_of_the_model_is_kept():
-    net, graph = small()
-    kept = replace(graph, metadata={"tinycnn.note": "mine", "tinycnn.moved_scales": "{}"})
-    quantized = quantize(kept, net.samples(3))
-    assert quantized.metadata["tinycnn.note"] == "mine"
-    assert quantized.metadata.get("tinycnn.moved_scales") != "{}"
-
-
-def test_progress_sees_every_chunk_of_every_round():
-    net, graph = small()
-    seen: list[tuple[int, int]] = []
-
-    def progress(chunks, count):
-        chunks = list(chunks)
-        seen.append((len(chunks), count))
-        return chunks
-
-    quantize(graph, net.samples(150), method="percentile", progress=progress)
-    assert len(seen) == 2
-    assert all(length == count > 1 for length, count in seen)
-
-
-def test_lenet5_is_quick_and_as_good_as_in_float():
-    graph = import_model(example("lenet5"), "lenet5")
-    start = time.perf_counter()
-    quantized = quantize(graph, images("calibration_images"))
-    assert time.perf_counter() - start < 5
-    assert [n.op.label for n in quantized.nodes if isinstance(n.op, Conv)] == ["Conv 5x5"] * 2
-    found = evaluate(quantized, images("test_images"), MNIST["test_labels"].astype(np.int64), against=graph)
-    assert found.accuracy_float == 0.993
-    assert abs(found.accuracy - found.accuracy_float) <= 0.002
-
-
-def test_perceptron_is_as_good_as_in_float():
-    graph = import_model(example("perceptron"), "perceptron")
-    for method in ("minmax", "percentile"):
-        quantized = quantize(graph, images("calibration_images"), method=method)
-        found = evaluate(quantized, images("test_images"), MNIST["test_labels"].astype(np.int64), against=graph)
-        assert found.accuracy_float == 0.989
-        assert abs(found.accuracy - found.accuracy_float) <= 0.003

@@ -9,7 +9,7 @@ from typing import Literal
 
 import pytest
 from needs import needs
-from test_runners import TINY
+from tiny_network import TINY
 
 from tinycnn.runners import i486, powerpc, riscv, thumb
 from tinycnn.runners.elf import CodeSection, read_elf

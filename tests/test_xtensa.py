@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from needs import needs
-from test_runners import changed, some_inputs
+from tiny_network import changed, some_inputs
 
 from tinycnn.errors import ToolError
 from tinycnn.runners import run_emulated

@@ -33,8 +33,9 @@ from tinycnn.plan import plan
 from tinycnn.report.html import budget_html
 from tinycnn.report.text import budget_text
 from tinycnn.report.timeline import timeline_text
+from tinycnn.runners import install_line, missing_tools
 from tinycnn.target import Target, load_target, target_names
-from tinycnn.verify import RunnerComparison, runner_names
+from tinycnn.verify import RunnerComparison
 from tinycnn.verify import verify as verify_graph
 from tinycnn_codegen.alternatives import alternatives
 
@@ -357,6 +358,14 @@ def _bench_all(
     write_json(json_path, {"benchmarks": found, "left_out": left_out})
 
 
+def _runs(target: Target) -> str:
+    """Whether code for a target runs on this machine, and if not, what is missing."""
+    if target.emulator is None and target.name != "host":
+        return ""
+    missing = missing_tools(target)
+    return f"needs {missing[0]}" if missing else "here"
+
+
 @click.command()
 @click.argument("name", required=False)
 @json_option
@@ -374,13 +383,15 @@ def targets(name: str | None, json_path: str | None) -> None:
                 f"{t.clock_hz / 1e6:g}",
                 t.ram_bytes,
                 t.flash_bytes if t.flash_bytes is not None else "in RAM",
-                "here" if t.name in runner_names() else "",
+                _runs(t),
             )
             for t in found
         ],
     )
     if name:
         target = found[0]
+        if line := install_line(target):
+            console.print(f"to run it here: {line}", markup=False)
         if target.compiler:
             stand_in = ", a stand-in" if target.compiler.stand_in else ""
             console.print(f"compiler: {target.compiler.command} {' '.join(target.compiler.flags)}{stand_in}")
