@@ -68,7 +68,7 @@ NOT_INT8: dict[str, tuple[Format, Callable[[onnx.GraphProto], object], str]] = {
             graph.output[0].CopyFrom(helper.make_tensor_value_info("conv_0_dequantized", 1, ["batch", 4, 6, 6]))
             or graph.output.append(helper.make_tensor_value_info("conv_0_float", 1, ["batch", 4, 6, 6]))
         ),
-        "node 'conv_0_node' (Conv 3x3) is left in float: no QuantizeLinear follows it alone",
+        "node 'conv_0_node' (Conv 3x3) is left in float: no QuantizeLinear follows it where the file ends",
     ),
     "input twice with two scales": (
         "qdq",
