@@ -157,3 +157,11 @@ def residual_network(seed: int = 0) -> tuple[Network, str]:
     x = net.add("AveragePool", net.conv(x, 12, 3, group=2), kernel_shape=[2, 2], pads=[1, 0, 0, 1])
     x = net.add("Flatten", net.add("GlobalAveragePool", net.clip(x, -0.5, None)))
     return net, net.add("Softmax", net.dense(x, 5))
+
+
+def small_model() -> ModelProto:
+    """Each of the operators that most networks have."""
+    net = Network(1, 2, 6, 6)
+    x = net.add("Relu", net.batch_normalization(net.conv("x", 3, pads=[1, 1, 1, 1])))
+    x = net.add("MaxPool", net.add("Add", f"{x} {x}"), kernel_shape=[2, 2], strides=[2, 2])
+    return net.proto(net.add("Softmax", net.dense(net.add("Flatten", x), 4)))
