@@ -532,7 +532,7 @@ REFUSED: dict[str, tuple[Callable[[], ModelProto], str]] = {
     "Gemm of a stack": (one(node("Gemm", "x w", "y"), {"w": f(4, 4)}), "its factors must be matrices"),
     "Gemm bias of other rows": (
         one(node("Gemm", "x w b", "y"), {"w": f(4, 4), "b": f(2, 4)}, shape=(3, 4)),
-        "[3, 4] and [2, 4] cannot be added",
+        "[3, 4] and [2, 4] cannot be combined",
     ),
     "Gemm bias of another length": (
         one(node("Gemm", "x w b", "y"), {"w": f(4, 4), "b": f(5)}, shape=(1, 4)),
@@ -600,7 +600,7 @@ REFUSED: dict[str, tuple[Callable[[], ModelProto], str]] = {
     "Flatten axis": (one(node("Flatten", "x", "y", axis=5)), "it has no axis 5 to flatten at"),
     "Softmax axis": (one(node("Softmax", "x", "y", axis=4)), "its input has no axis 4"),
     "Transpose": (one(node("Transpose", "x", "y", perm=[0, 1])), "[0, 1] is no permutation of the axes"),
-    "shapes that do not add": (one(node("Add", "x c", "y"), {"c": f(3)}), "[1, 2, 4, 4] and [3] cannot be added"),
+    "shapes that do not add": (one(node("Add", "x c", "y"), {"c": f(3)}), "[1, 2, 4, 4] and [3] cannot be combined"),
     "Add of int64": (
         one(node("Add", "x c", "y"), {"c": i(1)}),
         "its inputs are float32 and int64, which do not go together",
