@@ -55,36 +55,35 @@ static int8_t *tcn_dsp_copy(int8_t *to, const int8_t *from, int32_t count)
     return to;
 }
 
+/* `count` times `value`. Returns where the next one goes. */
+static int8_t *tcn_dsp_fill(int8_t *to, int32_t value, int32_t count)
+{
+    for (; count > 0; count--) {
+        *to++ = (int8_t)value;
+    }
+    return to;
+}
+
 /* The bytes under the window that begins at `column`, then zeros up to `bytes` of them. */
-TCN_KERNEL static void tcn_dsp_conv2d_copy_window(const TCN_FLASH tcn_dsp_conv2d_t *layer, int8_t *to,
-                                                  const int8_t *const *rows, int32_t column, int32_t bytes)
+static void tcn_dsp_conv2d_copy_window(const TCN_FLASH tcn_dsp_conv2d_t *layer, int8_t *to, const int8_t *const *rows,
+                                       int32_t column, int32_t bytes)
 {
     const int32_t channels = layer->input_channels;
     const int32_t width = layer->kernel_width;
-    const int is_inside = column >= 0 && column + width <= layer->input_width;
+    const int32_t room = layer->input_width - column;
+    const int32_t first = column >= 0 ? 0 : -column < width ? -column : width;
+    const int32_t last = room >= width ? width : room > first ? room : first;
     int8_t *const end = to + bytes;
     int32_t r;
-    int32_t tap;
-    int32_t c;
 
     for (r = 0; r < layer->kernel_height; r++) {
-        if (is_inside) {
-            to = tcn_dsp_copy(to, rows[r] + column * channels, width * channels);
-            continue;
+        to = tcn_dsp_fill(to, layer->input_zero_point, first * channels);
+        if (first < last) {
+            to = tcn_dsp_copy(to, rows[r] + (column + first) * channels, (last - first) * channels);
         }
-        for (tap = column; tap < column + width; tap++) {
-            if (tap >= 0 && tap < layer->input_width) {
-                to = tcn_dsp_copy(to, rows[r] + tap * channels, channels);
-            } else {
-                for (c = 0; c < channels; c++) {
-                    *to++ = (int8_t)layer->input_zero_point;
-                }
-            }
-        }
+        to = tcn_dsp_fill(to, layer->input_zero_point, (width - last) * channels);
     }
-    while (to != end) {
-        *to++ = 0;
-    }
+    tcn_dsp_fill(to, 0, (int32_t)(end - to));
 }
 
 /* `words` words from each of four places that are `step` apart to four that are `pitch` apart: 10 instructions for 16
