@@ -109,6 +109,7 @@ COSTS: Mapping[tuple[str, str], tuple[float, float, float]] = {
     ("rv32im winograd", "riscv_winograd"): (0.7, 36.0, 13.5),
     ("word32", "block_conv2d"): (3.2, 30.0, 0.0),
     ("word32", "block_dense"): (2.8, 30.0, 0.0),
+    ("rv32im", "riscv_add"): (0.0, 12.0, 0.0),
     ("rv32im depthwise", "word_depthwise"): (3.0, 10.0, 0.0),
     ("word32 depthwise", "word_depthwise"): (4.5, 12.0, 0.0),
 }

@@ -4,11 +4,12 @@ from dataclasses import replace
 
 import numpy as np
 
-from tinycnn.ops import Call, Conv, Dense
+from tinycnn.ops import Add, Call, Conv, Dense
 from tinycnn.ops.base import Int64Array
 from tinycnn.ops.linear import folded_bias
 from tinycnn_codegen.blocks import BlockFormat, Packed, block_conv, block_dense, block_files
 from tinycnn_codegen.ctext import ConstantArray
+from tinycnn_codegen.elementwise import lower_add
 from tinycnn_codegen.lowered import Fields, Lowered
 from tinycnn_codegen.planar import Planar
 from tinycnn_codegen.words import word_outputs, words
@@ -29,8 +30,11 @@ def blocks(call: Call, *, whole: bool) -> Lowered | None:
 
 
 def riscv_blocks(call: Call, *, whole: bool) -> Lowered | None:
-    """The same with the products in assembly for RV32IM: kernels/rv32im/."""
+    """The same with the products in assembly for RV32IM, and Add: kernels/rv32im/."""
     op = call.node.op
+    if isinstance(op, Add):
+        lowered = lower_add(op, call)
+        return replace(lowered, kernel="riscv_add") if lowered.kernel == "add" else None
     if isinstance(op, Conv):
         return block_conv(op, call, whole, RISCV_HALVES)
     return block_dense(op, call, whole, RISCV_HALVES) if isinstance(op, Dense) else None

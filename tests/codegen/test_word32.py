@@ -11,7 +11,7 @@ from int8_graphs import GraphBuilder
 from needs import needs
 
 from tinycnn import engine
-from tinycnn.ir import Graph
+from tinycnn.ir import Graph, Quantization
 from tinycnn.ops import Window
 from tinycnn.plan import Plan, in_stages, plan
 from tinycnn.plan.choose import fastest
@@ -127,6 +127,25 @@ def test_depthwise_at_every_edge(name: str) -> None:
     result = run_emulated(generated, [samples[port.name] for port in generated.inputs], load_target(name))
     expected = engine.trace(graph, samples)
     assert len(result.tensors) == len(outputs)
+    for tensor, array in result.tensors.items():
+        np.testing.assert_array_equal(array.reshape(2, -1), expected[tensor].reshape(2, -1), err_msg=tensor)
+
+
+def test_add_of_any_length() -> None:
+    """On RV32IMC: rows of no to three elements beside those by fours, many saturated."""
+    needs(COMPILERS["rv32imc"], EMULATORS["rv32imc"])
+    builder = GraphBuilder(5)
+    outputs = []
+    for bytes_of_row in (1, 2, 3, 4, 7, 12, 17, 50):
+        a, b = (builder.input(3, 1, bytes_of_row, name=f"{name}_{bytes_of_row}") for name in "ab")
+        scale = float(builder.rng.choice([0.3, 1.0])) * (builder.scale(a) + builder.scale(b))
+        outputs.append(builder.add(a, b, Quantization((scale,), int(builder.rng.integers(-128, 128)))))
+    graph = builder.graph(outputs)
+    generated = generate(planned(graph, "rv32imc", staged=False), "net", target_name="rv32imc")
+    assert generated.files["net.c"].count("tcn_riscv_add_row(&") == len(outputs)
+    samples = builder.samples(2)
+    result = run_emulated(generated, [samples[port.name] for port in generated.inputs], load_target("rv32imc"))
+    expected = engine.trace(graph, samples)
     for tensor, array in result.tensors.items():
         np.testing.assert_array_equal(array.reshape(2, -1), expected[tensor].reshape(2, -1), err_msg=tensor)
 
