@@ -35,7 +35,7 @@ from tinycnn.ops import (
     turns,
 )
 from tinycnn.plan import Place, Plan, Span, Step, check, is_view
-from tinycnn.plan.place import aligned
+from tinycnn.plan.conflicts import aligned
 
 
 class GraphBuilder:

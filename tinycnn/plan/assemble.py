@@ -2,11 +2,14 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from operator import itemgetter
 
 from tinycnn.plan.check import check
+from tinycnn.plan.conflicts import aligned
+from tinycnn.plan.in_place import Choice
 from tinycnn.plan.lifetimes import Need, Piece, simple_need
 from tinycnn.plan.model import Occupant, Place, Plan, Span, Step
-from tinycnn.plan.place import aligned, arena_bytes, lower_bound_bytes, place
+from tinycnn.plan.place import arena_bytes, lower_bound_bytes, place
 from tinycnn.plan.rows import INPUT, OUTPUT, Pull, RowGraph
 from tinycnn.plan.schedule import Held, held, pulls
 
@@ -34,7 +37,7 @@ class Demand:
         return (*tensors, *self.paddings.values(), *self.scratch.values())
 
 
-def demand(rows: RowGraph, cuts: Sequence[int], *, scattered: bool = False, in_place: bool = True) -> Demand:
+def demand(rows: RowGraph, cuts: Sequence[int], *, scattered: bool = False, in_place: Choice | None = min) -> Demand:
     """What needs bytes when the stages begin at the nodes `cuts`; `scattered` and `in_place` as in `schedule.held`."""
     ends = [*cuts, len(rows.nodes)][1:]
     order = [pull for first, last in zip(cuts, ends, strict=True) for pull in pulls(rows, first, last)]
@@ -45,15 +48,7 @@ def demand(rows: RowGraph, cuts: Sequence[int], *, scattered: bool = False, in_p
 
 def assembled(rows: RowGraph, cuts: Sequence[int], *, scattered: bool = False) -> Plan:
     """The plan whose stages begin at the nodes `cuts`, checked; `scattered` as in `schedule.held`."""
-    wants = demand(rows, cuts, scattered=scattered)
-    bound = lower_bound_bytes(wants.all_needs)
-    offsets, reached = _placed(wants)
-    if reached > aligned(bound) and any(len(kept.tensors) > 1 for kept in wants.kept):
-        apart = demand(rows, cuts, scattered=scattered, in_place=False)
-        if aligned(lower_bound_bytes(apart.all_needs)) < reached:  # a row that may move is easier to place
-            offsets_apart, reached_apart = _placed(apart)
-            if reached_apart < reached:
-                wants, offsets, reached = apart, offsets_apart, reached_apart
+    wants, offsets, bound = _best_placed(rows, cuts, scattered=scattered)
     steps, step_of, waits = _steps(rows, wants.order)
 
     def one_row(need: Need | None) -> Place | None:
@@ -69,7 +64,7 @@ def assembled(rows: RowGraph, cuts: Sequence[int], *, scattered: bool = False) -
             for output in step.node.outputs
         ),
         _places(rows, wants, offsets, step_of),
-        reached,
+        aligned(arena_bytes(wants.all_needs, offsets)),
         bound,
         tuple(_occupants(rows, wants, offsets)),
         rows.chosen,
@@ -81,10 +76,29 @@ def assembled(rows: RowGraph, cuts: Sequence[int], *, scattered: bool = False) -
     return made
 
 
-def _placed(wants: Demand) -> tuple[dict[str, int], int]:
-    """The offset of every need, and the bytes of the arena."""
-    offsets = place(wants.all_needs)
-    return offsets, aligned(arena_bytes(wants.all_needs, offsets))
+def _best_placed(rows: RowGraph, cuts: Sequence[int], *, scattered: bool) -> tuple[Demand, dict[str, int], int]:
+    """What needs bytes, the offset of every need, and the bound of the schedule.
+
+    Rows of their own are written over those that live shortest, as little as possible then has to stay in one place.
+    Whole tensors are written over those that live longest: what is computed between them then lies beside them. Where
+    the bound is not reached, the other choice is tried, and no overwriting, which leaves each tensor free to move.
+    """
+    choices: tuple[Choice | None, ...] = (min, max, None) if scattered else (max, min, None)
+    found: list[tuple[int, Demand, dict[str, int]]] = []
+    bound = 0
+    seen = []
+    for choice in choices:
+        wants = demand(rows, cuts, scattered=scattered, in_place=choice)
+        least = lower_bound_bytes(wants.all_needs)
+        groups = [kept.tensors for kept in wants.kept]
+        bound = bound or least
+        if groups in seen or (found and aligned(least) >= min(found, key=itemgetter(0))[0]):
+            continue
+        seen.append(groups)
+        offsets = place(wants.all_needs)
+        found.append((aligned(arena_bytes(wants.all_needs, offsets)), wants, offsets))
+    _, wants, offsets = min(found, key=itemgetter(0))
+    return wants, offsets, bound
 
 
 def _steps(rows: RowGraph, order: Sequence[Pull]) -> tuple[list[Step], list[int], dict[int, list[int]]]:

@@ -59,10 +59,11 @@ def peaks_bytes(rows: RowGraph, first: int, last: int) -> tuple[int, int]:
     """
     order = pulls(rows, first, last)
     made, read = row_times(rows, order)
-    over = overwritten(rows, made, read, last)
+    over = overwritten(rows, made, read, last, min)
+    sources = set(over.values())
     before, changes = 0, [0] * (len(order) + 1)
     in_rings, alone = [0] * (len(order) + 1), [0] * (len(order) + 1)
-    inside = set()
+    inside = []
     for tensor, reader in rows.last_reader.items():
         size, maker = rows.row_bytes(tensor), rows.maker.get(tensor, -1)
         if tensor == rows.pushed:
@@ -76,16 +77,13 @@ def peaks_bytes(rows: RowGraph, first: int, last: int) -> tuple[int, int]:
             for time in made[tensor]:
                 changes[time + behind] += size
         elif first <= maker < last:
-            inside.add(tensor)
+            inside.append(tensor)
             for time, end in zip(made[tensor], read.get(tensor, made[tensor]), strict=True):
                 alone[time + behind] += size
                 alone[max(time, end) + 1] -= size
-    for chain in chains(over, list(rows.last_reader)):
-        kept = [tensor for tensor in chain if tensor in inside]
-        if not kept:
-            continue
-        size, times, ends = rows.row_bytes(chain[0]), made[kept[0]], read.get(kept[-1], made[kept[-1]])
-        if len(kept) == len(chain):
+    for kept in chains(over, inside):
+        size, times, ends = rows.row_bytes(kept[0]), made[kept[0]], read.get(kept[-1], made[kept[-1]])
+        if kept[0] not in over and kept[-1] not in sources:
             size *= ring_height(times, ends)
             spans = alive_rows(times, ends)
         else:

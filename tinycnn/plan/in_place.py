@@ -1,62 +1,51 @@
 """Which tensors are written over an input, each row over the very row that it is made of."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from tinycnn.ops import may_overwrite
 from tinycnn.plan.rows import RowGraph
 
 RowTimes = Mapping[str, Sequence[int]]
 """For each row of a tensor the pull that makes it, or the last one that reads it; -1 where there is none."""
 
+Choice = Callable[[Iterable[tuple[int, str]]], tuple[int, str]]
+"""Takes one of several inputs, each with how long its rows live: `min` or `max`."""
 
-def overwritten(rows: RowGraph, made: RowTimes, read: RowTimes, last: int) -> dict[str, str]:
+
+def overwritten(rows: RowGraph, made: RowTimes, read: RowTimes, last: int, choose: Choice) -> dict[str, str]:
     """For each tensor that can be written over an input of its node the input, in the order of the nodes.
 
     Nothing reads a row of that input after the row of the output is made of it, and no node from `last` on does. Of two
-    such inputs it is the one whose rows live shorter, so that least has to stay in one place.
+    such inputs it is the one that `choose` takes by how long its rows live before.
     """
     found: dict[str, str] = {}
-    for node in rows.nodes:
+    for node, sources in zip(rows.nodes, rows.may_overwrite, strict=True):
         (output,) = node.outputs
-        if output not in made:
-            continue
-        options = [
-            (_waiting(made, output, source), source)
-            for index, source in enumerate(rows.graph.activations(node))
-            if _is_overwritten(rows, made, read, last, source, index, output)
-        ]
-        if options:
-            found[output] = min(options)[1]
+        if sources and output in made:
+            options = [
+                (_waiting(made, output, source), source)
+                for source in sources
+                if rows.last_reader[source] < last and read[source] == made[output]
+            ]
+            if options:
+                found[output] = choose(options)[1]
     return found
 
 
 def chains(over: Mapping[str, str], tensors: Sequence[str]) -> list[tuple[str, ...]]:
-    """The tensors in groups that have the same bytes one after the other, in this order; most are alone."""
-    follower = {source: output for output, source in over.items()}
+    """The tensors in groups that have the same bytes one after the other, in this order; most are alone.
+
+    What is written over a tensor that is not among them begins a group.
+    """
+    known = set(tensors)
+    follower = {source: output for output, source in over.items() if output in known}
     found = []
     for tensor in tensors:
-        if tensor not in over:
+        if over.get(tensor) not in known:
             chain = [tensor]
             while chain[-1] in follower:
                 chain.append(follower[chain[-1]])
             found.append(tuple(chain))
     return found
-
-
-def _is_overwritten(
-    rows: RowGraph, made: RowTimes, read: RowTimes, last: int, source: str, index: int, output: str
-) -> bool:
-    """`source` is the input `index` of the node that makes `output`."""
-    node = rows.maker[output]
-    shape, written = rows.graph.tensors[source].shape, rows.graph.tensors[output].shape
-    return (
-        may_overwrite(rows.nodes[node].op, shape, written)
-        and rows.root_of[source] == source
-        and rows.rows(source) == rows.rows(output)
-        and rows.last_reader[source] < last
-        and read[source] == made[output]
-        and all(reads[index] == (source, range(row, row + 1)) for row, reads in enumerate(rows.reads[node]))
-    )
 
 
 def _waiting(made: RowTimes, output: str, source: str) -> int:

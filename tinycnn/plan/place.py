@@ -3,9 +3,9 @@
 from collections.abc import Callable, Sequence
 from random import Random
 
+from tinycnn.plan.conflicts import aligned
 from tinycnn.plan.first_fit import first_fit
 from tinycnn.plan.lifetimes import Need, forbidden_distances
-from tinycnn.plan.model import ALIGNMENT_BYTES
 
 SEARCH_PLACEMENTS = 100_000
 """Placements of one need that the search tries before it settles for the best so far: about three seconds."""
@@ -63,10 +63,6 @@ def place(needs: Sequence[Need]) -> dict[str, int]:
 
 def arena_bytes(needs: Sequence[Need], offsets: dict[str, int]) -> int:
     return max((offsets[need.name] + need.size_bytes for need in needs), default=0)
-
-
-def aligned(size_bytes: int) -> int:
-    return -(-size_bytes // ALIGNMENT_BYTES) * ALIGNMENT_BYTES
 
 
 Taken = tuple[tuple[int, int], ...]

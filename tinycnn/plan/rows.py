@@ -92,10 +92,16 @@ class RowGraph:
         return next(readers, len(self.nodes))
 
     def rows(self, tensor: str) -> int:
-        return row_count(self.graph.tensors[tensor].shape)
+        return self._sizes[tensor][0]
 
     def row_bytes(self, tensor: str) -> int:
-        return row_bytes(self.graph.tensors[tensor].shape)
+        return self._sizes[tensor][1]
+
+    @cached_property
+    def _sizes(self) -> dict[str, tuple[int, int]]:
+        """Rows and bytes of a row."""
+        shapes = {name: tensor.shape for name, tensor in self.graph.tensors.items()}
+        return {name: (row_count(shape), row_bytes(shape)) for name, shape in shapes.items() if shape}
 
     @cached_property
     def turns(self) -> tuple[int, ...]:
@@ -114,15 +120,17 @@ class RowGraph:
         )
 
     @cached_property
-    def may_overwrite(self) -> tuple[bool, ...]:
-        """For each node whether its output may be written over some input."""
-        tensors = self.graph.tensors
+    def may_overwrite(self) -> tuple[tuple[str, ...], ...]:
+        """For each node the inputs over which its kernel may write the output, the row of the same number each time."""
         return tuple(
-            any(
-                may_overwrite(node.op, tensors[name].shape, tensors[node.outputs[0]].shape)
-                for name in self.graph.activations(node)
+            tuple(
+                source
+                for index, source in enumerate(self.graph.activations(node))
+                if may_overwrite(node.op, *self.graph.shapes((source, node.outputs[0])))
+                and self.rows(source) == self.rows(node.outputs[0])
+                and all(reads[index] == (source, range(row, row + 1)) for row, reads in enumerate(self.reads[number]))
             )
-            for node in self.nodes
+            for number, node in enumerate(self.nodes)
         )
 
     @cached_property

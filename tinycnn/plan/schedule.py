@@ -8,7 +8,7 @@ a few rows at a time, in a ring or each at a place of its own. No row is compute
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tinycnn.plan.in_place import chains, overwritten
+from tinycnn.plan.in_place import Choice, chains, overwritten
 from tinycnn.plan.lifetimes import merged
 from tinycnn.plan.model import Span
 from tinycnn.plan.rows import INPUT, OUTPUT, Pull, RowGraph
@@ -111,17 +111,17 @@ MOST_SCATTERED_ROWS = 256
 
 
 def held(
-    rows: RowGraph, order: Sequence[Pull], stage_of: Sequence[int], *, scattered: bool, in_place: bool
+    rows: RowGraph, order: Sequence[Pull], stage_of: Sequence[int], *, scattered: bool, in_place: Choice | None
 ) -> list[Held]:
     """The rows that are kept of all tensors, and the life of each row in pulls.
 
     Inputs are there before the first pull, outputs stay after the last. `stage_of` has the stage of each node. A tensor
     that crosses to another stage is whole, others are rings; with `scattered` rows have places of their own wherever
-    they may, with `in_place` tensors are written over others wherever they may.
+    they may. `in_place` chooses the input over which a tensor is written, None has it written over none.
     """
     made, read = row_times(rows, order)
     outputs = {rows.root_of[name] for name in rows.graph.outputs if name != rows.pulled}
-    over = overwritten(rows, made, read, len(rows.nodes)) if in_place else {}
+    over = overwritten(rows, made, read, len(rows.nodes), in_place) if in_place else {}
 
     def is_ring(tensor: str) -> bool:
         maker = rows.pushed_reader if tensor == rows.pushed else rows.maker.get(tensor)
