@@ -61,7 +61,7 @@ def is_in_place(made: Plan, output: str) -> bool:
 
 
 def test_every_operator_that_works_in_place_is_here() -> None:
-    known = {operator.__name__ for operator in OPERATORS if getattr(operator, "in_place", False)}
+    known = {op.__name__ for op in OPERATORS if hasattr(op, "int8_kernel") and getattr(op, "in_place", False)}
     assert known == {name.split()[0] for name in OPERATIONS}
 
 

@@ -47,6 +47,19 @@ def test_in_two_memories_the_shorter_one_decides(int8):
         assert (found.fits, found.memory_left_bytes) == (left >= 0, left)
 
 
+def test_a_report_names_the_smallest_plan_when_this_one_does_not_fit(int8):
+    whole, pushed = (candidates(int8, pushed=push)[-1].arena_bytes for push in (False, True))
+    target = replace(tinycnn.load_target("stm32f446"), compiler=None)
+    for ram_bytes, end in (
+        (pushed, f"The plan of --push --ram {pushed} has an arena of {pushed:,} bytes, which fits."),
+        (100, "which does not fit either. A smaller input or fewer channels in the first layers would help."),
+    ):
+        little = replace(target, ram_bytes=ram_bytes)
+        found = tinycnn.report(int8, little)
+        assert found.arena_bytes == whole
+        assert budget_text(found, little, is_float=False).endswith(end)
+
+
 def test_without_a_compiler_the_report_says_so(int8):
     target = replace(tinycnn.load_target("stm32f446"), compiler=None)
     found = tinycnn.report(int8, target)

@@ -68,7 +68,7 @@ class Bytes(click.ParamType[int]):
     name = "bytes"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        match = re.fullmatch(r"(\d+)([kKmM]?)", str(value))
+        match = re.fullmatch(r"(0*[1-9]\d*)([kKmM]?)", str(value))
         if match is None:
             self.fail(f"{value!r} is not a size such as 16384, 16K or 1M.", param, ctx)
         return int(match[1]) * {"": 1, "K": 1024, "M": 1024**2}[match[2].upper()]

@@ -69,7 +69,11 @@ def _target(name: str, ram: int | None, flash: int | None = None) -> Target:
     target = load_target(name)
     if flash is not None and target.flash_bytes is None:
         raise click.BadParameter(f"{name} has one memory for all; use --ram.", param_hint="--flash")
-    return replace(target, ram_bytes=ram or target.ram_bytes, flash_bytes=flash or target.flash_bytes)
+    return replace(
+        target,
+        ram_bytes=target.ram_bytes if ram is None else ram,
+        flash_bytes=target.flash_bytes if flash is None else flash,
+    )
 
 
 @click.command()

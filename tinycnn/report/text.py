@@ -131,4 +131,21 @@ def _verdict(left_bytes: int) -> str:
 def _conclusion(found: Budget, target: Target) -> str:
     if found.fits:
         return f"FITS {target.name}: {found.memory_left_bytes:,} bytes are left."
-    return f"DOES NOT FIT {target.name}: over by {-found.memory_left_bytes:,} bytes as int8."
+    return f"DOES NOT FIT {target.name}: over by {-found.memory_left_bytes:,} bytes as int8.{_what_to_change(found)}"
+
+
+def _what_to_change(found: Budget) -> str:
+    """The smallest plan there is, where the RAM does not suffice, and whether it would fit."""
+    over = found.ram_used_bytes + (found.flash_used_bytes if found.flash_bytes is None else 0) - found.ram_bytes
+    if over <= 0 or not found.pareto:
+        return ""
+    smaller = " A smaller input or fewer channels in the first layers would help."
+    least = min(found.pareto, key=lambda choice: choice.arena_bytes)
+    if least.arena_bytes >= found.arena_bytes:
+        return f" No plan has a smaller arena.{smaller}"
+    options = " ".join(["--push"] * least.is_pushed + ["--pull"] * least.is_pulled + [f"--ram {least.arena_bytes}"])
+    fits = found.arena_bytes - least.arena_bytes >= over
+    return (
+        f" The plan of {options} has an arena of {least.arena_bytes:,} bytes,"
+        f" {'which fits.' if fits else 'which does not fit either.' + smaller}"
+    )
