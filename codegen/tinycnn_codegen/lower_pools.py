@@ -7,8 +7,9 @@ import numpy as np
 
 from tinycnn.ops import AveragePool, Call, GlobalAveragePool, LpPool, MaxPool
 from tinycnn.ops.float_means import quantized_means
-from tinycnn.ops.float_steps import least_places, mantissa_and_exponent
-from tinycnn_codegen.ctext import ConstantArray
+from tinycnn.ops.float_steps import least_places
+from tinycnn.ops.unary import all_inputs
+from tinycnn_codegen.ctext import ConstantArray, Field
 from tinycnn_codegen.lowered import Fields, Lowered
 from tinycnn_codegen.planar import Planar
 from tinycnn_codegen.rescaling import proof_of, rescale_fields
@@ -54,7 +55,7 @@ def lower_average_pool(op: AveragePool, call: Call) -> Lowered:
             "counted_to": window.input_sizes[index] + end,
         }
 
-    layer: Fields = {
+    layer: dict[str, Field] = {
         "input_width": window.input_width,
         "output_width": window.output_width,
         "channels": window.channels,
@@ -66,10 +67,9 @@ def lower_average_pool(op: AveragePool, call: Call) -> Lowered:
     if op.float_zero_point is not None:
         destination, zero = call.output_quantization, op.float_zero_point
         steps = least_places(lambda sums: quantized_means(sums, counts[:, None], destination, zero), len(counts))
-        mantissa, exponent = mantissa_and_exponent(call.quantization(0).scale[0])
-        layer = {
-            **layer,
-            "input_scale": {"mantissa": mantissa, "exponent": exponent},
+        del layer["input_zero_point"]
+        layer |= {
+            "values": ConstantArray("uint32_t", all_inputs(call.quantization(0)).view(np.uint32), 8),
             "steps": ConstantArray("int32_t", steps.reshape(-1), 8),
         }
         return Lowered("average_pool_float", (layer,), "counted window", window.rows, zero_point)

@@ -7,9 +7,10 @@ import numpy as np
 
 from tinycnn.ops import Call, MatrixProduct, Reduce, ResizeLinear
 from tinycnn.ops.float_resize import Rule, Taps, float_blend, outputs_of, source_of
-from tinycnn.ops.float_steps import least_places, mantissa_and_exponent
+from tinycnn.ops.float_steps import least_places
 from tinycnn.ops.reduce import EXTREMA
 from tinycnn.ops.resize import along
+from tinycnn.ops.unary import all_inputs
 from tinycnn_codegen.ctext import ConstantArray, Field
 from tinycnn_codegen.lowered import Fields, Lowered
 from tinycnn_codegen.rescaling import proof_of, rescale_fields
@@ -67,20 +68,17 @@ def lower_resize_linear(op: ResizeLinear, call: Call) -> Lowered:
 
 def _lower_resize_float(op: ResizeLinear, rule: Rule, call: Call) -> Lowered:
     source, destination = source_of(rule, call.quantization(0)), call.output_quantization
-    mantissa, exponent = mantissa_and_exponent(source.scale[0])
     blends = [float_blend(taps, size) for taps, size in zip(op.axes[1:3], call.inputs[0].shape[1:3], strict=True)]
     layer: dict[str, Field] = {
         "output_width": call.output.shape[2],
         "channels": call.output.shape[-1],
-        "input_zero_point": source.zero_point,
-        "input_scale": {"mantissa": mantissa, "exponent": exponent},
+        "values": ConstantArray("uint32_t", all_inputs(source).view(np.uint32), 8),
     }
     for name, blend in zip(("row", "column"), blends, strict=True):
-        pairs = zip(blend.low_weight.tolist(), blend.high_weight.tolist(), strict=True)
-        weights = [(*mantissa_and_exponent(low), *mantissa_and_exponent(high)) for low, high in pairs]
+        weights = np.stack([blend.low_weight, blend.high_weight], axis=1)
         layer[f"{name}_low"] = ConstantArray("int32_t", blend.low, 16)
         layer[f"{name}_high"] = ConstantArray("int32_t", blend.high, 16)
-        layer[f"{name}_weights"] = ConstantArray("int32_t", np.array(weights).reshape(-1), 4)
+        layer[f"{name}_weights"] = ConstantArray("uint32_t", weights.reshape(-1).view(np.uint32), 8)
     steps = least_places(lambda sums: outputs_of(rule, sums, destination))
     layer["steps"] = ConstantArray("int32_t", steps.reshape(-1), 8)
     return Lowered("resize_float", (layer,), "tensor")

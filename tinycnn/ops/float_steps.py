@@ -4,7 +4,6 @@ Generated C has no floats. It compares a sum with the least number of each outpu
 of all float32 numbers: 0 has place 0, the next larger one place 1.
 """
 
-import math
 from collections.abc import Callable
 
 import numpy as np
@@ -35,9 +34,3 @@ def least_places(output_of: Callable[[FloatArray], Int8Array], rows: int = 1) ->
         last = np.where(reached, middle, last)
         first = np.where(reached, first, np.minimum(middle + 1, last))
     return first.astype(np.int32)
-
-
-def mantissa_and_exponent(number: float) -> tuple[int, int]:
-    """A float32 as an integer of 24 bits times a power of two."""
-    fraction, exponent = math.frexp(float(np.float32(number)))
-    return int(fraction * 2**24), exponent - 24

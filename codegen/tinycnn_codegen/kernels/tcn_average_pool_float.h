@@ -12,10 +12,9 @@ typedef struct {
     int32_t input_width;
     int32_t output_width;
     int32_t channels;
-    int32_t input_zero_point;
-    tcn_float_t input_scale;
     tcn_pool_axis_t vertical;
     tcn_pool_axis_t horizontal;
+    const TCN_FLASH uint32_t *values; /* [256]: the float32 patterns of what -128 .. 127 stand for */
     const TCN_FLASH int32_t *counts; /* how many elements a window may count: each number that occurs */
     const TCN_FLASH int32_t *steps;  /* [255] for each of them: the places of the least sums */
 } tcn_average_pool_float_t;
@@ -48,10 +47,8 @@ static void tcn_average_pool_float_row(const TCN_FLASH tcn_average_pool_float_t 
 
                 for (tap = inside.first; tap < inside.last; tap++) {
                     const int8_t value = rows[r][(column + tap * layer->horizontal.dilation) * channels + c];
-                    const int64_t distance = value - layer->input_zero_point;
-                    const int32_t exponent = layer->input_scale.exponent;
 
-                    sum = tcn_float_sum(sum, tcn_float_rounded(distance * layer->input_scale.mantissa, exponent));
+                    sum = tcn_float_sum(sum, tcn_float_of(layer->values[value + 128]));
                 }
             }
             *output++ = tcn_float_output(sum, layer->steps + entry * 255);

@@ -12,18 +12,42 @@ typedef struct {
     int32_t exponent;
 } tcn_float_t;
 
+/* The number that a float32 pattern stands for; no infinity. */
+static inline tcn_float_t tcn_float_of(uint32_t bits)
+{
+    const int32_t exponent = (int32_t)(bits >> 23 & 0xFFu);
+    const int32_t fraction = (int32_t)(bits & UINT32_C(0x7FFFFF));
+    const int32_t mantissa = exponent != 0 ? fraction + INT32_C(0x800000) : fraction;
+    tcn_float_t number;
+
+    number.mantissa = bits >> 31 != 0 ? -mantissa : mantissa;
+    number.exponent = (exponent != 0 ? exponent : 1) - 150;
+    return number;
+}
+
 /* value * 2^exponent rounded to 24 significant bits, half to even; |value| < 2^63. */
 static inline tcn_float_t tcn_float_rounded(int64_t value, int32_t exponent)
 {
     uint64_t magnitude = value < 0 ? (uint64_t)-value : (uint64_t)value;
+    uint32_t above = (uint32_t)(magnitude >> 24);
     uint8_t drop = 0;
     tcn_float_t result;
 
-    while (magnitude >> drop >= UINT32_C(1) << 24) {
-        drop++;
+    if (magnitude >> 56 != 0) {
+        above = (uint32_t)(magnitude >> 56);
+        drop = 32;
     }
-    if (drop != 0) {
-        magnitude += ((uint64_t)1 << (drop - 1)) - 1 + (magnitude >> drop & 1);
+    if (above != 0) {
+        uint8_t step;
+
+        for (step = 16; step != 0; step = (uint8_t)(step / 2)) {
+            if (above >> step != 0) {
+                above >>= step;
+                drop = (uint8_t)(drop + step);
+            }
+        }
+        magnitude += ((uint64_t)1 << drop) - 1 + (magnitude >> (drop + 1) & 1);
+        drop++;
     }
     result.mantissa = (int32_t)(magnitude >> drop);
     result.exponent = exponent + drop;
