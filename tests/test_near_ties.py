@@ -10,7 +10,7 @@ from models import model, node
 from onnx import ModelProto
 
 from tinycnn import engine, referee
-from tinycnn.float_bounds import may_differ
+from tinycnn.float_bounds import limited_may_differ, may_differ
 from tinycnn.imported import compare_with_file
 from tinycnn.ir import Array, Graph
 from tinycnn.onnx_io import FORMATS, export, load
@@ -180,6 +180,30 @@ def test_constants_that_came_quantized(operator: str, tmp_path: Path) -> None:
         again = load(tmp_path / f"{format}.onnx")
         np.testing.assert_array_equal(engine.run(again, stored)["y"], engine.run(graph, stored)["y"])
     assert_same_c(graph, {"x": stored[:4]}, tmp_path)
+
+
+@pytest.mark.parametrize("operator", ["Mul", "AveragePool"])
+def test_what_onnxruntime_leaves_in_float_before_a_clip_may_differ_next_to_ties_alone(operator: str, tmp_path: Path):
+    inputs, attributes = ("ab", {}) if operator == "Mul" else ("a", {"kernel_shape": [2, 2]})
+    scales = parameters("uint8", a=(0.05, 3), b=(0.05, 3), y=(0.05, -128))
+    constants = {name: value for name, value in scales.items() if name[0] in f"{inputs}y"}
+    nodes = between_quantizers(inputs, operator, **attributes)
+    place = next(index for index, n in enumerate(nodes) if n.op_type == operator)
+    nodes[place].output[0] = "unlimited"
+    nodes.insert(place + 1, node("Clip", "unlimited low high", "f"))
+    limits = {"low": np.float32(0), "high": np.float32(3)}
+    onnx.save(model(nodes, {n: ["n", 3, 8, 8] for n in inputs}, constants | limits), tmp_path / "file.onnx")
+    graph = load(tmp_path / "file.onnx")
+    stored = {n: np.random.default_rng(ord(n)).integers(-128, 128, (50, *graph.tensors[n].shape[1:])) for n in inputs}
+    stored = {name: values.astype(np.int8) for name, values in stored.items()}
+    samples = {name: engine.to_real(graph.tensors[name], values) for name, values in stored.items()}
+    result = compare_with_file(tmp_path / "file.onnx", graph, samples)
+    assert result.mismatches == 0
+    assert any("differ by 1, as its docstring allows" in note for note in result.notes)
+    clip = graph.nodes[-1]
+    values = engine.trace(graph, stored)
+    near = limited_may_differ(graph, clip, values, values["y"], values["y"] + np.int8(1))
+    assert 0 < near.mean() < 0.4
 
 
 BETWEEN = {

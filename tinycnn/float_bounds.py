@@ -4,12 +4,24 @@ All other operators give the same bytes. Here is the bound of each that does not
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from tinycnn.ir import Array, Graph, Node, Quantization
-from tinycnn.ops import LRN, Call, ConvTranspose, GlobalAveragePool, LogSoftmax, Reduce, ResizeLinear, Unary, call_of
+from tinycnn.ops import (
+    LRN,
+    AveragePool,
+    Call,
+    ConvTranspose,
+    GlobalAveragePool,
+    LogSoftmax,
+    Multiply,
+    Reduce,
+    ResizeLinear,
+    Unary,
+    call_of,
+)
 from tinycnn.ops.functions import FUNCTIONS
 from tinycnn.ops.reduce import SUMS
 from tinycnn.ops.unary import all_inputs
@@ -31,6 +43,25 @@ def may_differ(graph: Graph, node: Node, inputs: Sequence[Array], ours: Array, t
         near = _function_is_near_tie(op, call.quantization(0), call.output_quantization)
         return np.asarray(by_one & near[inputs[0].astype(np.int16) + 128])
     return np.zeros(ours.shape, np.bool_)
+
+
+def limited_may_differ(graph: Graph, clip: Node, values: Mapping[str, Array], ours: Array, theirs: Array) -> Array:
+    """The same for a Clip behind a Mul or AveragePool, which onnxruntime leaves in float where saturation cannot clip.
+
+    They round as often as there are elements, and four times.
+    """
+    node = graph.producers.get(clip.inputs[0])
+    if node is None or not isinstance(node.op, AveragePool | Multiply):
+        return np.zeros(ours.shape, np.bool_)
+    call = call_of(graph, node)
+    units = [call.quantization(index) for index in range(len(call.inputs))]
+    operands = [values[name] if name in values else graph.constants[name] for name in node.inputs]
+    distances = [x.astype(np.float64) - unit.zero_point for x, unit in zip(operands, units, strict=True)]
+    ratio = math.prod(float(unit.scales[0]) for unit in units) / float(call.output_quantization.scales[0])
+    steps = node.op.run_float(*distances)[0] * ratio
+    taps, largest = (node.op.window.taps, 255 * ratio) if isinstance(node.op, AveragePool) else (0, np.abs(steps))
+    by_one = np.abs(ours.astype(np.int16) - theirs) <= 1
+    return np.asarray(by_one & (_distance(steps) <= (taps + 4) * 2.0**-24 * largest))
 
 
 def _products_are_near_tie(op: ConvTranspose, call: Call, x: Array) -> Array:

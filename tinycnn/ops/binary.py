@@ -30,7 +30,8 @@ class Multiply(Broadcasting):
 
     onnxruntime's QLinearMul adds its output's zero point, of int8 or of uint8, before it rounds, which decides ties
     otherwise: in a file that came quantized `added_before` is that zero point where a product is such a tie. The
-    quantizer takes an output scale with which none is.
+    quantizer takes an output scale with which none is. Before a Clip that saturation cannot do, a byte of a file that
+    came quantized may differ by 1 next to a tie.
     """
 
     added_before: int = 0

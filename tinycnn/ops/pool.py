@@ -101,6 +101,7 @@ class AveragePool:
 
     On int8 a rescaled integer sum. In a file that came quantized onnxruntime's float32 may decide a tie otherwise:
     then `float_zero_point`, the output's zero point in the file, says to compute as `ops.float_means` does.
+    Before a Clip that saturation cannot do, a byte of a file that came quantized may differ by 1 next to a tie.
     """
 
     window: Window

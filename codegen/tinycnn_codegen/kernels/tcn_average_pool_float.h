@@ -6,8 +6,8 @@
 #include "tcn_pool_axis.h"
 #include "tcn_span.h"
 
-/* The mean of the elements under the window with the bytes that float32 gives, for a file that came quantized: near a tie
- * the order of its additions decides. */
+/* The mean of the elements under the window with the bytes that float32 gives, for a file that came quantized: near a
+ * tie the order of its additions decides. */
 typedef struct {
     int32_t input_width;
     int32_t output_width;

@@ -73,7 +73,8 @@ static inline tcn_float_t tcn_float_sum(tcn_float_t a, tcn_float_t b)
     }
     /* Of the bits that lie farther below it only matters whether there are any. */
     rest = apart > 62 ? 1 : (rest >> (apart - 38)) | (rest % ((int32_t)1 << (apart - 38)) != 0 ? 1 : 0);
-    return tcn_float_rounded(high.mantissa * ((int64_t)1 << 38) + (low.mantissa < 0 ? -rest : rest), high.exponent - 38);
+    rest = low.mantissa < 0 ? -rest : rest;
+    return tcn_float_rounded(high.mantissa * ((int64_t)1 << 38) + rest, high.exponent - 38);
 }
 
 static inline tcn_float_t tcn_float_product(tcn_float_t a, tcn_float_t b)
