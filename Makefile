@@ -38,9 +38,10 @@ figures: $(VENV)/.installed-test ## after a change of kernels or plans: write th
 test-models: $(VENV)/.installed-test ## with MODELS=folder DATA=folder: the MLPerf Tiny models on real inputs
 	$(BIN)/python tests/real_models.py "$(MODELS)" "$(DATA)"
 
-bench: $(VENV)/.installed-test ## the engine against onnxruntime; size and instructions against the baseline
+bench: $(VENV)/.installed-test ## the engine against onnxruntime; instructions against the baseline; portable C
 	$(BIN)/python benchmarks/engine_speed.py
 	$(BIN)/python benchmarks/instructions.py
+	$(BIN)/python benchmarks/portable.py
 
 toolchains: ## install the Debian packages that build for and emulate other machines (needs root)
 	apt-get update

@@ -237,8 +237,8 @@ static int32_t tcn_depthwise_channels(TCN_UNUSED const tcn_word_depthwise_t *lay
             "mov r0, sp\n\t"
             "adds r5, r5, r7\n\t"
             "bne 4b\n\t"
-            "b 6f\n\t"
-            "5:\n\t"
+            "b 6f\n\t");
+    __asm__("5:\n\t" /* two statements, since a string has 4095 characters at most */
             "cmp r5, #0\n\t"
             "beq 7f\n\t"
             "10:\n\t" /* stride 2 */
