@@ -87,7 +87,7 @@ def add_sum(builder: GraphBuilder, number: int) -> str:
     """Products of two tensors, reductions and interpolation."""
     rng = builder.rng
     x = random_input(builder, number, int(rng.integers(1, 3)), int(rng.integers(1, 7)))
-    match int(rng.integers(3)):
+    match int(rng.integers(4)):
         case 0:
             a, b = [((5, 7), (7, 4)), ((3, 5, 7), (3, 7, 4)), ((3, 5, 7), (1, 7, 4))][int(rng.integers(3))]
             return builder.matmul(builder.input(*a, name=f"a_{number}"), builder.input(*b, name=f"b_{number}"))
@@ -95,6 +95,8 @@ def add_sum(builder: GraphBuilder, number: int) -> str:
             function = str(rng.choice(["ReduceMean", "ReduceSum", "ReduceMax", "ReduceMin"]))
             axes = np.flatnonzero(rng.integers(0, 2, len(builder.shape(x)) - 1)) + 1
             return builder.reduce(function, x, *(axes.tolist() or [1]))
+        case 2 if len(builder.shape(x)) == 4:
+            return builder.resize_as_onnxruntime(x, int(rng.integers(2, 25)))
         case _:
             return builder.resize_linear(x, *(int(size) for size in rng.integers(2, 25, len(builder.shape(x)) - 2)))
 
@@ -110,7 +112,9 @@ def add_pool(builder: GraphBuilder, number: int) -> str:
     rng = builder.rng
     rank = int(rng.choice([2, 2, 2, 1]))
     x = random_input(builder, number, rank, int(rng.integers(1, 7)))
-    match int(rng.integers(4)):
+    match int(rng.integers(5)):
+        case 4:
+            return builder.pool_and_product_on_ties(x, random_window(rng, rank, pool=True))
         case 0:
             return builder.global_average_pool(x)
         case 1:
