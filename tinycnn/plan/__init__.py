@@ -86,6 +86,7 @@ def _what_to_change(
 ) -> str:
     """Which further rows could be passed, where that takes less, and what else would help."""
     changes = []
+    smallest = least
     for push, pull, words in (
         (True, pulled, "pushing the input row by row (--push)"),
         (pushed, True, "pulling the output row by row (--pull)"),
@@ -97,7 +98,8 @@ def _what_to_change(
             found = min(made.arena_bytes for made in candidates(graph, alternatives, pushed=push, pulled=pull))
         except UnsupportedError:
             continue
-        if found < least:
+        if found < (smallest if words.startswith("both") else least):
+            smallest = min(smallest, found)
             verdict = "which fits" if found <= ram_bytes else "which is not enough either"
             changes.append(f"{words} takes {found:,} bytes, {verdict}")
     return "; ".join([*changes, "a smaller input or fewer channels in its first layers would make it fit"])

@@ -148,6 +148,11 @@ class Plan:
         return any(place.row_offsets for place in self.places.values())
 
     @property
+    def gap_percent(self) -> float:
+        """What the arena has more than is alive at once."""
+        return round(100 * (self.arena_bytes / self.lower_bound_bytes - 1), 2) if self.lower_bound_bytes else 0.0
+
+    @property
     def progress_bytes(self) -> int:
         """`progress_bytes` of this plan, at the end of the arena."""
         return progress_bytes(len({step.node.outputs for step in self.steps}), self.is_pushed + self.is_pulled)

@@ -65,10 +65,13 @@ class Occupation:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """A plan that one could have: its arena against its estimated instructions; `is_pushed` with rows pushed in,
-    `is_pulled` with rows of the output pulled."""
+    """A plan that one could have: its arena, the most bytes alive at once in it, and its estimated instructions.
+
+    `is_pushed` with rows pushed in, `is_pulled` with rows of the output pulled.
+    """
 
     arena_bytes: int
+    arena_lower_bound_bytes: int
     instructions_estimated: int
     is_pushed: bool = False
     is_pulled: bool = False
@@ -169,7 +172,7 @@ def budget(
         is_pushed=plan.is_pushed,
         is_pulled=plan.is_pulled,
         arena_lower_bound_bytes=plan.lower_bound_bytes,
-        arena_gap_percent=round(100 * (plan.arena_bytes / max(plan.lower_bound_bytes, 1) - 1), 2),
+        arena_gap_percent=plan.gap_percent,
         schedule_free_bound_bytes=schedule_free_bound_bytes,
         constants_bytes=constants_bytes,
         code_bytes=code.code_bytes if code else None,
@@ -191,7 +194,8 @@ def budget(
         proofs=proofs(graph),
         kernels=_kernels(plan, notes),
         pareto=tuple(
-            Choice(p.arena_bytes, estimated_instructions(p, target), p.is_pushed, p.is_pulled) for p in plans or (plan,)
+            Choice(p.arena_bytes, p.lower_bound_bytes, estimated_instructions(p, target), p.is_pushed, p.is_pulled)
+            for p in plans or (plan,)
         ),
         pulls=len(plan.arrivals) + len(plan.departures) + sum(step.last_row - step.first_row for step in plan.steps),
         begins=_begins(plan),
