@@ -36,7 +36,8 @@ class LayerCost:
 class Benchmark:
     """One inference on an emulated target. `instructions` is exact. So are `cycles` and `milliseconds` if
     `cycles_are_exact`; else they are estimated, from the classes of the executed instructions where the target has
-    timings, without from their number. `stack_bytes` was measured."""
+    timings, without from their number. `stack_bytes` was measured, from the caller on; `static_stack_bytes` is
+    the deepest chain of calls by what the compiler says of every function, None where it says nothing."""
 
     model: str
     target: str
@@ -47,6 +48,7 @@ class Benchmark:
     macs: int
     arena_bytes: int
     stack_bytes: int
+    static_stack_bytes: int | None
     flash_code_bytes: int
     flash_constants_bytes: int
     flash_startup_bytes: int
@@ -127,6 +129,7 @@ def bench(
         macs=graph.total_macs,
         arena_bytes=planned.arena_bytes,
         stack_bytes=count.stack_bytes or size.stack_bytes or 0,
+        static_stack_bytes=size.stack_bytes,
         flash_code_bytes=size.code_bytes,
         flash_constants_bytes=size.constants_bytes,
         flash_startup_bytes=size.startup_bytes,

@@ -332,12 +332,16 @@ def bench(
     console.print(
         f"{'' if found.cycles_are_exact else 'about '}{found.milliseconds:.1f} ms at {target.clock_hz / 1e6:g} MHz"
         f" ({found.cycles:,} cycles, {'exact' if found.cycles_are_exact else 'estimated'})\n"
-        f"arena {found.arena_bytes:,} B, stack {found.stack_bytes:,} B,"
+        f"arena {found.arena_bytes:,} B, stack {found.stack_bytes:,} B{_static(found)},"
         f" code {found.flash_code_bytes:,} B, constants {found.flash_constants_bytes:,} B,"
         f" start-up {found.flash_startup_bytes:,} B\n"
         f"library functions called: {', '.join(found.library_symbols) or 'none'}\nby {found.compiler}"
     )
     write_json(json_path, found)
+
+
+def _static(found: measure.Benchmark) -> str:
+    return f" (by the compiler's account {found.static_stack_bytes:,})" if found.static_stack_bytes else ""
 
 
 def _per_mac(cost: measure.LayerCost | measure.Benchmark) -> tuple[str, str]:
@@ -352,12 +356,12 @@ def _bench_all(
     with working("Counting"):
         found, left_out = measure.bench_all(graph, samples, ram, pushed=push, pulled=pull)
     show_table(
-        f"{graph.name}, one inference; flash and RAM in bytes",
-        ("target", "instructions", "cycles", "", "ms", "arena", "stack", "code", "constants", "start-up"),
+        f"{graph.name}, one inference; flash and RAM in bytes; stack: measured, and by the compiler's account",
+        ("target", "instructions", "", "cycles", "ms", "arena", "stack", "static", "code", "constants", "start-up"),
         [
             (
-                *(b.target, b.instructions, b.cycles, "exact" if b.cycles_are_exact else "estimate"),
-                *(f"{b.milliseconds:.1f}", b.arena_bytes, b.stack_bytes),
+                *(b.target, b.instructions, "exact" if b.cycles_are_exact else "about", b.cycles),
+                *(f"{b.milliseconds:.1f}", b.arena_bytes, b.stack_bytes, b.static_stack_bytes or ""),
                 *(b.flash_code_bytes, b.flash_constants_bytes, b.flash_startup_bytes),
             )
             for b in found

@@ -154,7 +154,7 @@ def budget(
     fp32_bytes = 4 * graph.total_parameters
     if target.flash_bytes is None:
         left = target.ram_bytes - ram_used - flash_used
-        fp32_left = target.ram_bytes - fp32_bytes - 4 * plan.arena_bytes - code_bytes - stack_bytes
+        fp32_left = target.ram_bytes - fp32_bytes - 4 * plan.arena_bytes - code_bytes - startup_bytes - stack_bytes
     else:
         left = min(target.ram_bytes - ram_used, target.flash_bytes - flash_used)
         fp32_left = min(

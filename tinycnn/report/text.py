@@ -30,10 +30,13 @@ def memories(found: Budget) -> tuple[Memory, ...]:
     """The memory that everything shares, or flash and RAM."""
     constants, code = ("constants", found.constants_bytes), ("code", found.code_bytes)
     arena, stack = ("arena", found.arena_bytes), ("stack", found.stack_bytes)
+    start_up = ("start-up", found.startup_bytes)
     if found.flash_bytes is None:
-        return (Memory("memory", found.ram_bytes, (constants, arena, code, stack)),)
-    flash = (constants, code, ("start-up", found.startup_bytes))
-    return (Memory("flash", found.flash_bytes, flash), Memory("RAM", found.ram_bytes, (arena, stack)))
+        return (Memory("memory", found.ram_bytes, (constants, arena, code, start_up, stack)),)
+    return (
+        Memory("flash", found.flash_bytes, (constants, code, start_up)),
+        Memory("RAM", found.ram_bytes, (arena, stack)),
+    )
 
 
 def budget_text(found: Budget, target: Target, *, is_float: bool) -> str:
