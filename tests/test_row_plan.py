@@ -18,6 +18,7 @@ from tinycnn.errors import BudgetError
 from tinycnn.ir import Graph
 from tinycnn.ops import Concat, Take, Transpose, Window, turns
 from tinycnn.plan import Plan, PlanError, Span, candidates, check, in_stages, plan
+from tinycnn.plan.assemble import assembled
 from tinycnn.plan.cuts import peaks_bytes
 from tinycnn.plan.lifetimes import Need, Piece, simple_need
 from tinycnn.plan.place import lower_bound_bytes, place
@@ -166,6 +167,22 @@ def test_the_checker_refuses_broken_plans(lenet5: Graph) -> None:
     for made in broken:
         with pytest.raises(PlanError):
             check(made)
+
+
+def test_places_of_rows_beyond_16_bits(tmp_path: Path) -> None:
+    """Tables count words of the arena: in 32 bits where it is larger than 262,140 bytes."""
+    needs("gcc")
+    builder = GraphBuilder(2)
+    x = builder.max_pool(builder.input(24, 32, 600), SAME)
+    y = builder.max_pool(x, Window((8, 1), (1, 1), (1, 1), (7, 0, 0, 0)))
+    graph = builder.graph([builder.global_average_pool(y)])
+    made = assembled(RowGraph(graph), [0], scattered=True)
+    assert made.is_scattered
+    assert made.arena_bytes > 300_000
+    sample = builder.samples(2)
+    expected = engine.trace(graph, sample)
+    for name, array in CompiledNetwork(generate(made, "net", target_name="host"), tmp_path).run(sample).items():
+        np.testing.assert_array_equal(array, expected[name].reshape(array.shape), err_msg=name)
 
 
 def test_the_checker_refuses_broken_places_of_rows(lenet5: Graph) -> None:

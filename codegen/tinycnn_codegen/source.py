@@ -16,6 +16,7 @@ from tinycnn_codegen.schedule_table import ScheduleTable, schedule_table
 
 PLACES_PER_LINE = 16
 INT16_MAX = 32767
+UINT16_MAX = 65535
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +108,7 @@ def make_source(plan: Plan, network: str, *, uint8_input: bool) -> Source:
         _plan_comment(plan, list(layers)),
         _kernels(plan, tuple(layers.values()), uint8_input),
         tuple(
-            _tensor_definition(base, plan.places[tensor], some_scattered=bool(scattered))
+            _tensor_definition(base, plan.places[tensor], some_scattered=bool(scattered), is_far=_is_far(plan))
             for tensor, base in tensor_bases.items()
         ),
         tuple(layers.values()),
@@ -116,7 +117,7 @@ def make_source(plan: Plan, network: str, *, uint8_input: bool) -> Source:
         schedule_table([(step.layer, step.rows) for step in steps], len(layers), plan.arrivals, plan.departures),
         tensor_bases[pushed[0]] if pushed else "",
         tensor_bases[plan.graph.outputs[0]] if plan.is_pulled else "",
-        sum(2 * place.rows for place in scattered),
+        sum((4 if _is_far(plan) else 2) * place.rows for place in scattered),
     )
 
 
@@ -145,11 +146,16 @@ def _kernels(plan: Plan, layers: Sequence[Layer], uint8_input: bool) -> str:
     if any(layer.lowered.needs_float for layer in layers):
         stand_ins["tcn_rescale.h"] = "tcn_rescale_float.h"
     if plan.is_scattered:
-        stand_ins["tcn_tensor.h"] = "tcn_scattered_tensor.h"
+        stand_ins["tcn_tensor.h"] = "tcn_far_tensor.h" if _is_far(plan) else "tcn_scattered_tensor.h"
     return kernel_text(files, stand_ins)
 
 
-def _tensor_definition(base: str, place: Place, *, some_scattered: bool) -> str:
+def _is_far(plan: Plan) -> bool:
+    """Whether 16 bits cannot count the words of the arena."""
+    return plan.arena_bytes > UINT16_MAX * ALIGNMENT_BYTES
+
+
+def _tensor_definition(base: str, place: Place, *, some_scattered: bool, is_far: bool) -> str:
     fields: dict[str, Field] = {
         "offset": place.offset_bytes,
         "rows": place.rows,
@@ -160,7 +166,8 @@ def _tensor_definition(base: str, place: Place, *, some_scattered: bool) -> str:
         return struct_definition("tcn_tensor_t", f"{base}_tensor", (fields, {}))
     if not place.row_offsets:
         return struct_definition("tcn_tensor_t", f"{base}_tensor", ({**fields, "places": None}, {}))
-    places = ConstantArray("uint16_t", np.array(place.row_offsets) // ALIGNMENT_BYTES, PLACES_PER_LINE)
+    words = np.array(place.row_offsets) // ALIGNMENT_BYTES
+    places = ConstantArray("uint32_t" if is_far else "uint16_t", words, PLACES_PER_LINE)
     name = f"{base}_places"
     return "\n".join(
         [

@@ -15,7 +15,6 @@ from tinycnn.plan.choose import choices, fastest, leanest
 from tinycnn.plan.cuts import Cuts, best_cuts
 from tinycnn.plan.lifetimes import is_view
 from tinycnn.plan.model import (
-    ALIGNMENT_BYTES,
     Alternative,
     Alternatives,
     Occupant,
@@ -43,9 +42,6 @@ __all__ = [
     "plan",
     "schedule_free_bound",
 ]
-
-MOST_SCATTERED_BYTES = 0xFFFF * ALIGNMENT_BYTES
-"""Where rows have places of their own, tables in the generated C count them in 16 bits."""
 
 _NO_ALTERNATIVES: Alternatives = MappingProxyType({})
 _NOTHING_CHOSEN: Mapping[str, Alternative] = MappingProxyType({})
@@ -126,7 +122,6 @@ def candidates(
         for cuts, ways, scattered in orders
         for chosen in choices(lean, cuts, ways, scattered=scattered)
     ]
-    plans = [found for found in plans if found.arena_bytes <= MOST_SCATTERED_BYTES or not found.is_scattered]
     front: list[Plan] = []
     for found in sorted(plans, key=lambda made: (made.compared_instructions, made.arena_bytes)):
         if not front or found.arena_bytes < front[-1].arena_bytes:
