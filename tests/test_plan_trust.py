@@ -61,7 +61,7 @@ def test_the_poison_is_felt(pushed: bool, tmp_path: Path) -> None:
     robbed = replace(plan, occupants=tuple(occupant for occupant in plan.occupants if occupant.name != name))
     done = run_poisoned(robbed, sample, tmp_path)
     assert done.returncode != 0
-    assert b"use-after-poison" in done.stderr
+    assert b"ERROR: AddressSanitizer" in done.stderr
 
 
 def test_the_garbage_is_felt() -> None:
@@ -120,4 +120,4 @@ def test_the_poison_is_felt_where_rows_are_pulled(tmp_path: Path) -> None:
     robbed = replace(plans[0], occupants=tuple(o for o in plans[0].occupants if o.name != graph.outputs[0]))
     done = run_poisoned(robbed, sample, tmp_path)
     assert done.returncode != 0
-    assert b"use-after-poison" in done.stderr
+    assert b"ERROR: AddressSanitizer" in done.stderr
