@@ -126,7 +126,7 @@ def test_the_budget_names_pushing() -> None:
 
 
 def test_bench_and_verify_push_the_rows(lenet5: Graph) -> None:
-    """On the emulator: the same multiply-accumulates and bytes, and about the instructions of the whole image."""
+    """On the emulator: the same multiply-accumulates and bytes; what is not stored leaves room for faster kernels."""
     needs("arm-none-eabi-gcc", "qemu-system-arm")
     samples = np.random.default_rng(1).uniform(0, 255, (2, 1, 28, 28)).astype(np.float32)
     (compared,) = tinycnn.verify(lenet5, samples, ["cortex-m4"], 2_000, pushed=True)
@@ -134,5 +134,5 @@ def test_bench_and_verify_push_the_rows(lenet5: Graph) -> None:
     target = tinycnn.load_target("cortex-m4")
     whole, pushed = (measure.bench(lenet5, samples, target, 2_000, pushed=push) for push in (False, True))
     assert sum(layer.macs for layer in pushed.layers) == lenet5.total_macs
-    assert abs(pushed.instructions - whole.instructions) < 0.06 * whole.instructions  # with more room for fast kernels
+    assert pushed.instructions < 1.01 * whole.instructions
     assert pushed.stack_bytes > 0

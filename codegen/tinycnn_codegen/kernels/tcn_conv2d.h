@@ -1,7 +1,6 @@
 #ifndef TCN_CONV2D_H
 #define TCN_CONV2D_H
 
-#include "tcn_kernel.h"
 #include "tcn_dot.h"
 #include "tcn_lanes.h"
 #include "tcn_span.h"
@@ -98,7 +97,7 @@ static void tcn_conv2d_position(const TCN_FLASH tcn_conv2d_t *layer, const int8_
 }
 
 /* One row of the output; rows[r] is the input under row r of the kernel, or a row of zero points. */
-TCN_KERNEL static void tcn_conv2d_row(const TCN_FLASH tcn_conv2d_t *layer, const int8_t *const *rows, int8_t *output)
+static void tcn_conv2d_row(const TCN_FLASH tcn_conv2d_t *layer, const int8_t *const *rows, int8_t *output)
 {
     int32_t column = -layer->pad;
     int32_t x;

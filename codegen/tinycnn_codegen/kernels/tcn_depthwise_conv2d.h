@@ -1,7 +1,6 @@
 #ifndef TCN_DEPTHWISE_CONV2D_H
 #define TCN_DEPTHWISE_CONV2D_H
 
-#include "tcn_kernel.h"
 #include "tcn_lanes.h"
 #include "tcn_span.h"
 
@@ -117,7 +116,7 @@ static void tcn_depthwise_conv2d_position(const TCN_FLASH tcn_depthwise_conv2d_t
 }
 
 /* One row of the output; rows[r] is the input under row r of the kernel, or a row of zero points. */
-TCN_KERNEL static void tcn_depthwise_conv2d_row(const TCN_FLASH tcn_depthwise_conv2d_t *layer,
+static void tcn_depthwise_conv2d_row(const TCN_FLASH tcn_depthwise_conv2d_t *layer,
                                                 const int8_t *const *rows, int8_t *output)
 {
     const int32_t output_channels = layer->input_channels * layer->multiplier;

@@ -28,19 +28,6 @@
 
 /* --------------------------------------------------- Kernels ---------------------------------------------------- */
 
-/* TCN_KERNEL: what layers share is called; compilers would else copy it into each of them at -O3, and add up the stack
- * of all. TCN_RARE: kept out of the loops that rarely need it. */
-#if defined(__clang__)
-#define TCN_KERNEL __attribute__((noinline))
-#define TCN_RARE __attribute__((noinline))
-#elif defined(__GNUC__)
-#define TCN_KERNEL __attribute__((noinline, noclone))
-#define TCN_RARE __attribute__((noinline))
-#else
-#define TCN_KERNEL
-#define TCN_RARE
-#endif
-
 /* How constants are qualified: not at all where they are read like any other memory. Where they have an address space
  * of their own, define it on the compiler's command line, such as -DTCN_FLASH=__flash with avr-gcc -std=gnu99. */
 #ifndef TCN_FLASH
@@ -338,7 +325,7 @@ static void tcn_conv2d_position(const TCN_FLASH tcn_conv2d_t *layer, const int8_
 }
 
 /* One row of the output; rows[r] is the input under row r of the kernel, or a row of zero points. */
-TCN_KERNEL static void tcn_conv2d_row(const TCN_FLASH tcn_conv2d_t *layer, const int8_t *const *rows, int8_t *output)
+static void tcn_conv2d_row(const TCN_FLASH tcn_conv2d_t *layer, const int8_t *const *rows, int8_t *output)
 {
     int32_t column = -layer->pad;
     int32_t x;
