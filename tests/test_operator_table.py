@@ -8,7 +8,15 @@ from operators_document import DOCUMENT, FROM_ONNX, text
 
 from tinycnn import ops, passes
 from tinycnn.ir import Node
-from tinycnn.onnx_io import elementwise_rules, movement_rules, quantized_rules, reduction_rules, resize_rules, rules
+from tinycnn.onnx_io import (
+    elementwise_rules,
+    layer_rules,
+    movement_rules,
+    quantized_rules,
+    reduction_rules,
+    resize_rules,
+    rules,
+)
 from tinycnn.onnx_io.export_rules import EXPORTS
 from tinycnn.plan import is_view
 from tinycnn_codegen.lower import LOWERINGS
@@ -19,7 +27,7 @@ FOLDED = (ops.BatchNormalization, ops.QuantizeLinear, ops.DequantizeLinear, ops.
 """Operators that passes remove before anything is int8."""
 FLOAT_ONLY = (ops.Arithmetic, ops.MaxPoolIndices)
 """Operators without an int8 form, which quantization refuses by name."""
-RULE_MODULES = (rules, resize_rules, elementwise_rules, movement_rules, reduction_rules, quantized_rules)
+RULE_MODULES = (rules, layer_rules, resize_rules, elementwise_rules, movement_rules, reduction_rules, quantized_rules)
 JOINED = {ops.LocallyConnected: "locally_connected"}
 """Operators that files write as several; the pass that joins them."""
 
@@ -50,9 +58,7 @@ def test_a_view_is_never_computed() -> None:
 def test_an_operator_is_complete(operator: type) -> None:
     name = operator.__name__
     imported = "".join(inspect.getsource(module) for module in RULE_MODULES)
-    assert f"{name}(" in imported or JOINED.get(operator) in passes.__dict__, (
-        f"no rule in tinycnn/onnx_io/rules.py makes {name}"
-    )
+    assert f"{name}(" in imported or JOINED.get(operator) in passes.__dict__, f"no rule in tinycnn/onnx_io makes {name}"
     assert operator.__doc__, f"{name} needs a docstring with its formula"
     is_int8 = hasattr(operator, "int8_kernel")
     assert is_int8 or operator in FOLDED + FLOAT_ONLY, f"{name} has no int8_kernel, and no pass removes it"

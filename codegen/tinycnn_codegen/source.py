@@ -146,7 +146,9 @@ def _kernels(plan: Plan, layers: Sequence[Layer], uint8_input: bool) -> str:
     if any(layer.lowered.needs_float for layer in layers):
         stand_ins["tcn_rescale.h"] = "tcn_rescale_float.h"
     if plan.is_scattered:
-        stand_ins["tcn_tensor.h"] = "tcn_far_tensor.h" if _is_far(plan) else "tcn_scattered_tensor.h"
+        stand_ins["tcn_tensor.h"] = "tcn_scattered_tensor.h"
+        if _is_far(plan):
+            stand_ins["tcn_place.h"] = "tcn_far_place.h"
     return kernel_text(files, stand_ins)
 
 

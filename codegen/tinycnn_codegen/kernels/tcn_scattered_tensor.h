@@ -4,6 +4,7 @@
 #include <stdint.h>
 
 #include "tcn_flash.h"
+#include "tcn_place.h"
 
 /* A tensor in the arena is a sequence of rows: W*C bytes each for an image, one row for a vector. */
 typedef struct {
@@ -11,7 +12,7 @@ typedef struct {
     int32_t rows;
     int32_t row_bytes;
     int32_t held_rows; /* kept at a time: row r lies where row r - held_rows lay */
-    const TCN_FLASH uint16_t *places; /* of each row, in words of 4 bytes, or 0 where the above tells */
+    const TCN_FLASH tcn_place_t *places; /* of each row, or 0 where the above tells */
 } tcn_tensor_t;
 
 /* Where row `row` of `tensor` lies; 0 <= row < tensor->rows. */
