@@ -50,10 +50,19 @@ def _has_riscv(target: Target) -> bool:
 
 
 def _has_words(target: Target) -> bool:
-    """None of those above: all blocks of a network are of one form."""
+    """32-bit registers, and none of those above: all blocks of a network are of one form."""
     if target.int_bits < 32 or target.architecture == "native" or target.extensions:
         return False
     return not any(other(target) for other in (_has_long_multiply, _has_short_multiply, _has_riscv))
+
+
+def _loads_bytes(target: Target) -> bool:
+    return _has_words(target) and target.architecture != "xtensa"
+
+
+def _extends_bytes(target: Target) -> bool:
+    """A signed byte takes several instructions to load."""
+    return _has_words(target) and not _loads_bytes(target)
 
 
 def _has_helium(target: Target) -> bool:
@@ -76,7 +85,8 @@ INSTRUCTION_SETS: Mapping[str, InstructionSet] = {
     "armv6_m depthwise": InstructionSet(_has_short_multiply, armv6_m.depthwise),
     "rv32im": InstructionSet(_has_riscv, word32.riscv_blocks),
     "rv32im winograd": InstructionSet(_has_riscv, winograd.riscv, least_gain=1.0, whole=True),
-    "word32": InstructionSet(_has_words, word32.blocks),
+    "word32": InstructionSet(_loads_bytes, word32.blocks),
+    "word32 pairs": InstructionSet(_extends_bytes, word32.pair_blocks),
     "rv32im depthwise": InstructionSet(_has_riscv, word32.riscv_depthwise),
     "word32 depthwise": InstructionSet(_has_words, word32.depthwise),
 }

@@ -29,6 +29,14 @@ def blocks(call: Call, *, whole: bool) -> Lowered | None:
     return block_dense(op, call, whole, BYTES) if isinstance(op, Dense) else None
 
 
+def pair_blocks(call: Call, *, whole: bool) -> Lowered | None:
+    """The same with pairs of channels, for processors that do not load a signed byte in one instruction."""
+    op = call.node.op
+    if isinstance(op, Conv):
+        return block_conv(op, call, whole, HALVES)
+    return block_dense(op, call, whole, HALVES) if isinstance(op, Dense) else None
+
+
 def riscv_blocks(call: Call, *, whole: bool) -> Lowered | None:
     """The same with the products in assembly for RV32IM, and Add: kernels/rv32im/."""
     op = call.node.op
@@ -115,6 +123,5 @@ def riscv_pack(weights: Int64Array) -> Packed:
 
 
 BYTES = BlockFormat(pack, {}, element="int8_t")
-RISCV_HALVES = BlockFormat(
-    riscv_pack, {**block_files("tcn_half_block.h"), "tcn_block_assembly.h": "tcn_riscv_block.h"}, columns=3
-)
+HALVES = BlockFormat(riscv_pack, block_files("tcn_half_block.h"))
+RISCV_HALVES = replace(HALVES, files={**HALVES.files, "tcn_block_assembly.h": "tcn_riscv_block.h"}, columns=3)
