@@ -87,10 +87,10 @@ def pack(weights: Int64Array) -> Packed:
     return Packed(weights.transpose(0, 2, 3, 1).reshape(-1), np.zeros(weights.shape[0] * weights.shape[1], np.int64))
 
 
-def riscv_pack(weights: Int64Array) -> Packed:
+def pack_pairs(weights: Int64Array) -> Packed:
     """Chunks of w0 + 2^16 w1 of each pair of channels, as long as no half of a sum of products can overflow.
 
-    A chunk is entered by a computed jump, as far before its end as it has inputs.
+    In assembly a chunk is entered by a computed jump, as far before its end as it has inputs: upper half of its head.
     """
     groups, channels, runs, taps = weights.shape
     code = CODE[channels // 2]
@@ -123,5 +123,5 @@ def riscv_pack(weights: Int64Array) -> Packed:
 
 
 BYTES = BlockFormat(pack, {}, element="int8_t")
-HALVES = BlockFormat(riscv_pack, block_files("tcn_half_block.h"))
+HALVES = BlockFormat(pack_pairs, block_files("tcn_half_block.h"))
 RISCV_HALVES = replace(HALVES, files={**HALVES.files, "tcn_block_assembly.h": "tcn_riscv_block.h"}, columns=3)

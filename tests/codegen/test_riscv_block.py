@@ -17,7 +17,7 @@ from tinycnn.runners import run_emulated
 from tinycnn.target import load_target
 from tinycnn_codegen import generate, winograd
 from tinycnn_codegen.alternatives import alternatives
-from tinycnn_codegen.word32 import riscv_pack
+from tinycnn_codegen.word32 import pack_pairs
 
 
 def make_extreme(builder: GraphBuilder, *, large: bool) -> None:
@@ -62,7 +62,7 @@ def test_rows_of_all_widths(optimize: str) -> None:
 
 def test_chunks_have_no_more_inputs_than_code_has_copies() -> None:
     """The upper half of a chunk's first word is the code of all inputs but one: 68 bytes each."""
-    packed = riscv_pack(np.ones((1, 4, 2, 10), np.int64))
+    packed = pack_pairs(np.ones((1, 4, 2, 10), np.int64))
     at = np.cumsum([0, 1 + 2 * 8, 1 + 2 * 2, 1, 1 + 2 * 8, 1 + 2 * 2])
     run = [(4 + 8 * 8) | (68 * 7 << 16), (4 + 8 * 2) | (68 << 16)]
     assert packed.words[at].tolist() == [*run, 0, *run, 1 << 16]

@@ -19,7 +19,7 @@ from tinycnn.runners import run_emulated
 from tinycnn.target import load_target
 from tinycnn_codegen import generate
 from tinycnn_codegen.alternatives import alternatives
-from tinycnn_codegen.word32 import riscv_pack
+from tinycnn_codegen.word32 import pack_pairs
 
 SANITIZED = ["-fsanitize=undefined", "-fno-sanitize-recover=all", "-O1"]
 COMPILERS = {
@@ -154,7 +154,7 @@ def test_chunks_end_before_a_half_could_overflow() -> None:
     """Weights of -128 and inputs of -128 add 2^14 each: the first chunk has one of them, not two."""
     weights = np.zeros((1, 4, 1, 9), np.int64)
     weights[0, 2] = [-128, -128, 1, 1, 1, 1, 1, 1, 1]
-    packed = riscv_pack(weights)
+    packed = pack_pairs(weights)
     assert packed.words[[0, 3, 20]].tolist() == [4 + 8 * 1, (4 + 8 * 8) | (68 * 7 << 16), 1 << 16]
     assert len(packed.words) == 21
     assert packed.excess.tolist() == [2 << 15, 0, 2 << 15, 0]

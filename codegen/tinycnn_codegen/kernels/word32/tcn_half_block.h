@@ -4,9 +4,9 @@
 #include "tcn_block_assembly.h"
 #include "tcn_flash.h"
 
-/* A block of outputs that is summed at once: two pairs of channels at two columns; in assembly also at three. A word of weights is
- * w0 + 65536 w1 of a pair of channels, so that one multiplication serves both; the sums of such products are split before
- * either half could overflow. Where that is was found from the weights when the network was generated.
+/* A block of outputs that is summed at once: two pairs of channels at two columns; in assembly also at three. A word of
+ * weights is w0 + 65536 w1 of a pair of channels, so that one multiplication serves both; the sums of such products are
+ * split before either half could overflow. Where that is was found from the weights when the network was generated.
  *
  * The weights of a run of inputs are chunks: a word with the bytes of the chunk in its lower half, this word included, then
  * two words for each input, or four where there is one column and two blocks of channels. Bytes of 0 end the run. A chunk
