@@ -53,3 +53,15 @@ def test_headers_of_another_folder_are_not_remembered(tmp_path: Path) -> None:
         os.utime(header, ns=(10**18, 10**18))
         found.append(compile_object(compiler, source, ["-I", "."], folder).read_bytes())
     assert found[0] != found[1]
+
+
+def test_zig_leaves_nothing_where_the_user_works(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither in the current folder, when it is only asked for its version, nor beside what it compiles."""
+    compiler = zig.zig_compiler()
+    assert compiler is not None
+    monkeypatch.chdir(tmp_path)
+    toolchain.version(compiler)
+    assert not list(tmp_path.iterdir())
+    (tmp_path / "source.c").write_text("extern int number;\nint number;\n")
+    compile_object(compiler, "source.c", [], tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["source.c", "source.o"]
