@@ -22,9 +22,10 @@ THUMB = {
     "vector_memory": r"(ldc|stc)2?l?",  # as which GNU's shows Helium's
     "load": r"ldr(b|h|sb|sh)?|vldr",
     "store": r"str(b|h)?|vstr",
+    "jump_table": r"tbb|tbh",
     "multiple": r"ldm\w*|stm\w*|push|pop|ldrd|strd|vpush|vpop|vldm\w*|vstm\w*",
     "loop": r"le|letp|dls|dlstp|wls|wlstp",
-    "branch": r"b|bl|bx|blx|cbn?z|tbb|tbh|bxns|b(eq|ne|cs|cc|mi|pl|vs|vc|hi|ls|ge|lt|gt|le)",
+    "branch": r"b|bl|bx|blx|cbn?z|bxns|b(eq|ne|cs|cc|mi|pl|vs|vc|hi|ls|ge|lt|gt|le)",
     "multiply_accumulate": r"mla|mls|smlad|smmla|smmlar|smla[bt][bt]|smlaw[bt]|smlsd|usada8",
     "multiply": r"muls?|smul[bt][bt]|smmulr?|smuad|smulw[bt]",
     "multiply_long": r"smull|umull|smlal\w*|umlal|umaal",
@@ -49,7 +50,7 @@ POWERPC = {
     "multiply_long": r"mulhwu?\.?",
     "divide": r"divwu?o?\.?",
 }
-LINE = re.compile(r"^\s*([0-9a-f]+):\t([0-9a-f ]+?)\s*\t([\w.]+)")
+LINE = re.compile(r"^\s*([0-9a-f]+):\t([0-9a-f ]+?)\s*\t([\w.]+)\t?([^;@]*)")
 
 # What a small network seldom has: each class, and forms that are easily taken for another.
 ARM_ASSEMBLY = """
@@ -61,6 +62,12 @@ ARM_ASSEMBLY = """
     beq.w 1b ; b.w 1b ; bl 1b ; bx lr ; it eq ; moveq r0, #1 ; ubfx r0, r1, #2, #3 ; sxtb r0, r1 ; sxtb.w r9, r1
     movw r0, #65535 ; add.w r0, r1, r2, lsl #3 ; orr.w r0, r1, #256 ; clz r0, r1 ; rev r0, r1 ; mrs r0, apsr
     nop.w ; dsb ; isb ; mov r8, r0 ; add sp, #8 ; adr r0, 1b ; pop {r4, pc} ; blx r3
+    str r0, [r1, r2] ; strb.w r9, [r10, r11, lsl #1] ; str r0, [r1, #-4]! ; ldr r0, [r1, #4]! ; ldr r0, [r1, #-4]
+    ldrb r0, [r1, #1]! ; ldr.w pc, [r1, r2, lsl #2] ; ldr pc, [r1], #4 ; tbh [pc, r3, lsl #1] ; tbb [r1, r2]
+    cmp r0, r1 ; cmp r8, r1 ; cmp.w r0, #3 ; cmn r0, r1 ; tst r0, r1 ; tst.w r0, r1, lsl #2 ; teq r0, #5 ; cmp r0, #1
+    adds r0, #1 ; adds r0, r1, #1 ; add r8, r1 ; add r0, sp, #8 ; subw r7, r6, #4095 ; mov.w r9, #5 ; mvns r1, r2
+    lsls r0, r1, #3 ; asr.w r0, r1, r2 ; rsbs r0, r1, #0 ; bfi r0, r1, #2, #3 ; movt r3, #5 ; ssat r4, #8, r1
+    sub.w sp, sp, #1024 ; ldrsb r0, [r1, r2] ; ldrh.w r0, [r9, r2, lsl #1] ; strd r0, r1, [sp, #8] ; stmdb r9!, {r1, r2}
 """
 DSP_ASSEMBLY = """
     smlad r0, r1, r2, r3 ; smuad r0, r1, r2 ; smmlar r0, r1, r2, r3 ; smmul r0, r1, r2 ; sxtb16 r0, r1, ror #8
@@ -91,9 +98,51 @@ POWERPC_ASSEMBLY = """
 """
 
 
-def classes(table: dict[str, str], mnemonic: str) -> str:
+# Arm's mnemonics of which the first operands are not results of data processing.
+NO_RESULTS = r"(cmp|cmn|tst|teq)([a-z]{2})?|nop|it\w*|dsb|isb|dmb|msr|mrs|bkpt|svc|udf|cps\w+|wf[ei]|sev|yield"
+REGISTERS = {f"r{number}": number for number in range(13)} | {
+    "sl": 10,
+    "fp": 11,
+    "ip": 12,
+    "sp": 13,
+    "lr": 14,
+    "pc": 15,
+}
+
+
+def classes(table: dict[str, str], mnemonic: str, operands: str) -> str:
     name = mnemonic.removesuffix(".n").removesuffix(".w")
-    return next((kind for kind, pattern in table.items() if re.fullmatch(pattern, name)), "other")
+    kind = next((kind for kind, pattern in table.items() if re.fullmatch(pattern, name)), "other")
+    if table is THUMB and kind == "load" and operands.startswith("pc,"):
+        return "jump_indirect"
+    if table is THUMB and kind == "store" and re.search(r"\[\w+, [a-z]", operands):
+        return "store_indexed"
+    return kind
+
+
+def registers(text: str) -> list[int]:
+    return [REGISTERS[word] for word in re.findall(r"\w+", text) if word in REGISTERS]
+
+
+def thumb_registers(kind: str, mnemonic: str, operands: str) -> Instruction:
+    """Which registers an instruction concerns, as its disassembly says."""
+    name, moved = mnemonic.removesuffix(".n").removesuffix(".w"), registers(operands)
+    if kind == "multiple" and "[" not in operands:
+        base = 13 if name in ("push", "pop", "vpush", "vpop") else moved[0]
+        return Instruction(0, kind, needs=frozenset((base,)))
+    if "[" in operands:
+        needs = frozenset(registers(operands[operands.index("[") : operands.index("]")])) - {15}
+        if kind != "load":
+            return Instruction(0, kind, needs=needs)
+        loaded = frozenset(() if name == "vldr" else moved[:1])
+        updates = "]!" in operands or "], #" in operands
+        return Instruction(0, kind, needs=needs, loaded=loaded, updates=updates)
+    if kind == "branch":
+        to = re.search(r"([0-9a-f]+) <", operands)
+        return Instruction(0, kind, target=int(to[1], 16) if to else None)
+    if re.fullmatch(NO_RESULTS, name) or kind == "loop":
+        return Instruction(0, kind)
+    return Instruction(0, kind, late=frozenset(moved[: 2 if kind == "multiply_long" else 1]))
 
 
 @pytest.mark.parametrize(
@@ -132,10 +181,15 @@ def test_every_instruction_is_of_the_class_that_the_disassembler_names(
         found = LINE.match(line)
         if not found or found[3].startswith((".word", ".short", ".byte")):
             continue
-        wanted = classes(table, found[3])
-        actual = decode(section.content, int(found[1], 16) - section.address)
+        wanted = classes(table, found[3], found[4])
+        address = int(found[1], 16)
+        actual = decode(section.content, address - section.address)
         assert actual.size_bytes == len(found[2].replace(" ", "")) // 2, line
         assert actual.kind == wanted or (actual.kind in ("vector", "floating") and wanted == "other"), (line, actual)
+        if table is THUMB and not actual.kind.startswith(("vector", "floating")):
+            concerned = thumb_registers(wanted, found[3], found[4])
+            target = None if actual.target is None else address + actual.target
+            assert replace(actual, size_bytes=0, registers=0, target=target) == concerned, line
         compared.add(actual.kind)
     assert compared >= {"other", "load", "store", "branch", "multiply", "multiply_long", "divide"}
 

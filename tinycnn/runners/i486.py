@@ -65,7 +65,7 @@ def classify(code: bytes, text: str) -> Instruction:
         size_bytes=len(code),
         kind=kind,
         needs=_needs(name, memory),
-        late=None if name in _COMPARISONS else _REGISTERS.get(operands[0]),
+        late=frozenset({_REGISTERS[operands[0]]} if operands[0] in _REGISTERS and name not in _COMPARISONS else ()),
         extras=len(code) - len(code.lstrip(_PREFIX_BYTES)) + _complications(operands, memory),
     )
 

@@ -26,12 +26,12 @@ def decode(code: bytes, offset: int) -> Instruction:
     target, first, second = word >> 21 & 31, word >> 16 & 31, word >> 11 & 31
     base = frozenset((first,) if first else ())  # register 0 here is the number 0
     if any(opcode in codes for codes in _LOADS):
-        return Instruction(4, "load", needs=base, late=target)
+        return Instruction(4, "load", needs=base, late=frozenset((target,)))
     if any(opcode in codes for codes in _STORES):
         return Instruction(4, "store", needs=base | {target})
     match opcode:
         case 7:
-            return Instruction(4, "multiply", needs=frozenset((first,)), late=target)
+            return Instruction(4, "multiply", needs=frozenset((first,)), late=frozenset((target,)))
         case 16:
             return Instruction(4, "branch")
         case 18:
@@ -56,7 +56,7 @@ def decode(code: bytes, offset: int) -> Instruction:
 def _extended(function: int, target: int, first: int, second: int) -> Instruction:
     both = frozenset((first, second))
     if function in _INDEXED_LOADS:
-        return Instruction(4, "load", needs=both, late=target)
+        return Instruction(4, "load", needs=both, late=frozenset((target,)))
     if function in _INDEXED_STORES:
         return Instruction(4, "store", needs=both | {target})
     if function in _LOGICAL:
@@ -65,9 +65,9 @@ def _extended(function: int, target: int, first: int, second: int) -> Instructio
         return Instruction(4, "other", needs=frozenset((target,)))
     arithmetic = function & 0x1FF  # without the bit that asks for overflow
     if arithmetic in _LONG_PRODUCTS:
-        return Instruction(4, "multiply_long", needs=both, late=target)
+        return Instruction(4, "multiply_long", needs=both, late=frozenset((target,)))
     if arithmetic == 235:
-        return Instruction(4, "multiply", needs=both, late=target)
+        return Instruction(4, "multiply", needs=both, late=frozenset((target,)))
     if arithmetic in _DIVISIONS:
         return Instruction(4, "divide", needs=both)
     if arithmetic in _ARITHMETIC:

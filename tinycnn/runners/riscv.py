@@ -18,7 +18,7 @@ def decode(code: bytes, offset: int) -> Instruction:
     sources = (word >> 15 & 31, word >> 20 & 31) if opcode in _READ_TWO else (word >> 15 & 31,)
     needs = frozenset() if opcode in _READ_NONE else frozenset(sources)
     if opcode == 0x03:
-        return Instruction(4, "load", needs=needs, late=target)
+        return Instruction(4, "load", needs=needs, late=frozenset((target,)))
     if opcode == 0x23:
         return Instruction(4, "store", needs=needs)
     if opcode in (0x63, 0x67, 0x6F):
@@ -34,7 +34,7 @@ def _compressed(half: int) -> Instruction:
     short, short_second = 8 + (half >> 7 & 7), 8 + (half >> 2 & 7)
     match half & 3, function:
         case 0, 2:
-            return Instruction(2, "load", needs=frozenset((short,)), late=short_second)
+            return Instruction(2, "load", needs=frozenset((short,)), late=frozenset((short_second,)))
         case 0, 6:
             return Instruction(2, "store", needs=frozenset((short, short_second)))
         case 0, _:
@@ -47,7 +47,7 @@ def _compressed(half: int) -> Instruction:
             two = half >> 10 & 3 == 3
             return Instruction(2, "other", needs=frozenset((short, short_second) if two else (short,)))
         case 2, 2:
-            return Instruction(2, "load", needs=frozenset((2,)), late=full)
+            return Instruction(2, "load", needs=frozenset((2,)), late=frozenset((full,)))
         case 2, 6:
             return Instruction(2, "store", needs=frozenset((2, second)))
         case 2, 4 if second == 0 and full != 0:

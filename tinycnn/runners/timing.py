@@ -18,15 +18,20 @@ UNITS_PER_CYCLE = 100
 class Instruction:
     """`kind` is a price of `Timings`, or "vector_memory". `registers` are how many a load or store of several moves.
 
-    Where the next one may have to wait: `late` is the register whose value comes late, `needs` are those whose values
-    must be there early. `extras` counts what makes the instruction longer by `Timings.extra`.
+    Where the next one may have to wait: `late` are the registers whose values come late, `needs` those whose values
+    must be there early. `loaded` are those of a load with which the next load may overlap, if it `needs` none of them,
+    and `updates` says that it changes its base. `target` is where a branch goes, in bytes from its own address, if that
+    is known. `extras` counts what makes the instruction longer by `Timings.extra`.
     """
 
     size_bytes: int
     kind: str
     registers: int = 0
     needs: frozenset[int] = frozenset()
-    late: int | None = None
+    late: frozenset[int] = frozenset()
+    loaded: frozenset[int] = frozenset()
+    updates: bool = False
+    target: int | None = None
     extras: int = 0
 
 
@@ -62,29 +67,41 @@ def decoded(
 def prices(instructions: Iterable[tuple[int, Instruction]], timings: Timings) -> dict[int, Price]:
     """The price of the instruction at every address; addresses ascend within a section of code."""
     found: dict[int, Price] = {}
+    branches: dict[int, int] = {}
+    more_if_entered: dict[int, int] = {}
     before: Instruction | None = None
     end = None
     for address, instruction in instructions:
         found[address] = _price(before if address == end else None, instruction, timings)
+        more_if_entered[address] = _price(None, instruction, timings).units - found[address].units
+        if instruction.target is not None:
+            branches[address] = address + instruction.target
         before, end = instruction, address + instruction.size_bytes
+    # Behind a branch an instruction neither overlaps with the one that stands before it nor waits for it.
+    for address, target in branches.items():
+        taken_units = found[address].taken_units + more_if_entered.get(target, 0)
+        found[address] = Price(found[address].units, taken_units)
     return found
 
 
 def _price(before: Instruction | None, instruction: Instruction, timings: Timings) -> Price:
     cycles = _cycles(before, instruction, timings) + timings.extra * instruction.extras
-    if before is not None and before.late is not None and before.late in instruction.needs:
+    if before is not None and before.late & instruction.needs:
         cycles += timings.dependent
     taken = {"branch": timings.branch_taken, "jump": timings.jump_taken}.get(instruction.kind, 0.0)
     # A load of several registers that jumps, POP {..., PC}, refills the pipeline like any other jump.
-    taken = timings.branch_taken if instruction.kind in ("multiple", "load", "other") else taken
+    taken = timings.branch_taken if instruction.kind in ("multiple", "other") else taken
     unit = UNITS_PER_CYCLE * timings.scale
     return Price(round(cycles * unit), round(taken * unit))
 
 
 def _cycles(before: Instruction | None, instruction: Instruction, timings: Timings) -> float:
     kind = instruction.kind
-    if kind == "load":
-        return timings.load_behind_load if before is not None and before.kind == "load" else timings.load
+    if kind in ("load", "store_indexed"):
+        if before is None or before.kind != "load" or before.loaded & instruction.needs:
+            return timings.load if kind == "load" else timings.store_indexed
+        overlapped = timings.load_behind_load if kind == "load" else timings.store
+        return overlapped + (timings.update if before.updates or instruction.updates else 0)
     if kind == "multiple":
         return timings.multiple + timings.multiple_register * instruction.registers
     if kind in ("vector", "vector_memory"):
