@@ -4,6 +4,7 @@ import re
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Literal, TypeAlias
 
 import numpy as np
@@ -36,6 +37,8 @@ class ConstantArray:
     def size_bytes(self) -> int:
         return int(self.values.size) * ELEMENT_BYTES[self.element]
 
+
+_NO_ARRAYS: "Mapping[ConstantArray, str]" = MappingProxyType({})
 
 Field: TypeAlias = "int | ConstantArray | Mapping[str, Field] | None"
 """The value of a struct's field: a number, a pointer to an array, a null pointer or a struct."""
@@ -85,49 +88,64 @@ def _number_lines(numbers: Sequence[str], width: int) -> Iterator[str]:
         yield INDENT + ", ".join(number.rjust(width) for number in numbers[first : first + at_once]) + ","
 
 
-def struct_definition(c_type: str, name: str, *structs: tuple[Mapping[str, Field], Mapping[str, str]]) -> str:
+def struct_definition(
+    c_type: str, name: str, *structs: Mapping[str, Field], array_names: Mapping[ConstantArray, str] = _NO_ARRAYS
+) -> str:
     """`static const` of a struct with designated initializers, or of an array of structs when there are several.
 
-    With the fields of each struct come the C names of the arrays among them, by the name of their field.
+    `array_names` are the C names of the arrays among the fields.
     """
+    head = f"static const TCN_FLASH {c_type} {name}"
     if len(structs) == 1:
-        one_line = f"static const TCN_FLASH {c_type} {name} = {{{' '.join(_items(*structs[0])).removesuffix(',')}}};"
-        if len(one_line) <= LINE_WIDTH:
-            return one_line
-        return "\n".join([f"static const TCN_FLASH {c_type} {name} = {{", *_filled(_items(*structs[0]), INDENT), "};"])
-    lines = [f"static const TCN_FLASH {c_type} {name}[{len(structs)}] = {{"]
+        return "\n".join(_struct_lines(f"{head} = ", structs[0], array_names, "", ";"))
+    lines = [f"{head}[{len(structs)}] = {{"]
     for struct in structs:
-        lines += [INDENT + "{", *_filled(_items(*struct), 2 * INDENT), INDENT + "},"]
+        lines += [INDENT + "{", *_field_lines(struct, array_names, 2 * INDENT), INDENT + "},"]
     return "\n".join([*lines, "};"])
 
 
-def _items(fields: Mapping[str, Field], array_names: Mapping[str, str]) -> list[str]:
-    return [f".{name} = {_value(name, value, array_names)}," for name, value in fields.items()]
+def _struct_lines(
+    head: str, fields: Mapping[str, Field], array_names: Mapping[ConstantArray, str], indent: str, end: str
+) -> Iterator[str]:
+    """`head` and a struct in braces: one line where it fits."""
+    one_line = f"{indent}{head}{_value(fields, array_names)}{end}"
+    if len(one_line) <= LINE_WIDTH:
+        yield one_line
+    else:
+        yield f"{indent}{head}{{"
+        yield from _field_lines(fields, array_names, indent + INDENT)
+        yield f"{indent}}}{end}"
 
 
-def _value(name: str, value: Field, array_names: Mapping[str, str]) -> str:
-    if isinstance(value, Mapping):
-        return "{" + " ".join(_items(value, array_names)).removesuffix(",") + "}"
-    if isinstance(value, ConstantArray):
-        return array_names[name]
-    return "0" if value is None else integer(value)
-
-
-def _filled(items: Sequence[str], indent: str) -> Iterator[str]:
-    """The items in order, as many to a line as fit."""
+def _field_lines(fields: Mapping[str, Field], array_names: Mapping[ConstantArray, str], indent: str) -> Iterator[str]:
+    """The fields in order, as many to a line as fit; a struct among them that fits no line has lines of its own."""
     line = indent
-    for item in items:
+    for name, value in fields.items():
+        item = f".{name} = {_value(value, array_names)},"
         if line != indent and len(line) + len(item) > LINE_WIDTH:
             yield line.rstrip()
             line = indent
-        line += item + " "
-    yield line.rstrip()
+        if isinstance(value, Mapping) and len(indent) + len(item) > LINE_WIDTH:
+            yield from _struct_lines(f".{name} = ", value, array_names, indent, ",")
+        else:
+            line += item + " "
+    if line != indent:
+        yield line.rstrip()
 
 
-def constant_arrays(fields: Mapping[str, Field]) -> Iterator[tuple[str, ConstantArray]]:
-    """Every array in the fields and in the structs among them, by the name of its field."""
+def _value(value: Field, array_names: Mapping[ConstantArray, str]) -> str:
+    if isinstance(value, Mapping):
+        items = (f".{name} = {_value(inner, array_names)}" for name, inner in value.items())
+        return "{" + ", ".join(items) + "}"
+    if isinstance(value, ConstantArray):
+        return array_names[value]
+    return "0" if value is None else integer(value)
+
+
+def constant_arrays(fields: Mapping[str, Field]) -> Iterator[tuple[tuple[str, ...], ConstantArray]]:
+    """Every array in the fields and in the structs among them, with the names of the fields that lead to it."""
     for name, value in fields.items():
         if isinstance(value, Mapping):
-            yield from constant_arrays(value)
+            yield from (((name, *path), array) for path, array in constant_arrays(value))
         elif isinstance(value, ConstantArray):
-            yield name, value
+            yield (name,), value

@@ -1,5 +1,6 @@
 """A node of the graph as a section of C: comment, constants, structs and the call that computes one row."""
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -8,6 +9,7 @@ from tinycnn.ops import call_of, is_int8, row_bytes
 from tinycnn.plan import Place, Plan, Step
 from tinycnn_codegen.alternatives import PORTABLE
 from tinycnn_codegen.ctext import (
+    ConstantArray,
     Field,
     array_definition,
     comment,
@@ -170,12 +172,13 @@ def _definitions(lowered: Lowered, base: str, step: Step) -> Iterator[str]:
         }
         if lowered.window.kind == "window":
             window = {**window, "padding": step.padding.offset_bytes if step.padding else 0}
-        yield struct_definition(f"tcn_{lowered.window.kind}_t", f"{base}_window", (window, {}))
-    structs = []
+        yield struct_definition(f"tcn_{lowered.window.kind}_t", f"{base}_window", window)
+    names: dict[ConstantArray, str] = {}
     for part, fields in enumerate(lowered.layers):
         ending = "" if len(lowered.layers) == 1 else f"_{part}"
-        names = {field: f"{base}_{field}{ending}" for field, _ in constant_arrays(fields)}
-        structs.append((fields, names))
-        for field, array in constant_arrays(fields):
-            yield array_definition(names[field], array)
-    yield struct_definition(f"tcn_{lowered.kernel}_t", f"{base}_layer", *structs)
+        arrays = list(constant_arrays(fields))
+        counted = Counter(path[-1] for path, _ in arrays)
+        for path, array in arrays:
+            names[array] = f"{base}_{path[-1] if counted[path[-1]] == 1 else '_'.join(path)}{ending}"
+            yield array_definition(names[array], array)
+    yield struct_definition(f"tcn_{lowered.kernel}_t", f"{base}_layer", *lowered.layers, array_names=names)

@@ -64,7 +64,7 @@ class Lowered:
     @property
     def needs_float(self) -> bool:
         """Whether a channel has no proved integer form (`FLOAT_SHIFT`)."""
-        shifts = [array for fields in self.layers for name, array in constant_arrays(fields) if name == "shift"]
+        shifts = [array for fields in self.layers for path, array in constant_arrays(fields) if path[-1] == "shift"]
         return any(bool((array.values == FLOAT_SHIFT).any()) for array in shifts)
 
     @property

@@ -165,16 +165,18 @@ def _tensor_definition(base: str, place: Place, *, some_scattered: bool, is_far:
         "held_rows": place.held_rows,
     }
     if not some_scattered:
-        return struct_definition("tcn_tensor_t", f"{base}_tensor", (fields, {}))
+        return struct_definition("tcn_tensor_t", f"{base}_tensor", fields)
     if not place.row_offsets:
-        return struct_definition("tcn_tensor_t", f"{base}_tensor", ({**fields, "places": None}, {}))
+        return struct_definition("tcn_tensor_t", f"{base}_tensor", {**fields, "places": None})
     words = np.array(place.row_offsets) // ALIGNMENT_BYTES
     places = ConstantArray("uint32_t" if is_far else "uint16_t", words, PLACES_PER_LINE)
     name = f"{base}_places"
     return "\n".join(
         [
             array_definition(name, places),
-            struct_definition("tcn_tensor_t", f"{base}_tensor", ({**fields, "places": places}, {"places": name})),
+            struct_definition(
+                "tcn_tensor_t", f"{base}_tensor", {**fields, "places": places}, array_names={places: name}
+            ),
         ]
     )
 

@@ -49,9 +49,10 @@ def test_arrays_break_lines_between_units() -> None:
 def test_structs_name_their_fields() -> None:
     bias = ConstantArray("int32_t", np.array([1]), per_line=1)
     fields = {"size": 3, "bias": bias, "nothing": None, "inner": {"zero": -1}}
-    names = {"bias": "fc_bias"}
+    names = {bias: "fc_bias"}
     text = "{.size = 3, .bias = fc_bias, .nothing = 0, .inner = {.zero = -1}}"
-    assert struct_definition("tcn_x_t", "fc", (fields, names)) == f"static const TCN_FLASH tcn_x_t fc = {text};"
-    two = struct_definition("tcn_x_t", "fc", (fields, names), (fields, names))
+    one = struct_definition("tcn_x_t", "fc", fields, array_names=names)
+    assert one == f"static const TCN_FLASH tcn_x_t fc = {text};"
+    two = struct_definition("tcn_x_t", "fc", fields, fields, array_names=names)
     assert two.count(text[1:-1]) == 2
     assert two.startswith("static const TCN_FLASH tcn_x_t fc[2] = {\n    {\n")
