@@ -34,7 +34,7 @@ def test_in_one_memory_everything_shares(int8):
     needed = plan.arena_bytes + 2000 + 60_000 + 300
     target = tinycnn.load_target("dsp32c-486")
     for size_bytes, fits in ((needed, True), (needed - 1, False)):
-        found = budget(plan, replace(target, ram_bytes=size_bytes), 59_000, CODE, "acc")
+        found = budget(int8, plan, replace(target, ram_bytes=size_bytes), 59_000, CODE, "acc")
         assert (found.fits, found.memory_left_bytes) == (fits, size_bytes - needed)
 
 
@@ -43,7 +43,7 @@ def test_in_two_memories_the_shorter_one_decides(int8):
     target = tinycnn.load_target("stm32f446")
     ram, flash = plan.arena_bytes + 300, 62_000
     for ram_bytes, flash_bytes, left in ((ram, flash, 0), (ram - 1, flash + 9, -1), (ram + 9, flash - 2, -2)):
-        found = budget(plan, replace(target, ram_bytes=ram_bytes, flash_bytes=flash_bytes), 59_000, CODE, "acc")
+        found = budget(int8, plan, replace(target, ram_bytes=ram_bytes, flash_bytes=flash_bytes), 59_000, CODE, "acc")
         assert (found.fits, found.memory_left_bytes) == (left >= 0, left)
 
 
@@ -99,10 +99,13 @@ def test_the_lecture_s_networks_on_the_card(name, parameters, int8_a_second, flo
 
 
 def test_the_card_takes_three_instructions_a_product_and_eight_an_output(int8):
-    found = budget(tinycnn.plan(int8), tinycnn.load_target("dsp32c-486"), 59_000, CODE, "acc")
+    found = budget(int8, tinycnn.plan(int8), tinycnn.load_target("dsp32c-486"), 59_000, CODE, "acc")
     outputs = 6 * 28 * 28 + 16 * 10 * 10 + 120 + 84 + 10
     assert found.card_int8_milliseconds_estimated == pytest.approx(1e3 * (3 * 416_520 + 8 * outputs) / 12.5e6)
-    assert budget(tinycnn.plan(int8), tinycnn.load_target("i486"), 0, None, "").card_int8_milliseconds_estimated is None
+    assert (
+        budget(int8, tinycnn.plan(int8), tinycnn.load_target("i486"), 0, None, "").card_int8_milliseconds_estimated
+        is None
+    )
 
 
 def test_every_channel_is_proved_by_one_way(int8):
@@ -135,7 +138,7 @@ def test_the_page_is_complete_and_escapes_names(int8):
 
 def test_what_occupies_the_arena_never_overlaps(int8):
     for plan in candidates(int8):
-        found = budget(plan, tinycnn.load_target("host"), 0, None, "")
+        found = budget(int8, plan, tinycnn.load_target("host"), 0, None, "")
         used = np.zeros((found.pulls + 1, found.arena_bytes), bool)
         for o in found.arena:
             area = used[o.first_pull : o.last_pull, o.offset_bytes : o.offset_bytes + o.size_bytes]

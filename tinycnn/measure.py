@@ -72,7 +72,7 @@ def report(graph: Graph, target: Target, *, pushed: bool = False, pulled: bool =
         generated = generate(planned, "network", target_name=target.name)
         code, note = _code(generated, target)
         notes = kernel_notes(int8, target)
-        found = budget(planned, target, constants_bytes(generated), code, note, (*plans, *others), notes, bound)
+        found = budget(int8, planned, target, constants_bytes(generated), code, note, (*plans, *others), notes, bound)
         if found.fits:
             break
     return found
@@ -112,7 +112,7 @@ def bench(
     stored = engine.stored_samples(graph, engine.first_samples(engine.named_samples(graph, samples), 1))
     count = count_instructions(generated, list(stored.values()), target, optimize=OPTIMIZE)
     size = measure_code(generated, target, optimize=OPTIMIZE)
-    macs = {node.name: graph.macs(node) for node in graph.nodes}
+    macs = {step.node.name: planned.graph.macs(step.node) for step in planned.steps}
     layers = tuple(
         LayerCost(name, instructions, layer_cycles, macs[name])
         for name, instructions, layer_cycles in zip(generated.steps, count.per_step, count.cycles_per_step, strict=True)

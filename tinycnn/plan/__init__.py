@@ -1,6 +1,6 @@
 """Plan an int8 graph: in which order rows are computed, and where every tensor lies in one arena."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
 
@@ -24,6 +24,7 @@ from tinycnn.plan.model import (
     Step,
     progress_bytes,
 )
+from tinycnn.plan.pairs import with_pairs
 from tinycnn.plan.rows import RowGraph
 
 __all__ = [
@@ -62,7 +63,13 @@ def plan(
     with `pulled` those of the output are taken as they are ready; UnsupportedError when the graph has several inputs,
     or several outputs.
     """
-    simple = layer_by_layer(graph, fastest(alternatives), pushed=pushed, pulled=pulled)
+    simple = min(
+        (
+            layer_by_layer(form, fastest(ways), pushed=pushed, pulled=pulled)
+            for form, ways in _forms(graph, alternatives)
+        ),
+        key=lambda made: made.compared_instructions,
+    )
     if ram_bytes is None or simple.arena_bytes <= ram_bytes:
         return simple
     plans = candidates(graph, alternatives, pushed=pushed, pulled=pulled)
@@ -107,9 +114,32 @@ def candidates(
     """The plans worth having, the fastest first and each with a smaller arena than those before.
 
     They run layer by layer, or in stages with rings of rows or a place for each row, with kernels from the fastest to
-    those with the least scratch.
+    those with the least scratch, and layers one by one or in pairs.
     """
     check_int8_form(graph)
+    plans = [
+        found
+        for form, ways in _forms(graph, alternatives)
+        for found in _assembled(form, ways, pushed=pushed, pulled=pulled)
+    ]
+    front: list[Plan] = []
+    for found in sorted(plans, key=lambda made: (made.compared_instructions, made.arena_bytes)):
+        if not front or found.arena_bytes < front[-1].arena_bytes:
+            front.append(found)
+    return tuple(front)
+
+
+def _forms(graph: Graph, alternatives: Alternatives) -> Iterator[tuple[Graph, Alternatives]]:
+    """The graph with its layers one by one, and if some can be computed in pairs also with these."""
+    yield graph, {output: tuple(way for way in ways if not way.paired) for output, ways in alternatives.items()}
+    paired = {output: [way for way in ways if way.paired] for output, ways in alternatives.items()}
+    if any(paired.values()):
+        form = with_pairs(graph, {output for output, ways in paired.items() if ways})
+        yield form, {output: paired[output] or ways for output, ways in alternatives.items() if output in form.tensors}
+
+
+def _assembled(graph: Graph, alternatives: Alternatives, *, pushed: bool, pulled: bool) -> list[Plan]:
+    """A plan for every order of work and every choice of kernels."""
     in_parts = {output: tuple(way for way in ways if not way.whole) for output, ways in alternatives.items()}
     lean, rings, places = _best_order(graph, in_parts, pushed=pushed, pulled=pulled)
     orders = (
@@ -117,16 +147,11 @@ def candidates(
         (rings.first_nodes, in_parts, False),
         (places.first_nodes, in_parts, True),
     )
-    plans = [
+    return [
         assembled(replace(lean, chosen=chosen), cuts, scattered=scattered)
         for cuts, ways, scattered in orders
         for chosen in choices(lean, cuts, ways, scattered=scattered)
     ]
-    front: list[Plan] = []
-    for found in sorted(plans, key=lambda made: (made.compared_instructions, made.arena_bytes)):
-        if not front or found.arena_bytes < front[-1].arena_bytes:
-            front.append(found)
-    return tuple(front)
 
 
 def _best_order(graph: Graph, alternatives: Alternatives, *, pushed: bool, pulled: bool) -> tuple[RowGraph, Cuts, Cuts]:
@@ -143,9 +168,12 @@ def schedule_free_bound(
 ) -> int:
     """Bytes below which no plan of an int8 graph can go, in whatever order it computes rows (`plan.bound`)."""
     check_int8_form(graph)
-    lean, _, places = _best_order(graph, alternatives, pushed=pushed, pulled=pulled)
-    order = demand(lean, places.first_nodes, scattered=True).order
-    return schedule_free_bound_bytes(lean, order) + progress_bytes(len(lean.nodes), pushed + pulled)
+    found = []
+    for form, ways in _forms(graph, alternatives):
+        lean, _, places = _best_order(form, ways, pushed=pushed, pulled=pulled)
+        order = demand(lean, places.first_nodes, scattered=True).order
+        found.append(schedule_free_bound_bytes(lean, order) + progress_bytes(len(lean.nodes), pushed + pulled))
+    return min(found)
 
 
 def layer_by_layer(

@@ -19,6 +19,7 @@ class Alternative:
 
     Scratch is the kernel's while it computes a row; with `keeps_scratch` from its first row to its last. A kernel that
     is `whole` needs its input and output with all their rows; for plans with rings the node has another alternative.
+    One that is `paired` computes the layer before it as well (`plan.pairs`), whose output is then held nowhere.
     """
 
     kernel: str
@@ -26,6 +27,7 @@ class Alternative:
     scratch_bytes: int = 0
     keeps_scratch: bool = False
     whole: bool = False
+    paired: bool = False
 
 
 Alternatives = Mapping[str, Sequence[Alternative]]

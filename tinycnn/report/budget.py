@@ -128,6 +128,7 @@ class Budget:
 
 
 def budget(
+    graph: Graph,
     plan: Plan,
     target: Target,
     constants_bytes: int,
@@ -137,7 +138,7 @@ def budget(
     notes: Mapping[str, str] = _NO_NOTES,
     schedule_free_bound_bytes: int = 0,
 ) -> Budget:
-    """Add up what `plan` needs on `target`.
+    """Add up what `plan` of an int8 graph needs on `target`.
 
     `plans` are all plans worth having; `notes` has by the name of an output what keeps its node from a faster kernel.
     `schedule_free_bound_bytes` is what `plan.schedule_free_bound` says. `code` is None when no compiler for the target
@@ -150,7 +151,6 @@ def budget(
     ram_used = plan.arena_bytes + stack_bytes
     startup_bytes = code.startup_bytes if code else 0
     flash_used = constants_bytes + code_bytes + startup_bytes
-    graph = plan.graph
     fp32_bytes = 4 * graph.total_parameters
     if target.flash_bytes is None:
         left = target.ram_bytes - ram_used - flash_used
