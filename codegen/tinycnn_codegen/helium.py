@@ -59,7 +59,7 @@ def note(call: Call) -> str:
     if lower(call, whole=False) is None:
         if isinstance(op, Conv) and op.is_depthwise(call.constant(1).shape):
             return "not nine taps, or channels not in sixteens"
-        return "groups, dilation or outputs not in fours"
+        return "groups or dilation"
     return "rescaled in float32, as integers are not proved" if _factors(call).is_float else ""
 
 
@@ -75,26 +75,31 @@ class _Pieces:
 
 def _conv(op: Conv, call: Call, whole: bool) -> Lowered | None:
     weights, planar, factors = call.constant(1), Planar.of(call, op.window), _factors(call)
-    outputs = len(weights)
-    if op.groups != 1 or planar.dilations[1] != 1 or outputs % 4:
+    outputs, more = len(weights), -len(weights) % 4
+    if op.groups != 1 or planar.dilations[1] != 1:
         return None
-    pieces = _pieces(planar.kernel[0], planar.kernel[1] * planar.channels, outputs)
+    pieces = _pieces(planar.kernel[0], planar.kernel[1] * planar.channels, outputs + more)
     if pieces is None:
         return None
     rows = weights.reshape(outputs, 1 if pieces.is_gathered else planar.kernel[0], -1)
     padded = pieces.count * pieces.vectors * VECTOR
-    filled = np.pad(rows, ((0, 0), (0, 0), (0, padded - rows.shape[2]))).reshape(outputs // 4, 4, -1, VECTOR)
-    stream = _stream(filled.transpose(0, 2, 1, 3), folded_bias(call), factors.values)
-    at_once = whole and planar.is_pointwise
+    filled = np.pad(rows, ((0, more), (0, 0), (0, padded - rows.shape[2])))
+    fours = filled.reshape((outputs + more) // 4, 4, -1, VECTOR).transpose(0, 2, 1, 3)
+    bias, factor = (np.pad(values, (0, more)).reshape(-1, 4) for values in (folded_bias(call), factors.values))
+    stream = _stream(fours, bias, factor)
+    at_once = whole and planar.is_pointwise and not more
     pixels = call.output.shape[1] if at_once else 1
     window_bytes = rows.shape[1] * (padded if pieces.is_gathered else rows.shape[2])
     window_bytes += -window_bytes % VECTOR
-    columns = max(COPIED_BYTES // window_bytes // 2 * 2, 2) if pieces.is_gathered else 2
+    output_width = planar.output_width * pixels
+    padded_columns = _fitting(outputs + more, output_width) if more else 0
+    columns = _fitting(window_bytes, padded_columns or output_width) if pieces.is_gathered else 2
     layer: Fields = {
         "input_width": planar.input_width * pixels,
         "input_channels": planar.channels,
-        "output_width": planar.output_width * pixels,
+        "output_width": output_width,
         "output_channels": outputs,
+        "padded_channels": outputs + more,
         "kernel_height": planar.kernel[0],
         "kernel_width": planar.kernel[1],
         "stride": planar.strides[1],
@@ -104,22 +109,28 @@ def _conv(op: Conv, call: Call, whole: bool) -> Lowered | None:
         "is_gathered": int(pieces.is_gathered),
         "window_bytes": window_bytes,
         "copied_columns": columns,
+        "padded_columns": padded_columns,
         "pieces": pieces.count,
         "vectors": pieces.vectors,
         "rest": pieces.rest,
         "is_float": factors.is_float,
         "weights": stream,
     }
-    is_copied = pieces.is_gathered or planar.pads[1] or planar.pads[3]
+    is_copied = pieces.is_gathered or planar.pads[1] or planar.pads[3] or more
     return Lowered(
         "helium_conv2d",
         (layer,),
         "window",
         planar.rows,
         call.quantization(0).zero_point,
-        scratch_bytes=columns * window_bytes if is_copied else VECTOR,
+        scratch_bytes=columns * window_bytes + padded_columns * (outputs + more) if is_copied else VECTOR,
         all_rows_at_once=at_once,
     )
+
+
+def _fitting(column_bytes: int, columns: int) -> int:
+    """How many of `columns` fit the scratch, rounded to an even number."""
+    return min(max(COPIED_BYTES // column_bytes // 2 * 2, 2), columns + columns % 2)
 
 
 def _pieces(height: int, row_bytes: int, outputs: int) -> _Pieces | None:

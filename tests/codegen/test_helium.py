@@ -36,7 +36,7 @@ def layers(seed: int) -> tuple[GraphBuilder, Graph]:
             kernel, stride = (int(rng.integers(1, 4)), int(rng.integers(1, 4))), int(rng.integers(1, 3))
             pads = tuple(int(rng.integers(0, k + 1)) for k in (*kernel, *kernel))
             window = Window.of(kernel, (stride, stride), pads)
-        y = builder.conv(x, 4 * int(rng.integers(1, 7)), window, spread=float(rng.choice([0.1, 1.0])))
+        y = builder.conv(x, int(rng.integers(1, 28)), window, spread=float(rng.choice([0.1, 1.0])))
         y = builder.conv(y, 16 * int(rng.integers(1, 3)), Window.of((1, 1)))
         depth, stride = builder.shape(y)[-1], int(rng.integers(1, 3))
         y = builder.conv(y, depth, Window((3, 3), (stride, stride), (1, 2), (1, 2, 1, 2)), depth, spread=0.5)

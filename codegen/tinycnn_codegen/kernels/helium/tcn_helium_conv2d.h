@@ -7,12 +7,14 @@
 #include "tcn_helium_product.h"
 
 /* Convolution without groups or dilation, two columns at a time. Kernel rows are read where they are in the input, or,
- * where that would leave much of the vectors empty (is_gathered) and at the edges, from a copy of the window. */
+ * where that would leave much of the vectors empty (is_gathered) and at the edges, from a copy of the window. Channels
+ * that are not in fours are filled up to fours in scratch, from where those that there are go to the output. */
 typedef struct {
     int32_t input_width;
     int32_t input_channels;
     int32_t output_width;
-    int32_t output_channels; /* a multiple of 4 */
+    int32_t output_channels;
+    int32_t padded_channels; /* the next multiple of 4 */
     int32_t kernel_height;
     int32_t kernel_width;
     int32_t stride;
@@ -22,6 +24,7 @@ typedef struct {
     int32_t is_gathered;
     int32_t window_bytes;    /* filled up to whole vectors */
     int32_t copied_columns;  /* as many windows as fit the scratch, an even number */
+    int32_t padded_columns;  /* the same of filled up outputs, 0 where there are none */
     int32_t pieces;          /* of a kernel row, or of the gathered window */
     int32_t vectors;         /* of a piece */
     int32_t rest;
@@ -113,29 +116,47 @@ TCN_KERNEL static const int8_t **tcn_helium_conv2d_pieces(const TCN_FLASH tcn_he
     return piece;
 }
 
+/* The outputs of `columns` from between those that fill the channels up. */
+static void tcn_helium_conv2d_unpad(const TCN_FLASH tcn_helium_conv2d_t *layer, int8_t *output, const int8_t *padded,
+                                    int32_t columns)
+{
+    const int32_t channels = layer->output_channels;
+    int32_t c;
+
+    for (c = 0; c < channels; c += 16) {
+        tcn_helium_copy_each(output + c, channels, padded + c, layer->padded_channels,
+                             channels - c < 16 ? channels - c : 16, columns);
+    }
+}
+
 /* One row of the output, or several that follow each other where no window leaves its column; rows[r] is the input
- * under row r of the kernel, or a row of zero points. `scratch` has room for
- * `copied_columns` windows. */
+ * under row r of the kernel, or a row of zero points. `scratch` has room for `copied_columns` windows, and behind them
+ * for `padded_columns` outputs. */
 TCN_KERNEL static void tcn_helium_conv2d_row(const TCN_FLASH tcn_helium_conv2d_t *layer, const int8_t *const *rows,
                                              int8_t *scratch, int8_t *output)
 {
     const int8_t *pieces[2 * TCN_HELIUM_PIECES + 2];
     const int32_t step = layer->stride * layer->input_channels;
     const int32_t window_bytes = layer->window_bytes;
+    const int32_t channels = layer->padded_channels;
+    int8_t *const padded = layer->padded_columns ? scratch + layer->copied_columns * layer->window_bytes : 0;
+    const int32_t most_inside = padded ? layer->padded_columns : layer->output_width;
     int32_t column = -layer->pad;
     int32_t left = layer->output_width;
     tcn_helium_product_t product;
 
     product.pieces = pieces;
     product.weights = (const int32_t *)layer->weights;
-    product.channels = layer->output_channels;
+    product.channels = channels;
     product.zero_point = layer->output_zero_point;
     product.vectors = layer->vectors;
     product.rest = layer->rest;
     while (left > 0) {
         const int32_t found = layer->is_gathered ? 0 : tcn_helium_conv2d_inside(layer, column);
         const int32_t inside = found < left ? found : left;
-        const int32_t some = inside > 1 ? inside : left < layer->copied_columns ? left : layer->copied_columns;
+        const int32_t room = inside > 1 ? most_inside : layer->copied_columns;
+        const int32_t there = inside > 1 ? inside : left;
+        const int32_t some = there < room ? there : room;
         const int32_t columns = some > 1 ? some - some % 2 : 1;
         const int32_t is_direct = inside > 0;
         const int32_t is_next_direct =
@@ -164,15 +185,18 @@ TCN_KERNEL static void tcn_helium_conv2d_row(const TCN_FLASH tcn_helium_conv2d_t
         product.columns[0] = pieces[0];
         product.columns[1] = pieces[1];
         product.step = 2 * (is_direct ? step : window_bytes);
-        product.output = output;
+        product.output = padded ? padded : output;
         product.pairs = columns == 1 ? 1 : columns / 2;
-        product.pitch = columns == 1 ? 0 : layer->output_channels;
+        product.pitch = columns == 1 ? 0 : channels;
         if (layer->is_float) {
             tcn_helium_pairs_float(&product);
         } else if (piece == pieces + 2) {
             tcn_helium_whole_pairs(&product);
         } else {
             tcn_helium_pairs(&product);
+        }
+        if (padded) {
+            tcn_helium_conv2d_unpad(layer, output, padded, columns);
         }
         output += columns * layer->output_channels;
         column += columns * layer->stride;
