@@ -8,7 +8,7 @@
 
 /* Convolution without groups or dilation, two columns at a time. Kernel rows are read where they are in the input, or,
  * where that would leave much of the vectors empty (is_gathered) and at the edges, from a copy of the window. Channels
- * that are not in fours are filled up to fours in scratch, from where those that there are go to the output. */
+ * that are not in fours are filled up to fours in scratch, from where those that are true go to the output. */
 typedef struct {
     int32_t input_width;
     int32_t input_channels;
@@ -39,18 +39,17 @@ static void tcn_helium_conv2d_copy_window(const TCN_FLASH tcn_helium_conv2d_t *l
                                           const int8_t *const *rows, int32_t column)
 {
     const int32_t channels = layer->input_channels;
-    const int32_t width = layer->kernel_width;
-    const int32_t before = column >= 0 ? 0 : -column < width ? -column : width;
-    const int32_t room = layer->input_width - column;
-    const int32_t behind = room >= width ? 0 : room > 0 ? width - room : width;
-    const int32_t inside = before + behind < width ? width - before - behind : 0;
-    const int32_t bytes = width * channels;
+    const int32_t bytes = layer->kernel_width * channels;
+    const int32_t end = (layer->input_width - column) * channels;
+    const int32_t last = end < bytes ? end : bytes;
+    const int32_t first = column < 0 ? -column * channels : 0;
+    const int32_t offset = column * channels + first;
     int32_t r;
 
-    for (r = 0; r < layer->kernel_height; r++) {
-        tcn_helium_fill(to, before * channels, layer->input_zero_point);
-        tcn_helium_copy(to + before * channels, rows[r] + (column + before) * channels, inside * channels);
-        tcn_helium_fill(to + (width - behind) * channels, behind * channels, layer->input_zero_point);
+    tcn_helium_fill(to, layer->kernel_height * bytes, layer->input_zero_point);
+    to += first;
+    for (r = 0; r < layer->kernel_height && first < last; r++) {
+        tcn_helium_copy(to, rows[r] + offset, last - first);
         to += bytes;
     }
 }
@@ -90,117 +89,128 @@ TCN_KERNEL static void tcn_helium_conv2d_copy_windows(const TCN_FLASH tcn_helium
     }
 }
 
-/* Where the pieces of one window begin, in every other of `piece`; the window was `copied`, or else lies at `column` of
- * the input. Returns behind the last. */
-TCN_KERNEL static const int8_t **tcn_helium_conv2d_pieces(const TCN_FLASH tcn_helium_conv2d_t *layer,
-                                                          const int8_t **piece, const int8_t *const *rows,
-                                                          int32_t column, const int8_t *copied)
+/* Where the pieces of two windows begin, one `distance` bytes behind the other; the first lies `offset` bytes from the
+ * beginning of each row, or was `copied`. Whether there are several. */
+static int tcn_helium_conv2d_pieces(const TCN_FLASH tcn_helium_conv2d_t *layer, const int8_t **piece,
+                                    const int8_t *const *rows, int32_t offset, const int8_t *copied,
+                                    int32_t distance)
 {
     const int32_t kernel_rows = layer->is_gathered ? 1 : layer->kernel_height;
+    const int32_t row_bytes = layer->kernel_width * layer->input_channels;
+    const int32_t piece_bytes = 16 * layer->vectors;
     int32_t r;
     int32_t i;
 
     for (r = 0; r < kernel_rows; r++) {
-        const int8_t *from = rows[r] + column * layer->input_channels;
+        const int8_t *from = copied ? copied + r * row_bytes : rows[r] + offset;
 
-        if (copied) {
-            from = copied;
-            copied += layer->kernel_width * layer->input_channels;
-        }
-        for (i = 0; i < layer->pieces; i++) {
-            *piece = from;
+        for (i = layer->pieces; i > 0; i--) {
+            piece[0] = from;
+            piece[1] = from + distance;
             piece += 2;
-            from += 16 * layer->vectors;
+            from += piece_bytes;
         }
     }
-    return piece;
+    piece[0] = 0;
+    return kernel_rows * layer->pieces > 1;
 }
 
-/* The outputs of `columns` from between those that fill the channels up. */
-static void tcn_helium_conv2d_unpad(const TCN_FLASH tcn_helium_conv2d_t *layer, int8_t *output, const int8_t *padded,
-                                    int32_t columns)
+/* The outputs of `columns`, `step` bytes from each to the next, from between those that fill the channels up. */
+static void tcn_helium_conv2d_unpad(const TCN_FLASH tcn_helium_conv2d_t *layer, int8_t *output, int32_t step,
+                                    const int8_t *padded, int32_t columns)
 {
     const int32_t channels = layer->output_channels;
     int32_t c;
 
     for (c = 0; c < channels; c += 16) {
-        tcn_helium_copy_each(output + c, channels, padded + c, layer->padded_channels,
+        tcn_helium_copy_each(output + c, step, padded + c, layer->padded_channels,
                              channels - c < 16 ? channels - c : 16, columns);
     }
 }
 
 /* One row of the output, or several that follow each other where no window leaves its column; rows[r] is the input
  * under row r of the kernel, or a row of zero points. `scratch` has room for `copied_columns` windows, and behind them
- * for `padded_columns` outputs. */
+ * for `padded_columns` outputs.
+ *
+ * Windows at the edges, and one within where their number is odd, wait for another to be a pair. */
 TCN_KERNEL static void tcn_helium_conv2d_row(const TCN_FLASH tcn_helium_conv2d_t *layer, const int8_t *const *rows,
                                              int8_t *scratch, int8_t *output)
 {
-    const int8_t *pieces[2 * TCN_HELIUM_PIECES + 2];
-    const int32_t step = layer->stride * layer->input_channels;
+    const int8_t *pieces[2 * TCN_HELIUM_PIECES + 1];
+    const int32_t channels = layer->output_channels;
     const int32_t window_bytes = layer->window_bytes;
-    const int32_t channels = layer->padded_channels;
-    int8_t *const padded = layer->padded_columns ? scratch + layer->copied_columns * layer->window_bytes : 0;
-    const int32_t most_inside = padded ? layer->padded_columns : layer->output_width;
+    int8_t *const padded = layer->padded_columns ? scratch + layer->copied_columns * window_bytes : 0;
     int32_t column = -layer->pad;
     int32_t left = layer->output_width;
+    int8_t *waiting = 0;
     tcn_helium_product_t product;
 
     product.pieces = pieces;
     product.weights = (const int32_t *)layer->weights;
-    product.channels = channels;
+    product.channels = layer->padded_channels;
     product.zero_point = layer->output_zero_point;
     product.vectors = layer->vectors;
     product.rest = layer->rest;
-    while (left > 0) {
-        const int32_t found = layer->is_gathered ? 0 : tcn_helium_conv2d_inside(layer, column);
-        const int32_t inside = found < left ? found : left;
-        const int32_t room = inside > 1 ? most_inside : layer->copied_columns;
-        const int32_t there = inside > 1 ? inside : left;
-        const int32_t some = there < room ? there : room;
-        const int32_t columns = some > 1 ? some - some % 2 : 1;
-        const int32_t is_direct = inside > 0;
-        const int32_t is_next_direct =
-            inside > 1 || (!layer->is_gathered && tcn_helium_conv2d_inside(layer, column + layer->stride) > 0);
-        const int8_t **piece;
+    while (left > 0 || waiting) {
+        const int8_t *copied = scratch;
+        int8_t *to = output;
+        int32_t distance = window_bytes;
+        int32_t step = channels;
+        int32_t columns = layer->is_gathered ? layer->copied_columns : tcn_helium_conv2d_inside(layer, column);
+        int32_t passed;
+        int is_in_pieces;
 
+        columns = columns < left ? columns : left;
+        if (padded && columns > layer->padded_columns) {
+            columns = layer->padded_columns;
+        }
+        columns -= columns > 1 ? columns % 2 : 0;
+        passed = columns;
         if (layer->is_gathered) {
             tcn_helium_conv2d_copy_windows(layer, scratch, rows, column, columns);
+        } else if (columns > 1) {
+            copied = 0;
+            distance = layer->stride * layer->input_channels;
+        } else if (left == 0) {
+            to = waiting;
+            waiting = 0;
+            columns = 1;
+        } else if (waiting) {
+            tcn_helium_conv2d_copy_window(layer, scratch + window_bytes, rows, column);
+            to = waiting;
+            step = (int32_t)(output - waiting);
+            waiting = 0;
+            columns = 2;
+            passed = 1;
         } else {
-            if (!is_direct) {
-                tcn_helium_conv2d_copy_window(layer, scratch, rows, column);
-            }
-            if (columns > 1 && !is_next_direct) {
-                tcn_helium_conv2d_copy_window(layer, scratch + window_bytes, rows, column + layer->stride);
-            }
+            tcn_helium_conv2d_copy_window(layer, scratch, rows, column);
+            waiting = output;
+            output += channels;
+            column += layer->stride;
+            left--;
+            continue;
         }
-        piece = tcn_helium_conv2d_pieces(layer, pieces, rows, column, is_direct ? 0 : scratch);
-        if (columns == 1) {
-            tcn_helium_conv2d_pieces(layer, pieces + 1, rows, column, is_direct ? 0 : scratch);
-        } else {
-            tcn_helium_conv2d_pieces(layer, pieces + 1, rows, column + layer->stride,
-                                     is_next_direct ? 0 : scratch + window_bytes);
-        }
-        piece[0] = 0;
-        piece[1] = 0;
+        is_in_pieces = tcn_helium_conv2d_pieces(layer, pieces, rows, column * layer->input_channels, copied,
+                                                columns > 1 ? distance : 0);
         product.columns[0] = pieces[0];
         product.columns[1] = pieces[1];
-        product.step = 2 * (is_direct ? step : window_bytes);
-        product.output = padded ? padded : output;
-        product.pairs = columns == 1 ? 1 : columns / 2;
-        product.pitch = columns == 1 ? 0 : channels;
+        product.step = 2 * distance;
+        product.output = padded ? padded : to;
+        product.pairs = (columns + 1) / 2;
+        product.pitch = columns == 1 ? 0 : padded ? layer->padded_channels : step;
         if (layer->is_float) {
             tcn_helium_pairs_float(&product);
-        } else if (piece == pieces + 2) {
-            tcn_helium_whole_pairs(&product);
-        } else {
+        } else if (is_in_pieces) {
             tcn_helium_pairs(&product);
+        } else {
+            tcn_helium_whole_pairs(&product);
         }
         if (padded) {
-            tcn_helium_conv2d_unpad(layer, output, padded, columns);
+            tcn_helium_conv2d_unpad(layer, to, step, padded, columns);
         }
-        output += columns * layer->output_channels;
-        column += columns * layer->stride;
-        left -= columns;
+        output += passed * channels;
+        column += passed * layer->stride;
+        left -= passed;
     }
 }
 
