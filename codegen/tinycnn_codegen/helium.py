@@ -142,7 +142,7 @@ def _pieces(height: int, row_bytes: int, outputs: int) -> _Pieces | None:
     found = {}
     count = -(-vectors // MOST_VECTORS)
     if count <= MOST_PIECES:
-        copying = 12 * height + 20 if row_bytes <= VECTOR else 2 * height * (6 * row_vectors + 20)
+        copying = 2 * height * (6 * row_vectors + 1) + 20
         pieces = _Pieces(True, count, -(-vectors // count), VECTOR)
         found[pieces] = outputs // 4 * count * (14 * pieces.vectors + 3) + copying
     last = row_bytes - VECTOR * (row_vectors - 1)

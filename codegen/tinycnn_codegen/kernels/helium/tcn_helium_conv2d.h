@@ -35,21 +35,22 @@ typedef struct {
 #define TCN_HELIUM_PIECES 16 /* of a window at most */
 
 /* The bytes under the window that begins at `column`. */
-static void tcn_helium_conv2d_copy_window(const TCN_FLASH tcn_helium_conv2d_t *layer, int8_t *to,
-                                          const int8_t *const *rows, int32_t column)
+TCN_KERNEL static void tcn_helium_conv2d_copy_window(const TCN_FLASH tcn_helium_conv2d_t *layer, int8_t *to,
+                                                     const int8_t *const *rows, int32_t column)
 {
     const int32_t channels = layer->input_channels;
+    const int32_t height = layer->kernel_height;
     const int32_t bytes = layer->kernel_width * channels;
-    const int32_t end = (layer->input_width - column) * channels;
-    const int32_t last = end < bytes ? end : bytes;
     const int32_t first = column < 0 ? -column * channels : 0;
+    const int32_t end = (layer->input_width - column) * channels;
+    const int32_t inside = (end < bytes ? end : bytes) - first;
     const int32_t offset = column * channels + first;
     int32_t r;
 
-    tcn_helium_fill(to, layer->kernel_height * bytes, layer->input_zero_point);
+    tcn_helium_fill(to, height * bytes, layer->input_zero_point);
     to += first;
-    for (r = 0; r < layer->kernel_height && first < last; r++) {
-        tcn_helium_copy(to, rows[r] + offset, last - first);
+    for (r = 0; r < height && inside > 0; r++) {
+        tcn_helium_copy(to, rows[r] + offset, inside);
         to += bytes;
     }
 }
@@ -66,49 +67,56 @@ static int32_t tcn_helium_conv2d_inside(const TCN_FLASH tcn_helium_conv2d_t *lay
 TCN_KERNEL static void tcn_helium_conv2d_copy_windows(const TCN_FLASH tcn_helium_conv2d_t *layer, int8_t *to,
                                                       const int8_t *const *rows, int32_t column, int32_t columns)
 {
-    const int32_t row_bytes = layer->kernel_width * layer->input_channels;
+    const int32_t stride = layer->stride;
+    const int32_t channels = layer->input_channels;
+    const int32_t height = layer->kernel_height;
+    const int32_t row_bytes = layer->kernel_width * channels;
+    const int32_t window_bytes = layer->window_bytes;
+    int32_t i;
+    int32_t r;
 
     while (columns > 0) {
         const int32_t inside = tcn_helium_conv2d_inside(layer, column);
-        int32_t copied = inside < columns ? inside : columns;
-        int32_t r;
+        const int32_t copied = inside < columns ? inside : columns;
 
-        if (copied == 0 || row_bytes > 16) {
-            tcn_helium_conv2d_copy_window(layer, to, rows, column);
-            copied = 1;
-        } else {
-            for (r = 0; r < layer->kernel_height; r++) {
-                tcn_helium_copy_each(to + r * row_bytes, layer->window_bytes,
-                                     rows[r] + column * layer->input_channels, layer->stride * layer->input_channels,
-                                     row_bytes, copied);
+        for (i = 0; i < row_bytes && copied > 0; i += 16) {
+            const int32_t offset = column * channels + i;
+            int8_t *row = to + i;
+
+            for (r = 0; r < height; r++) {
+                tcn_helium_copy_each(row, window_bytes, rows[r] + offset, stride * channels, row_bytes - i, copied);
+                row += row_bytes;
             }
         }
-        to += copied * layer->window_bytes;
-        column += copied * layer->stride;
-        columns -= copied;
+        if (copied == 0) {
+            tcn_helium_conv2d_copy_window(layer, to, rows, column);
+        }
+        to += (copied ? copied : 1) * window_bytes;
+        column += (copied ? copied : 1) * stride;
+        columns -= copied ? copied : 1;
     }
 }
 
 /* Where the pieces of two windows begin, one `distance` bytes behind the other; the first lies `offset` bytes from the
  * beginning of each row, or was `copied`. Whether there are several. */
-static int tcn_helium_conv2d_pieces(const TCN_FLASH tcn_helium_conv2d_t *layer, const int8_t **piece,
+TCN_KERNEL static int tcn_helium_conv2d_pieces(const TCN_FLASH tcn_helium_conv2d_t *layer, const int8_t **piece,
                                     const int8_t *const *rows, int32_t offset, const int8_t *copied,
                                     int32_t distance)
 {
     const int32_t kernel_rows = layer->is_gathered ? 1 : layer->kernel_height;
     const int32_t row_bytes = layer->kernel_width * layer->input_channels;
     const int32_t piece_bytes = 16 * layer->vectors;
+    const int32_t all_bytes = piece_bytes * layer->pieces;
     int32_t r;
-    int32_t i;
 
     for (r = 0; r < kernel_rows; r++) {
         const int8_t *from = copied ? copied + r * row_bytes : rows[r] + offset;
+        const int8_t *const end = from + all_bytes;
 
-        for (i = layer->pieces; i > 0; i--) {
+        for (; from != end; from += piece_bytes) {
             piece[0] = from;
             piece[1] = from + distance;
             piece += 2;
-            from += piece_bytes;
         }
     }
     piece[0] = 0;
@@ -116,15 +124,14 @@ static int tcn_helium_conv2d_pieces(const TCN_FLASH tcn_helium_conv2d_t *layer, 
 }
 
 /* The outputs of `columns`, `step` bytes from each to the next, from between those that fill the channels up. */
-static void tcn_helium_conv2d_unpad(const TCN_FLASH tcn_helium_conv2d_t *layer, int8_t *output, int32_t step,
-                                    const int8_t *padded, int32_t columns)
+TCN_KERNEL static void tcn_helium_conv2d_unpad(const TCN_FLASH tcn_helium_conv2d_t *layer, int8_t *output, int32_t step,
+                                               const int8_t *padded, int32_t columns)
 {
     const int32_t channels = layer->output_channels;
     int32_t c;
 
     for (c = 0; c < channels; c += 16) {
-        tcn_helium_copy_each(output + c, step, padded + c, layer->padded_channels,
-                             channels - c < 16 ? channels - c : 16, columns);
+        tcn_helium_copy_each(output + c, step, padded + c, layer->padded_channels, channels - c, columns);
     }
 }
 
@@ -138,8 +145,7 @@ TCN_KERNEL static void tcn_helium_conv2d_row(const TCN_FLASH tcn_helium_conv2d_t
 {
     const int8_t *pieces[2 * TCN_HELIUM_PIECES + 1];
     const int32_t channels = layer->output_channels;
-    const int32_t window_bytes = layer->window_bytes;
-    int8_t *const padded = layer->padded_columns ? scratch + layer->copied_columns * window_bytes : 0;
+    int8_t *const padded = layer->padded_columns ? scratch + layer->copied_columns * layer->window_bytes : 0;
     int32_t column = -layer->pad;
     int32_t left = layer->output_width;
     int8_t *waiting = 0;
@@ -154,7 +160,7 @@ TCN_KERNEL static void tcn_helium_conv2d_row(const TCN_FLASH tcn_helium_conv2d_t
     while (left > 0 || waiting) {
         const int8_t *copied = scratch;
         int8_t *to = output;
-        int32_t distance = window_bytes;
+        int32_t distance = layer->window_bytes;
         int32_t step = channels;
         int32_t columns = layer->is_gathered ? layer->copied_columns : tcn_helium_conv2d_inside(layer, column);
         int32_t passed;
@@ -176,7 +182,7 @@ TCN_KERNEL static void tcn_helium_conv2d_row(const TCN_FLASH tcn_helium_conv2d_t
             waiting = 0;
             columns = 1;
         } else if (waiting) {
-            tcn_helium_conv2d_copy_window(layer, scratch + window_bytes, rows, column);
+            tcn_helium_conv2d_copy_window(layer, scratch + layer->window_bytes, rows, column);
             to = waiting;
             step = (int32_t)(output - waiting);
             waiting = 0;
@@ -192,8 +198,6 @@ TCN_KERNEL static void tcn_helium_conv2d_row(const TCN_FLASH tcn_helium_conv2d_t
         }
         is_in_pieces = tcn_helium_conv2d_pieces(layer, pieces, rows, column * layer->input_channels, copied,
                                                 columns > 1 ? distance : 0);
-        product.columns[0] = pieces[0];
-        product.columns[1] = pieces[1];
         product.step = 2 * distance;
         product.output = padded ? padded : to;
         product.pairs = (columns + 1) / 2;

@@ -23,7 +23,7 @@ static inline void tcn_helium_copy(int8_t *to, const int8_t *from, int32_t bytes
 #endif
 }
 
-/* `bytes` <= 16 of them, `count` >= 1 times, each `from_step` and `to_step` bytes behind the one before. */
+/* `bytes` of them, but no more than 16, `count` >= 1 times, each `from_step` and `to_step` bytes behind the one before. */
 static inline void tcn_helium_copy_each(int8_t *to, int32_t to_step, const int8_t *from, int32_t from_step,
                                         int32_t bytes, int32_t count)
 {
@@ -42,7 +42,7 @@ static inline void tcn_helium_copy_each(int8_t *to, int32_t to_step, const int8_
                      : "q0", "lr", "cc", "memory");
 #else
     for (; count > 0; count--) {
-        tcn_helium_copy(to, from, bytes);
+        tcn_helium_copy(to, from, bytes < 16 ? bytes : 16);
         to += to_step;
         from += from_step;
     }

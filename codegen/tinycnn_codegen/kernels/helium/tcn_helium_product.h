@@ -21,7 +21,6 @@ typedef struct {
     int32_t rest;       /* 1 .. 16 */
     int32_t pairs;
     int32_t step;       /* bytes from a pair to the next in the input */
-    const int8_t *columns[2]; /* the first piece of each */
 } tcn_helium_product_t;
 
 #define TCN_HELIUM_VECTORS 8
@@ -64,7 +63,7 @@ typedef struct {
 #define TCN_HELIUM_COLUMNS "ldrd r1, r3, [sp, #40]\n\t"
 #define TCN_HELIUM_NEXT_COLUMNS TCN_HELIUM_COLUMNS "add r1, r2\n\tadd r3, r2\n\tstrd r1, r3, [sp, #40]\n\t"
 
-/* On the stack is a copy of the product, then where the first column's outputs end. r7 is where the vectors of a piece
+/* On the stack is a copy of the product, then the first pieces and where the first column's outputs end. r7 is where the vectors of a piece
  * begin, so that as many follow as there are; the last of a column of one piece loads the rest alone. n vectors take 14 n + 3
  * instructions for 128 n multiply-accumulates; 12 n, without loading the input, would be the bound. Eight outputs
  * take 25 more. */
@@ -73,7 +72,7 @@ typedef struct {
     "sub sp, #52\n\t"                                                                                    \
     "ldm r0, {r1-r10}\n\t"                                                                               \
     "stm sp, {r1-r10}\n\t"                                                                               \
-    "ldrd r0, r1, [r0, #40]\n\t"                                                                         \
+    "ldrd r0, r1, [r1]\n\t"                                                                              \
     "strd r0, r1, [sp, #40]\n\t"                                                                         \
     "vctp.8 r8\n\t"                                                                                      \
     "sub r7, #1\n\t"                                                                                     \
