@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -144,13 +145,21 @@ def run(
     """
     if Path(command[0]).name == zig.PROGRAM:
         command = [command[0], "cc", *command[1:]]
-        # Its cache takes headers of the same name in another folder for those that it knows.
-        environment = {"ZIG_LOCAL_CACHE_DIR": str(folder / "zig-cache"), **(environment or {})}
+        with tempfile.TemporaryDirectory() as cache:
+            # Shared, its cache takes headers of the same name in another folder for those that it knows.
+            cached = {"ZIG_LOCAL_CACHE_DIR": cache, **(environment or {})}
+            return _run(command, folder, doing, cached, statuses or {})
+    return _run(command, folder, doing, environment or {}, statuses or {})
+
+
+def _run(
+    command: Sequence[str], folder: Path, doing: str, environment: Mapping[str, str], statuses: Mapping[int, str]
+) -> subprocess.CompletedProcess[str]:
     try:
         done = subprocess.run(
             command,
             cwd=folder,
-            env={**os.environ, "LC_ALL": "C", **(environment or {})},
+            env={**os.environ, "LC_ALL": "C", **environment},
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
@@ -164,7 +173,7 @@ def run(
         raise ToolError(f"{command[0]} did not end within {TIMEOUT_SECONDS} seconds while {doing}.") from error
     if done.returncode == 0:
         return done
-    if statuses and done.returncode in statuses:
+    if done.returncode in statuses:
         raise ToolError(f"{doing[0].upper()}{doing[1:]} failed: {statuses[done.returncode]}.")
     if done.returncode < 0:
         ending = f"was stopped by signal {-done.returncode}"
