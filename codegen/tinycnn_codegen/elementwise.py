@@ -7,7 +7,7 @@ import numpy as np
 
 from tinycnn.fixedpoint import IntegerAdd, integer_add
 from tinycnn.ir import Shape
-from tinycnn.ops import Add, Call, Divide, Extremum, Multiply, PRelu, row_bytes
+from tinycnn.ops import Add, Call, Divide, ElementwiseOperator, Extremum, Multiply, PRelu, row_bytes
 from tinycnn.ops.base import Int8Array
 from tinycnn.ops.constant_operand import constant_operand, constant_tables, has_constant
 from tinycnn_codegen.ctext import ConstantArray
@@ -68,6 +68,13 @@ def _channel_lookup(call: Call, tables: Int8Array) -> Lowered:
         for block in blocks(len(tables), 256, 1)
     ]
     return Lowered("channel_lookup", tuple(layers), "rows")
+
+
+def lower_elementwise(op: ElementwiseOperator, call: Call) -> Lowered:
+    """Any operator that is a table."""
+    table = op.table(call.quantization(0), call.output_quantization)
+    layer: Fields = {"bytes": row_bytes(call.output.shape), "table": ConstantArray("int8_t", table, 16)}
+    return Lowered("lookup", (layer,), "rows")
 
 
 def lower_prelu(op: PRelu, call: Call) -> Lowered:

@@ -11,11 +11,11 @@ import numpy.typing as npt
 
 from tinycnn.fixedpoint import prove
 from tinycnn.fixedpoint.nudge import HIGH_WORD
-from tinycnn.ops import Add, Call, Conv, Dense, GlobalAveragePool, Window
+from tinycnn.ops import Call, Conv, Dense, GlobalAveragePool, Window
 from tinycnn.ops.base import Int8Array, Int64Array
 from tinycnn.ops.linear import folded_bias, linear_accumulation
+from tinycnn_codegen import helium_bytes
 from tinycnn_codegen.ctext import ConstantArray
-from tinycnn_codegen.elementwise import lower_add
 from tinycnn_codegen.lowered import Fields, Lowered
 from tinycnn_codegen.planar import Planar, as_image
 from tinycnn_codegen.rescaling import proof_of, rescale_fields
@@ -43,12 +43,9 @@ def lower(call: Call, *, whole: bool) -> Lowered | None:
             return _conv(Conv(Window.of((1, 1)), channels_last=True), as_image(call), whole)
         case Dense():
             return _dense(call)
-        case Add() as op:
-            plain = lower_add(op, call)
-            return Lowered("helium_add", plain.layers, "rows") if plain.kernel == "add" else None
         case GlobalAveragePool() as op:
             return _global_average_pool(op, call)
-    return None
+    return helium_bytes.lower(call)
 
 
 def note(call: Call) -> str:

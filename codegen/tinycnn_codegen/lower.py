@@ -11,7 +11,6 @@ from tinycnn.ops import (
     Conv,
     ConvTranspose,
     Dense,
-    ElementwiseOperator,
     LocallyConnected,
     Softmax,
     Window,
@@ -22,7 +21,7 @@ from tinycnn.ops.linear import bias_of
 from tinycnn.ops.softmax import exponentials, float_exponentials, float_shares
 from tinycnn_codegen.alternatives import INSTRUCTION_SETS, PORTABLE
 from tinycnn_codegen.ctext import ConstantArray
-from tinycnn_codegen.elementwise import ELEMENTWISE_LOWERINGS
+from tinycnn_codegen.elementwise import ELEMENTWISE_LOWERINGS, lower_elementwise
 from tinycnn_codegen.lower_movement import MOVEMENT_LOWERINGS
 from tinycnn_codegen.lower_normalize import NORMALIZE_LOWERINGS
 from tinycnn_codegen.lower_pools import POOL_LOWERINGS
@@ -182,13 +181,6 @@ def _lower_qlinear_softmax(call: Call) -> Lowered:
         "shares": ConstantArray("uint32_t", shares.view(np.uint32), len(shares)),
     }
     return Lowered("qlinear_softmax", (layer,), "rows")
-
-
-def lower_elementwise(op: ElementwiseOperator, call: Call) -> Lowered:
-    """Any operator that is a table."""
-    table = op.table(call.quantization(0), call.output_quantization)
-    layer: Fields = {"bytes": row_bytes(call.output.shape), "table": ConstantArray("int8_t", table, 16)}
-    return Lowered("lookup", (layer,), "rows")
 
 
 LOWERINGS: Mapping[type, Callable[[Any, Call], Lowered]] = {

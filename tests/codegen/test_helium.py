@@ -1,5 +1,6 @@
 """The kernels for Helium: random layers against the engine, in assembly on an emulated Cortex-M55 and in plain C."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ from needs import needs
 
 from tinycnn import engine
 from tinycnn.ir import Graph
-from tinycnn.ops import Window
+from tinycnn.ops import Concat, Take, Window
 from tinycnn.plan import Plan, in_stages, plan
 from tinycnn.plan.choose import fastest
 from tinycnn.runners import run_emulated
@@ -18,6 +19,7 @@ from tinycnn.target import load_target
 from tinycnn_codegen import generate
 from tinycnn_codegen.alternatives import alternatives
 
+Maker = Callable[[int], tuple[GraphBuilder, Graph]]
 SANITIZED = ["-fsanitize=undefined", "-fno-sanitize-recover=all", "-O1"]
 
 
@@ -50,6 +52,40 @@ def layers(seed: int) -> tuple[GraphBuilder, Graph]:
     return builder, builder.graph(outputs)
 
 
+def moves(seed: int) -> tuple[GraphBuilder, Graph]:
+    """Images through pools, tables, concatenations and choices of rows and columns, with any number of channels."""
+    builder = GraphBuilder(seed)
+    rng = builder.rng
+    outputs = []
+    for number in range(4):
+        channels, height, width = int(rng.integers(1, 40)), int(rng.integers(3, 8)), int(rng.integers(3, 12))
+        x = builder.input(height, width, channels, name=f"input_{number}")
+        kernel = (int(rng.integers(1, 4)), int(rng.integers(1, 4)))
+        pads = tuple(int(rng.integers(0, k)) for k in (*kernel, *kernel))
+        strides, dilations = (
+            (int(rng.integers(1, 4)), int(rng.integers(1, 4))),
+            (1, int(rng.integers(1, 2 + (width > 6)))),
+        )
+        y = builder.max_pool(x, Window(kernel, strides, dilations, pads))
+        rows, columns, _ = builder.shape(y)[1:]
+        y = builder.move(Take((None, (*range(rows), -1, 0), None, None)), y)
+        if number % 2:
+            y = builder.move(Take((None, None, (*map(int, rng.integers(-1, columns, 5)),), None)), y)
+        z = builder.clip(y, -0.5, 1.0)
+        axis = int(rng.integers(1, 4))
+        outputs.append(builder.move(Concat(axis), y, z, y) if number < 3 else z)
+    signal = builder.input(9, 5, name="signal")
+    outputs.append(builder.max_pool(signal, Window.of((3,), (2,), (1, 1))))
+    return builder, builder.graph(outputs)
+
+
+GRAPHS = {
+    layers: ("conv2d", "depthwise", "dense", "add", "global_average_pool"),
+    moves: ("max_pool", "take", "lookup", "concat"),
+}
+"""With the kernels that are called in every one of them."""
+
+
 def planned(graph: Graph, *, staged: bool) -> Plan:
     ways = alternatives(graph, load_target("cortex-m55"))
     return in_stages(graph, [0], fastest(ways)) if staged else plan(graph, alternatives=ways)
@@ -57,11 +93,12 @@ def planned(graph: Graph, *, staged: bool) -> Plan:
 
 @pytest.mark.parametrize("staged", [False, True], ids=["layer by layer", "rows"])
 @pytest.mark.parametrize("seed", [0, 1, 11])
-def test_plain_c_on_the_host(seed: int, staged: bool, tmp_path: Path) -> None:
-    builder, graph = layers(seed)
+@pytest.mark.parametrize("made", GRAPHS)
+def test_plain_c_on_the_host(made: Maker, seed: int, staged: bool, tmp_path: Path) -> None:
+    builder, graph = made(seed)
     generated = generate(planned(graph, staged=staged), "net", target_name="host")
     source = generated.files["net.c"]
-    for kernel in ("conv2d", "depthwise", "dense", "add", "global_average_pool"):
+    for kernel in GRAPHS[made]:
         assert f"tcn_helium_{kernel}_row(&" in source
     samples = builder.samples(3)
     found = CompiledNetwork(generated, tmp_path, "-DNET_PORTABLE", *SANITIZED).run(samples)
@@ -71,9 +108,10 @@ def test_plain_c_on_the_host(seed: int, staged: bool, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("seed", "optimize"), [(1, "-O2"), (11, "-Os")])
-def test_assembly_on_the_target(seed: int, optimize: str) -> None:
+@pytest.mark.parametrize("made", GRAPHS)
+def test_assembly_on_the_target(made: Maker, seed: int, optimize: str) -> None:
     needs("arm-none-eabi-gcc", "qemu-system-arm")
-    builder, graph = layers(seed)
+    builder, graph = made(seed)
     target = load_target("cortex-m55")
     generated = generate(planned(graph, staged=False), "net", target_name=target.name)
     samples = builder.samples(3)
