@@ -194,7 +194,7 @@ def planar(call: Call, *, whole: bool) -> Lowered | None:
     pairs = np.stack([_halves(taps[..., 0], taps[..., 1]), _halves(taps[..., 1], taps[..., 2])], axis=2)
     multiplier, rescale = _high_multiplier(call)
     ends = np.stack([folded_bias(call).astype(np.int64), multiplier], axis=1)
-    row_width = (window.output_width - 1) * window.strides[1] + 3
+    row_width = (_in_blocks(window.output_width) - 1) * window.strides[1] + 3
     row_width += -row_width % 4
     layer: Fields = {
         "input_width": window.input_width,
@@ -220,6 +220,11 @@ def planar(call: Call, *, whole: bool) -> Lowered | None:
         keeps_scratch=True,
         prepared_bytes=_rows_kept(call, window) * channels * row_width,
     )
+
+
+def _in_blocks(outputs: int) -> int:
+    """How many outputs are computed: blocks of six, and a last one of three where that is enough."""
+    return outputs + -outputs % (3 if outputs % 6 < 4 else 6)
 
 
 def winograd(call: Call, *, whole: bool) -> Lowered | None:

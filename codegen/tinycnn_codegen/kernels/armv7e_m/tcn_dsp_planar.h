@@ -23,19 +23,19 @@ typedef struct {
     tcn_rescale_t rescale;            /* of channels without a multiplier */
 } tcn_dsp_planar_t;
 
-/* Some channels of a row of the output. */
+/* Blocks of six or three outputs of a row, of all channels. `last` is where the last two of a block lie behind its first;
+ * those that are not wanted lie on the first, which is stored behind them. */
 typedef struct {
     const int16_t *rows[3];
     const int32_t *weights;
-    int8_t *output;
     int32_t zero_point;
+    int32_t row_bytes; /* of a channel */
+    int8_t *output;
+    int32_t last[2];
     int32_t channels;
-    int32_t fours_end;         /* the assembly keeps there where the fours of a row end */
-    const int8_t *end;         /* output and as many as there are to compute */
-    int32_t fours_bytes;       /* of a row, under as many outputs in fours as there are */
-    int32_t next_row_bytes;    /* from there to the next channel's row */
-    int32_t next_output;       /* from behind the last four to the next channel */
-    int32_t rest;              /* outputs that are left, 0 to 3 */
+    const int32_t *last_weights; /* of the last channel */
+    int32_t blocks;
+    int32_t next_block_bytes; /* from the row behind the last channel's to the next block of the first */
 } tcn_dsp_planar_part_t;
 
 #if TCN_HAS_DSP
@@ -100,136 +100,237 @@ static void tcn_dsp_planar_pixels(TCN_UNUSED int16_t *to, TCN_UNUSED const int8_
             "pop {r4-r11, pc}");
 }
 
-/* One to four outputs of a channel. r0 to r2: rows, r3: weights, lr: output; sums in r4 to r7. An even output with
- * stride 1 takes (x0, x1) (w0, w1) by SMLAD and x2 w2 by SMLABT, an odd one x1 w0 by SMLATB and (x2, x3) (w1, w2) by
- * SMLAD, so no input has to be shifted. The first row begins with the bias in r7. */
+/* An even output with stride 1 takes (x0, x1) (w0, w1) by SMLAD and x2 w2 by SMLABT, an odd one x1 w0 by SMLATB and
+ * (x2, x3) (w1, w2) by SMLAD, so no input has to be shifted; with stride 2 all are even. The first row begins with the
+ * bias, in the sum that begins last. Loads stand in rows because neighbours overlap.
+ *
+ * Six outputs: r0 to r2: rows, r3: weights of the channel; sums in r4 to r9, inputs in r10 and r11, weights in r12 and
+ * lr. The four words of inputs of a row (stride 1; seven with stride 2) go through two registers, from the end. */
+#define TCN_PLANAR_WEIGHTS6(offset) "ldr r12, [r3, #" offset "]\n\tldr lr, [r3, #" offset " + 4]\n\t"
+#define TCN_PLANAR_FIRST(sum, x, from) "smlad " sum ", " x ", r12, " from "\n\t"
+#define TCN_PLANAR_THIRD(sum, x, from) "smlabt " sum ", " x ", lr, " from "\n\t"
+#define TCN_PLANAR_FIRST_ODD(sum, x, from) "smlatb " sum ", " x ", r12, " from "\n\t"
+#define TCN_PLANAR_THIRD_ODD(sum, x, from) "smlad " sum ", " x ", lr, " from "\n\t"
+#define TCN_PLANAR_STRIDE1_6(row, f4, f5, f6, f7, f8, f9, more) \
+    "ldr r10, [" row ", #8]\n\tldr r11, [" row ", #12]\n\t" more \
+    TCN_PLANAR_THIRD("r6", "r10", f6)         \
+    TCN_PLANAR_THIRD_ODD("r7", "r10", f7)     \
+    TCN_PLANAR_FIRST("r8", "r10", f8)         \
+    TCN_PLANAR_THIRD("r8", "r11", "r8")       \
+    TCN_PLANAR_FIRST_ODD("r9", "r10", f9)     \
+    TCN_PLANAR_THIRD_ODD("r9", "r11", "r9")   \
+    "ldrd r10, r11, [" row "]\n\t"            \
+    TCN_PLANAR_FIRST("r6", "r11", "r6")       \
+    TCN_PLANAR_FIRST_ODD("r7", "r11", "r7")   \
+    TCN_PLANAR_FIRST_ODD("r5", "r10", f5)     \
+    TCN_PLANAR_THIRD_ODD("r5", "r11", "r5")   \
+    TCN_PLANAR_FIRST("r4", "r10", f4)         \
+    TCN_PLANAR_THIRD("r4", "r11", "r4")
+#define TCN_PLANAR_STRIDE2_6(row, f4, f5, f6, f7, f8, f9, more) \
+    "ldr r10, [" row ", #20]\n\tldr r11, [" row ", #24]\n\t" more \
+    TCN_PLANAR_FIRST("r9", "r10", f9)         \
+    TCN_PLANAR_THIRD("r9", "r11", "r9")       \
+    TCN_PLANAR_THIRD("r8", "r10", f8)         \
+    "ldrd r10, r11, [" row ", #12]\n\t"       \
+    TCN_PLANAR_FIRST("r8", "r11", "r8")       \
+    TCN_PLANAR_FIRST("r7", "r10", f7)         \
+    TCN_PLANAR_THIRD("r7", "r11", "r7")       \
+    TCN_PLANAR_THIRD("r6", "r10", f6)         \
+    "ldrd r10, r11, [" row ", #4]\n\t"        \
+    TCN_PLANAR_FIRST("r6", "r11", "r6")       \
+    TCN_PLANAR_FIRST("r5", "r10", f5)         \
+    TCN_PLANAR_THIRD("r5", "r11", "r5")       \
+    TCN_PLANAR_THIRD("r4", "r10", f4)         \
+    "ldr r10, [" row "]\n\t"                  \
+    TCN_PLANAR_FIRST("r4", "r10", "r4")
+#define TCN_PLANAR_INT8(sum, multiplier, zero_point) \
+    "smmlar " sum ", " sum ", " multiplier ", " zero_point "\n\tssat " sum ", #8, " sum "\n\t"
+#define TCN_PLANAR_6(row_of)                  \
+    "ldr r4, [r3, #24]\n\t"                   \
+    TCN_PLANAR_WEIGHTS6("0")                  \
+    row_of("r0", "r4", "r4", "r4", "r4", "r4", "r4", "ldr r5, [sp, #24]\n\tcmp r3, r5\n\t") \
+    TCN_PLANAR_WEIGHTS6("8")                  \
+    row_of("r1", "r4", "r5", "r6", "r7", "r8", "r9", "") \
+    TCN_PLANAR_WEIGHTS6("16")                 \
+    row_of("r2", "r4", "r5", "r6", "r7", "r8", "r9", "") \
+    "ldr r10, [r3, #28]\n\t"                  \
+    "ldr r11, [sp]\n\t"                       \
+    "ldr r12, [sp, #4]\n\t"                   \
+    "ldr lr, [sp, #8]\n\t"                    \
+    TCN_PLANAR_INT8("r4", "r10", "r11")       \
+    TCN_PLANAR_INT8("r5", "r10", "r11")       \
+    TCN_PLANAR_INT8("r6", "r10", "r11")       \
+    TCN_PLANAR_INT8("r7", "r10", "r11")       \
+    TCN_PLANAR_INT8("r8", "r10", "r11")       \
+    TCN_PLANAR_INT8("r9", "r10", "r11")       \
+    "add r0, r12\n\t"                         \
+    "add r1, r12\n\t"                         \
+    "add r2, r12\n\t"                         \
+    "ldr r10, [sp, #12]\n\t"                  \
+    "ldr r11, [sp, #16]\n\t"                  \
+    "ldr r12, [sp, #20]\n\t"                  \
+    "add lr, lr, r3, lsr #5\n\t"              \
+    "add r3, r3, #32\n\t"                     \
+    "strb r9, [lr, r11]\n\t"                  \
+    "strb r8, [lr, r10]\n\t"                  \
+    "add r10, lr, r12\n\t"                    \
+    "strb r5, [lr, r12]\n\t"                  \
+    "strb r6, [lr, r12, lsl #1]\n\t"          \
+    "strb r7, [r10, r12, lsl #1]\n\t"         \
+    "strb r4, [lr]\n\t"
+/* Three outputs: r0 to r2: rows, r3: weights of the channel; sums in r4 to r6, inputs in r7 to r10, weights in r11 and
+ * r12. */
 #define TCN_PLANAR_EVEN(sum, x0, x1, from) \
     "smlad " sum ", " x0 ", r11, " from "\n\tsmlabt " sum ", " x1 ", r12, " sum "\n\t"
 #define TCN_PLANAR_ODD(sum, x0, x1, from) \
     "smlatb " sum ", " x0 ", r11, " from "\n\tsmlad " sum ", " x1 ", r12, " sum "\n\t"
-#define TCN_PLANAR_WEIGHTS(offset) "ldrd r11, r12, [r3, #" offset "]\n\t"
-#define TCN_PLANAR_STRIDE1_1(row, offset, f4, f5, f6) \
-    TCN_PLANAR_WEIGHTS(offset) "ldrd r8, r9, [" row "]\n\t" TCN_PLANAR_EVEN("r4", "r8", "r9", f4)
-#define TCN_PLANAR_STRIDE1_2(row, offset, f4, f5, f6) \
-    TCN_PLANAR_STRIDE1_1(row, offset, f4, f5, f6) TCN_PLANAR_ODD("r5", "r8", "r9", f5)
-#define TCN_PLANAR_STRIDE1_3(row, offset, f4, f5, f6) \
-    TCN_PLANAR_STRIDE1_2(row, offset, f4, f5, f6) \
-    "ldr r10, [" row ", #8]\n\t" TCN_PLANAR_EVEN("r6", "r9", "r10", f6)
-#define TCN_PLANAR_STRIDE1_4(row, offset, f4, f5, f6)       \
-    TCN_PLANAR_WEIGHTS(offset) "ldrd r8, r9, [" row "], #8\n\t" \
-    TCN_PLANAR_EVEN("r4", "r8", "r9", f4)                   \
-    TCN_PLANAR_ODD("r5", "r8", "r9", f5)                    \
-    "ldr r10, [" row "]\n\t"                                \
-    TCN_PLANAR_EVEN("r6", "r9", "r10", f6)                  \
-    TCN_PLANAR_ODD("r7", "r9", "r10", "r7")
-#define TCN_PLANAR_STRIDE2_1(row, offset, f4, f5, f6) TCN_PLANAR_STRIDE1_1(row, offset, f4, f5, f6)
-#define TCN_PLANAR_STRIDE2_2(row, offset, f4, f5, f6) \
-    TCN_PLANAR_STRIDE2_1(row, offset, f4, f5, f6) \
-    "ldr r10, [" row ", #8]\n\t" TCN_PLANAR_EVEN("r5", "r9", "r10", f5)
-#define TCN_PLANAR_STRIDE2_3(row, offset, f4, f5, f6) \
-    TCN_PLANAR_STRIDE2_1(row, offset, f4, f5, f6) \
-    "ldrd r10, r8, [" row ", #8]\n\t"             \
-    TCN_PLANAR_EVEN("r5", "r9", "r10", f5)        \
-    TCN_PLANAR_EVEN("r6", "r10", "r8", f6)
-#define TCN_PLANAR_STRIDE2_4(row, offset, f4, f5, f6)       \
-    TCN_PLANAR_WEIGHTS(offset) "ldrd r8, r9, [" row "], #8\n\t" \
-    TCN_PLANAR_EVEN("r4", "r8", "r9", f4)                   \
-    "ldrd r10, r8, [" row "], #8\n\t"                       \
-    TCN_PLANAR_EVEN("r5", "r9", "r10", f5)                  \
-    TCN_PLANAR_EVEN("r6", "r10", "r8", f6)                  \
-    "ldr r9, [" row "]\n\t"                                 \
-    TCN_PLANAR_EVEN("r7", "r8", "r9", "r7")
-#define TCN_PLANAR_SUMS(row_of)               \
-    "ldr r7, [r3, #24]\n\t"                   \
-    row_of("r0", "0", "r7", "r7", "r7")       \
-    row_of("r1", "8", "r4", "r5", "r6")       \
-    row_of("r2", "16", "r4", "r5", "r6")      \
-    "ldr r11, [r3, #28]\n\t"                  \
-    "ldr r12, [sp]\n\t"
-#define TCN_PLANAR_INT8(sum) "smmlar " sum ", " sum ", r11, r12\n\tssat " sum ", #8, " sum "\n\t"
-#define TCN_PLANAR_1(row_of) TCN_PLANAR_SUMS(row_of) TCN_PLANAR_INT8("r4") "strb r4, [lr]\n\t"
-#define TCN_PLANAR_2(row_of)                  \
-    TCN_PLANAR_SUMS(row_of)                   \
-    TCN_PLANAR_INT8("r4")                     \
-    TCN_PLANAR_INT8("r5")                     \
-    "ldr r11, [sp, #4]\n\t"                   \
-    "strb r4, [lr]\n\t"                       \
-    "strb r5, [lr, r11]\n\t"
+#define TCN_PLANAR_LOAD3(row, offset)         \
+    "ldr r11, [r3, #" offset "]\n\tldr r12, [r3, #" offset " + 4]\n\t" \
+    "ldr r7, [" row "]\n\tldr r8, [" row ", #4]\n\tldr r9, [" row ", #8]\n\t"
+#define TCN_PLANAR_STRIDE1_3(row, offset, f4, f5) \
+    TCN_PLANAR_LOAD3(row, offset)             \
+    TCN_PLANAR_EVEN("r4", "r7", "r8", f4)     \
+    "add " row ", lr\n\t"                     \
+    TCN_PLANAR_ODD("r5", "r7", "r8", f5)      \
+    TCN_PLANAR_EVEN("r6", "r8", "r9", "r6")
+#define TCN_PLANAR_STRIDE2_3(row, offset, f4, f5) \
+    TCN_PLANAR_LOAD3(row, offset)             \
+    "ldr r10, [" row ", #12]\n\t"             \
+    TCN_PLANAR_EVEN("r4", "r7", "r8", f4)     \
+    "add " row ", lr\n\t"                     \
+    TCN_PLANAR_EVEN("r5", "r8", "r9", f5)     \
+    TCN_PLANAR_EVEN("r6", "r9", "r10", "r6")
 #define TCN_PLANAR_3(row_of)                  \
-    TCN_PLANAR_SUMS(row_of)                   \
-    TCN_PLANAR_INT8("r4")                     \
-    TCN_PLANAR_INT8("r5")                     \
-    TCN_PLANAR_INT8("r6")                     \
-    "ldr r11, [sp, #4]\n\t"                   \
-    "strb r4, [lr]\n\t"                       \
-    "strb r5, [lr, r11]\n\t"                  \
-    "strb r6, [lr, r11, lsl #1]\n\t"
-#define TCN_PLANAR_4(row_of)                  \
-    TCN_PLANAR_SUMS(row_of)                   \
-    TCN_PLANAR_INT8("r4")                     \
-    TCN_PLANAR_INT8("r5")                     \
-    TCN_PLANAR_INT8("r6")                     \
-    TCN_PLANAR_INT8("r7")                     \
-    "ldrd r11, r12, [sp, #4]\n\t"             \
-    "strb r4, [lr]\n\t"                       \
-    "strb r5, [lr, r11]\n\t"                  \
-    "add r4, r11, r11, lsl #1\n\t"            \
-    "strb r6, [lr, r11, lsl #1]\n\t"          \
-    "strb r7, [lr, r4]\n\t"                   \
-    "add lr, lr, r11, lsl #2\n\t"
-/* sp: zero point, channels, end of the fours, end, fours_bytes, next_row_bytes, next_output, rest.
- * "tbb [pc, r4]" jumps as far as the r4-th byte behind it says, twice. */
-#define TCN_PLANAR_CHANNELS(one, two, three, four) \
+    "ldr r6, [r3, #24]\n\t"                   \
+    "ldr lr, [sp, #4]\n\t"                    \
+    row_of("r0", "0", "r6", "r6")             \
+    row_of("r1", "8", "r4", "r5")             \
+    row_of("r2", "16", "r4", "r5")            \
+    "ldr r7, [r3, #28]\n\t"                   \
+    "ldr r8, [sp]\n\t"                        \
+    "ldr r9, [sp, #8]\n\t"                    \
+    "ldr r10, [sp, #12]\n\t"                  \
+    "ldr r11, [sp, #16]\n\t"                  \
+    "ldr r12, [sp, #24]\n\t"                  \
+    TCN_PLANAR_INT8("r4", "r7", "r8")         \
+    TCN_PLANAR_INT8("r5", "r7", "r8")         \
+    TCN_PLANAR_INT8("r6", "r7", "r8")         \
+    "add r9, r9, r3, lsr #5\n\t"              \
+    "cmp r3, r12\n\t"                         \
+    "add r3, r3, #32\n\t"                     \
+    "strb r6, [r9, r11]\n\t"                  \
+    "strb r5, [r9, r10]\n\t"                  \
+    "strb r4, [r9]\n\t"
+/* sp: zero point, row_bytes, output as the address of the weights / 32 less, last, channels, last_weights, blocks,
+ * next_block_bytes. */
+#define TCN_PLANAR_BLOCKS(block)              \
     __asm__("push {r4-r11, lr}\n\t"           \
-            "sub sp, #32\n\t"                 \
+            "sub sp, #36\n\t"                 \
             "mov r12, r0\n\t"                 \
-            "ldm r12!, {r0-r3, lr}\n\t"       \
-            "ldm r12, {r4-r11}\n\t"           \
-            "stm sp, {r4-r11}\n"              \
+            "ldm r12!, {r0-r3}\n\t"           \
+            "ldm r12, {r4-r12}\n\t"           \
+            "sub r6, r6, r3, lsr #5\n\t"      \
+            "stm sp, {r4-r12}\n"              \
             "1:\n\t"                          \
-            "ldr r4, [sp, #16]\n\t"           \
-            "adds r5, r0, r4\n\t"             \
-            "cmp r4, #0\n\t"                  \
-            "beq 3f\n\t"                      \
-            "str r5, [sp, #8]\n"              \
-            "2:\n\t"                          \
-            TCN_PLANAR_4(four)                \
-            "cmp r0, r12\n\t"                 \
-            "bne 2b\n"                        \
-            "3:\n\t"                          \
-            "ldr r4, [sp, #28]\n\t"           \
-            "tbb [pc, r4]\n"                  \
-            "4:\n\t"                          \
-            ".byte (8f - 4b) / 2, (5f - 4b) / 2, (6f - 4b) / 2, (7f - 4b) / 2\n" \
-            "7:\n\t" TCN_PLANAR_3(three) "b 8f\n" \
-            "6:\n\t" TCN_PLANAR_2(two) "b 8f\n" \
-            "5:\n\t" TCN_PLANAR_1(one)        \
-            "8:\n\t"                          \
-            "ldrd r4, r5, [sp, #20]\n\t"      \
-            "add r0, r4\n\t"                  \
-            "add r1, r4\n\t"                  \
-            "add r2, r4\n\t"                  \
-            "add lr, r5\n\t"                  \
-            "adds r3, #32\n\t"                \
-            "ldr r4, [sp, #12]\n\t"           \
-            "cmp lr, r4\n\t"                  \
+            block                             \
             "bne 1b\n\t"                      \
-            "add sp, #32\n\t"                 \
+            "ldr r4, [sp, #28]\n\t"           \
+            "ldr r5, [sp, #32]\n\t"           \
+            "ldr r6, [sp, #20]\n\t"           \
+            "ldr r7, [sp, #8]\n\t"            \
+            "add r0, r5\n\t"                  \
+            "add r1, r5\n\t"                  \
+            "add r2, r5\n\t"                  \
+            "sub r3, r3, r6, lsl #5\n\t"      \
+            "add r6, r6, r6, lsl #1\n\t"      \
+            "add r7, r7, r6, lsl #1\n\t"      \
+            "str r7, [sp, #8]\n\t"            \
+            "subs r4, #1\n\t"                 \
+            "str r4, [sp, #28]\n\t"           \
+            "bne 1b\n\t"                      \
+            "add sp, #36\n\t"                 \
             "pop {r4-r11, pc}")
 
-/* The inner loop takes 53 instructions for 36 multiply-accumulates with stride 1 (24 to multiply, 9 loads of inputs and
- * weights, 20 for the four outputs and the loop), 56 with stride 2, that is 1.47 and 1.56 each; the bound is 0.5, SMLAD
- * alone, and 0.67 for what is multiplied here. */
-TCN_ASSEMBLY(68)
-static void tcn_dsp_planar_stride1(TCN_UNUSED const tcn_dsp_planar_part_t *part)
+/* The inner loop takes 83 instructions and 99 cycles for six outputs, 54 multiply-accumulates, with stride 1 (36 to
+ * multiply, 20 loads of inputs and weights, 27 for the six outputs and the loop), 86 and 114 with stride 2; the bound is
+ * 27 instructions, SMLAD alone, and 36 for what is multiplied here. Three outputs take FIXME. */
+TCN_ASSEMBLY(72)
+static void tcn_dsp_planar_six_stride1(TCN_UNUSED const tcn_dsp_planar_part_t *part)
 {
-    TCN_PLANAR_CHANNELS(TCN_PLANAR_STRIDE1_1, TCN_PLANAR_STRIDE1_2, TCN_PLANAR_STRIDE1_3, TCN_PLANAR_STRIDE1_4);
+    TCN_PLANAR_BLOCKS(TCN_PLANAR_6(TCN_PLANAR_STRIDE1_6));
 }
 
-TCN_ASSEMBLY(68)
-static void tcn_dsp_planar_stride2(TCN_UNUSED const tcn_dsp_planar_part_t *part)
+TCN_ASSEMBLY(72)
+static void tcn_dsp_planar_six_stride2(TCN_UNUSED const tcn_dsp_planar_part_t *part)
 {
-    TCN_PLANAR_CHANNELS(TCN_PLANAR_STRIDE2_1, TCN_PLANAR_STRIDE2_2, TCN_PLANAR_STRIDE2_3, TCN_PLANAR_STRIDE2_4);
+    TCN_PLANAR_BLOCKS(TCN_PLANAR_6(TCN_PLANAR_STRIDE2_6));
+}
+
+TCN_ASSEMBLY(72)
+static void tcn_dsp_planar_three_stride1(TCN_UNUSED const tcn_dsp_planar_part_t *part)
+{
+    TCN_PLANAR_BLOCKS(TCN_PLANAR_3(TCN_PLANAR_STRIDE1_3));
+}
+
+TCN_ASSEMBLY(72)
+static void tcn_dsp_planar_three_stride2(TCN_UNUSED const tcn_dsp_planar_part_t *part)
+{
+    TCN_PLANAR_BLOCKS(TCN_PLANAR_3(TCN_PLANAR_STRIDE2_3));
+}
+
+/* All channels of a row, as blocks of six outputs, and one for the last that are left; with three at most it is a
+ * block of three. */
+static void tcn_dsp_planar_blocks(const TCN_FLASH tcn_dsp_planar_t *layer, const int16_t *const *rows, int8_t *output)
+{
+    const int32_t channels = layer->channels;
+    const int32_t rest = layer->output_width % 6;
+    tcn_dsp_planar_part_t part;
+    int32_t r;
+
+    part.rows[0] = rows[0];
+    part.rows[1] = rows[1];
+    part.rows[2] = rows[2];
+    part.weights = layer->weights;
+    part.zero_point = layer->output_zero_point;
+    part.row_bytes = 2 * layer->row_width;
+    part.output = output;
+    part.last[0] = 4 * channels;
+    part.last[1] = 5 * channels;
+    part.channels = channels;
+    part.last_weights = layer->weights + 8 * (channels - 1);
+    part.blocks = layer->output_width / 6;
+    part.next_block_bytes = 12 * layer->stride - channels * part.row_bytes;
+    if (part.blocks > 0) {
+        if (layer->stride == 1) {
+            tcn_dsp_planar_six_stride1(&part);
+        } else {
+            tcn_dsp_planar_six_stride2(&part);
+        }
+    }
+    if (rest > 0) {
+        for (r = 0; r < 3; r++) {
+            part.rows[r] += 6 * layer->stride * part.blocks;
+        }
+        part.output += 6 * part.blocks * channels;
+        part.blocks = 1;
+        part.last[1] = 0;
+        if (rest > 3) {
+            part.last[0] = rest > 4 ? 4 * channels : 0;
+            if (layer->stride == 1) {
+                tcn_dsp_planar_six_stride1(&part);
+            } else {
+                tcn_dsp_planar_six_stride2(&part);
+            }
+        } else {
+            part.last[0] = rest > 1 ? channels : 0;
+            part.last[1] = rest > 2 ? 2 * channels : 0;
+            if (layer->stride == 1) {
+                tcn_dsp_planar_three_stride1(&part);
+            } else {
+                tcn_dsp_planar_three_stride2(&part);
+            }
+        }
+    }
 }
 #else
 static void tcn_dsp_planar_pixels(int16_t *to, const int8_t *const *from, int32_t channels, int32_t pitch_bytes,
@@ -336,51 +437,16 @@ TCN_KERNEL static void tcn_dsp_planar_row(const TCN_FLASH tcn_dsp_planar_t *laye
         rows[r] = to;
     }
 #if TCN_HAS_DSP
-    {
-        const int32_t fours = layer->output_width / 4;
-        tcn_dsp_planar_part_t part;
-
-        part.zero_point = layer->output_zero_point;
-        part.channels = channels;
-        part.fours_end = 0;
-        part.fours_bytes = fours * 8 * layer->stride;
-        part.next_row_bytes = 2 * layer->row_width - part.fours_bytes;
-        part.next_output = 1 - fours * 4 * channels;
-        part.rest = layer->output_width - 4 * fours;
-        for (channel = 0; channel < channels;) {
-            if (layer->weights[8 * channel + 7] == 0) {
-                tcn_dsp_planar_channel(layer, rows, channel, output + channel);
-                for (r = 0; r < 3; r++) {
-                    rows[r] += layer->row_width;
-                }
-                channel++;
-                continue;
-            }
-            part.rows[0] = rows[0];
-            part.rows[1] = rows[1];
-            part.rows[2] = rows[2];
-            part.weights = layer->weights + 8 * channel;
-            part.output = output + channel;
-            channel = layer->is_proved ? channels : channel + 1;
-            part.end = output + channel;
-            if (layer->stride == 1) {
-                tcn_dsp_planar_stride1(&part);
-            } else {
-                tcn_dsp_planar_stride2(&part);
-            }
-            for (r = 0; r < 3; r++) {
-                rows[r] += layer->row_width;
-            }
+    tcn_dsp_planar_blocks(layer, rows, output);
+#endif
+    for (channel = 0; channel < channels && !(TCN_HAS_DSP && layer->is_proved); channel++) {
+        if (!TCN_HAS_DSP || layer->weights[8 * channel + 7] == 0) {
+            tcn_dsp_planar_channel(layer, rows, channel, output + channel);
         }
-    }
-#else
-    for (channel = 0; channel < channels; channel++) {
-        tcn_dsp_planar_channel(layer, rows, channel, output + channel);
         for (r = 0; r < 3; r++) {
             rows[r] += layer->row_width;
         }
     }
-#endif
 }
 
 #endif /* TCN_DSP_PLANAR_H */
