@@ -99,6 +99,52 @@ def test_assembly_on_the_target(optimize: str) -> None:
         np.testing.assert_array_equal(array.reshape(3, -1), expected[name].reshape(3, -1), err_msg=name)
 
 
+def depthwise_layers(seed: int) -> tuple[GraphBuilder, Graph]:
+    """Depthwise 3 x 3 with 1 to 14 outputs a row, so with every rest behind blocks; strides differ along the axes."""
+    builder = GraphBuilder(seed)
+    rng = builder.rng
+    outputs = []
+    for width in range(1, 15):
+        stride, pads = int(rng.integers(1, 3)), rng.integers(0, 4, 4).tolist()
+        columns = (width - 1) * stride + 3 - pads[1] - pads[3] + int(rng.integers(stride))
+        if columns < 1:
+            pads, columns = [1, 1, 1, 1], (width - 1) * stride + 1
+        channels = 4 * int(rng.integers(1, 6))
+        x = builder.input(int(rng.integers(3, 8)), columns, channels, name=f"input_{width}")
+        window = Window.of((3, 3), (int(rng.integers(1, 5)), stride), tuple(pads))
+        outputs.append(builder.conv(x, channels, window, channels, spread=0.5))
+    return builder, builder.graph(outputs)
+
+
+def planar_plan(graph: Graph) -> Plan:
+    ways = alternatives(graph, load_target("cortex-m4"))
+    return in_stages(graph, range(len(ways)), {output: some[-1] for output, some in ways.items()})
+
+
+def test_depthwise_of_every_width_on_the_host(tmp_path: Path) -> None:
+    builder, graph = depthwise_layers(2)
+    generated = generate(planar_plan(graph), "net", target_name="host")
+    assert generated.files["net.c"].count("tcn_dsp_planar_row(&") == len(graph.nodes)
+    samples = builder.samples(3)
+    expected = engine.trace(graph, samples)
+    for name, array in CompiledNetwork(generated, tmp_path, "-DNET_PORTABLE", *SANITIZED).run(samples).items():
+        np.testing.assert_array_equal(array, expected[name].reshape(array.shape), err_msg=name)
+
+
+@pytest.mark.parametrize("seed", [2, 3])
+def test_depthwise_of_every_width_on_the_target(seed: int) -> None:
+    needs("arm-none-eabi-gcc", "qemu-system-arm")
+    builder, graph = depthwise_layers(seed)
+    target = load_target("cortex-m4")
+    generated = generate(planar_plan(graph), "net", target_name=target.name)
+    assert generated.files["net.c"].count("tcn_dsp_planar_row(&") == len(graph.nodes)
+    samples = builder.samples(3)
+    result = run_emulated(generated, [samples[port.name] for port in generated.inputs], target, optimize="-O2")
+    expected = engine.trace(graph, samples)
+    for name, array in result.tensors.items():
+        np.testing.assert_array_equal(array.reshape(3, -1), expected[name].reshape(3, -1), err_msg=name)
+
+
 def test_the_stack_of_assembly_is_counted() -> None:
     needs("arm-none-eabi-gcc", "qemu-system-arm")
     builder, graph = layers(3)
