@@ -1,12 +1,11 @@
 #ifndef TCN_DSP_WINOGRAD_H
 #define TCN_DSP_WINOGRAD_H
 
+#include "tcn_dsp_winograd_columns.h"
 #include "tcn_kernel.h"
-#include "tcn_load4.h"
 #include "tcn_rescale.h"
 #include "tcn_signed.h"
 #include "tcn_smlad.h"
-#include "tcn_sxtb16.h"
 
 /* Convolution 3 x 3 with stride 1 by Winograd's F(2, 3) along the row: two neighbouring outputs take four products
  * instead of six. With d0 .. d3 the four inputs under both and g0 .. g2 the weights of a kernel row,
@@ -45,31 +44,6 @@ typedef struct {
     const int8_t *end;
     uint32_t *sums;            /* m0 .. m3 of a's four pairs of outputs and b's, [4][2][4] */
 } tcn_dsp_winograd_block_t;
-
-/* a + b and a - b of both halves. */
-static inline uint32_t tcn_add_halves(uint32_t a, uint32_t b)
-{
-#if TCN_HAS_DSP
-    uint32_t word;
-
-    __asm__("sadd16 %0, %1, %2" : "=r"(word) : "r"(a), "r"(b));
-    return word;
-#else
-    return ((a + b) & 0xFFFFu) | ((a >> 16) + (b >> 16)) << 16;
-#endif
-}
-
-static inline uint32_t tcn_subtract_halves(uint32_t a, uint32_t b)
-{
-#if TCN_HAS_DSP
-    uint32_t word;
-
-    __asm__("ssub16 %0, %1, %2" : "=r"(word) : "r"(a), "r"(b));
-    return word;
-#else
-    return ((a - b) & 0xFFFFu) | ((a >> 16) - (b >> 16)) << 16;
-#endif
-}
 
 #if TCN_HAS_DSP
 /* The inner loop takes 11 instructions for 16 products (3 LDRD, 8 SMLAD), which stand for 24 multiply-accumulates: 0.46
@@ -251,55 +225,21 @@ static void tcn_dsp_winograd_keep(const TCN_FLASH tcn_dsp_winograd_t *layer, uin
                                   const int8_t *zeros)
 {
     const int32_t channels = layer->input_channels;
-    const int32_t m = 2 * channels; /* words of one of the four */
     int32_t column = -layer->pad;
     int32_t block;
-    int32_t c;
     int i;
 
     for (block = 0; block < layer->blocks; block++) {
         const int8_t *from[10];
 
         for (i = 0; i < 10; i++) {
-            from[i] = column + i >= 0 && column + i < layer->input_width ? row + (column + i) * channels : zeros;
-        }
-        for (c = 0; c < channels; c += 4) {
-            uint32_t word = tcn_load4(from[0] + c);
-            uint32_t even0 = tcn_sxtb16(word);
-            uint32_t odd0 = tcn_sxtb16_odd(word);
-            uint32_t even1;
-            uint32_t odd1;
+            /* unsigned: a column before the first one is not below the width either */
+            const int is_inside = (uint32_t)(column + i) < (uint32_t)layer->input_width;
 
-            word = tcn_load4(from[1] + c);
-            even1 = tcn_sxtb16(word);
-            odd1 = tcn_sxtb16_odd(word);
-            for (i = 2; i < 10; i += 2) {
-                uint32_t even2;
-                uint32_t odd2;
-
-                word = tcn_load4(from[i] + c);
-                even2 = tcn_sxtb16(word);
-                odd2 = tcn_sxtb16_odd(word);
-                to[0] = tcn_subtract_halves(even0, even2);
-                to[4] = tcn_subtract_halves(odd0, odd2);
-                to[m] = tcn_add_halves(even1, even2);
-                to[m + 4] = tcn_add_halves(odd1, odd2);
-                to[2 * m] = tcn_subtract_halves(even2, even1);
-                to[2 * m + 4] = tcn_subtract_halves(odd2, odd1);
-                even0 = even2;
-                odd0 = odd2;
-                word = tcn_load4(from[i + 1] + c);
-                even2 = tcn_sxtb16(word);
-                odd2 = tcn_sxtb16_odd(word);
-                to[3 * m] = tcn_subtract_halves(even1, even2);
-                to[3 * m + 4] = tcn_subtract_halves(odd1, odd2);
-                even1 = even2;
-                odd1 = odd2;
-                to++;
-            }
-            to += 4;
+            from[i] = is_inside ? row + (column + i) * channels : zeros;
         }
-        to += 3 * m;
+        tcn_dsp_winograd_columns(to, from, channels);
+        to += 8 * channels;
         column += 8;
     }
 }
