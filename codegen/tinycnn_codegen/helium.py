@@ -7,36 +7,28 @@ the rescale in integers is not proved exact, these cores do it in float32 as it 
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-from tinycnn.fixedpoint import prove
-from tinycnn.fixedpoint.nudge import HIGH_WORD
 from tinycnn.ops import Call, Conv, Dense, GlobalAveragePool, Window
-from tinycnn.ops.base import Int8Array, Int64Array
-from tinycnn.ops.linear import folded_bias, linear_accumulation
-from tinycnn_codegen import helium_bytes
-from tinycnn_codegen.ctext import ConstantArray
+from tinycnn.ops.linear import folded_bias
+from tinycnn_codegen import helium_bytes, helium_depthwise
+from tinycnn_codegen.helium_stream import VECTOR, factors_of, stream_of
 from tinycnn_codegen.lowered import Fields, Lowered
 from tinycnn_codegen.planar import Planar, as_image
 from tinycnn_codegen.rescaling import proof_of, rescale_fields
 
-VECTOR = 16
-"""Bytes of a vector."""
 MOST_VECTORS = 8
 """Of a piece: TCN_HELIUM_VECTORS."""
 MOST_PIECES = 16
 """Of a window: TCN_HELIUM_PIECES."""
 COPIED_BYTES = 1024
 """Scratch for windows that are copied; two are copied even where they are longer."""
-LARGEST_PAIR = 255
-"""The most that the magnitudes of two weights may sum to, so that two products of them add up in 16 bits."""
 
 
 def lower(call: Call, *, whole: bool) -> Lowered | None:
     """The kernel for a node; with `whole` its input and output lie in memory with all their rows."""
     match call.node.op:
         case Conv() as op if op.is_depthwise(call.constant(1).shape):
-            return _depthwise(op, call)
+            return helium_depthwise.lower(op, call)
         case Conv() as op:
             return _conv(op, call, whole)
         case Dense() if len(call.inputs[0].shape) > 3:
@@ -55,9 +47,9 @@ def note(call: Call) -> str:
         return ""
     if lower(call, whole=False) is None:
         if isinstance(op, Conv) and op.is_depthwise(call.constant(1).shape):
-            return "not nine taps, or channels not in sixteens"
+            return "several channels read the same one, or products of two taps may overflow 16 bits"
         return "groups or dilation"
-    return "rescaled in float32, as integers are not proved" if _factors(call).is_float else ""
+    return "rescaled in float32, as integers are not proved" if factors_of(call).is_float else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +63,7 @@ class _Pieces:
 
 
 def _conv(op: Conv, call: Call, whole: bool) -> Lowered | None:
-    weights, planar, factors = call.constant(1), Planar.of(call, op.window), _factors(call)
+    weights, planar, factors = call.constant(1), Planar.of(call, op.window), factors_of(call)
     outputs, more = len(weights), -len(weights) % 4
     if op.groups != 1 or planar.dilations[1] != 1:
         return None
@@ -83,7 +75,7 @@ def _conv(op: Conv, call: Call, whole: bool) -> Lowered | None:
     filled = np.pad(rows, ((0, more), (0, 0), (0, padded - rows.shape[2])))
     fours = filled.reshape((outputs + more) // 4, 4, -1, VECTOR).transpose(0, 2, 1, 3)
     bias, factor = (np.pad(values, (0, more)).reshape(-1, 4) for values in (folded_bias(call), factors.values))
-    stream = _stream(fours, bias, factor)
+    stream = stream_of(fours, bias, factor)
     at_once = whole and planar.is_pointwise and not more
     pixels = call.output.shape[1] if at_once else 1
     window_bytes = rows.shape[1] * (padded if pieces.is_gathered else rows.shape[2])
@@ -152,7 +144,7 @@ def _pieces(height: int, row_bytes: int, outputs: int) -> _Pieces | None:
 
 
 def _dense(call: Call) -> Lowered:
-    weights, factors = call.constant(1), _factors(call)
+    weights, factors = call.constant(1), factors_of(call)
     outputs, inputs = weights.shape
     vectors, more = -(-inputs // VECTOR), -outputs % 8
     order = np.array([0, 2, 4, 6, 1, 3, 5, 7])
@@ -166,52 +158,10 @@ def _dense(call: Call) -> Lowered:
         "output_zero_point": call.output_quantization.zero_point,
         "vectors": vectors,
         "rest": inputs - VECTOR * (vectors - 1),
-        "weights": _stream(eights, bias, factor),
+        "weights": stream_of(eights, bias, factor),
         "is_float": factors.is_float,
     }
     return Lowered("helium_dense", (layer,), "rows")
-
-
-def _depthwise(op: Conv, call: Call) -> Lowered | None:
-    weights, planar, factors = call.constant(1), Planar.of(call, op.window), _factors(call)
-    bias, multipliers = folded_bias(call), factors.values
-    taps = weights.reshape(len(weights), -1)
-    if op.groups != len(weights) or taps.shape[1] != 9:
-        return None
-    is_two_pixels = len(weights) == VECTOR // 2 and planar.strides[1] == 1 and planar.output_width % 2 == 0
-    if is_two_pixels:
-        taps, bias, multipliers = np.tile(taps, (2, 1)), np.tile(bias, 2), np.tile(multipliers, 2)
-    channels = len(taps)
-    magnitudes = np.abs(taps[:, :8].astype(np.int64)).reshape(channels, 4, 2)
-    if channels % VECTOR or magnitudes.sum(axis=2).max() > LARGEST_PAIR:
-        return None
-    sixteens = taps.reshape(-1, VECTOR, 9).transpose(0, 2, 1)
-    bias, multipliers = (
-        values.reshape(-1, 4, 2, 2).transpose(0, 3, 2, 1).reshape(-1, VECTOR) for values in (bias, multipliers)
-    )
-    first = _stream(sixteens[:, :2], np.zeros((len(sixteens), 0), np.int64), bias)
-    others = _stream(sixteens[:, 2:], np.zeros((len(sixteens), 0), np.int64), multipliers)
-    words = np.concatenate([part.values.reshape(len(sixteens), -1) for part in (first, others)], axis=1)
-    stream = ConstantArray("int32_t", words.reshape(-1), words.shape[1])
-    layer: Fields = {
-        "input_width": planar.input_width,
-        "channels": channels,
-        "output_width": planar.output_width,
-        "kernel_height": planar.kernel[0],
-        "kernel_width": planar.kernel[1],
-        "stride": planar.strides[1],
-        "pad": planar.pads[1],
-        "dilation": planar.dilations[1],
-        "input_zero_point": call.quantization(0).zero_point,
-        "output_zero_point": call.output_quantization.zero_point,
-        "is_float": factors.is_float,
-        "is_two_pixels": int(is_two_pixels),
-        "weights": stream,
-    }
-    zero_point = call.quantization(0).zero_point
-    padded_width = planar.output_width + (planar.kernel[1] - 1) * planar.dilations[1]
-    scratch_bytes = planar.kernel[0] * padded_width * len(weights) if is_two_pixels else channels
-    return Lowered("helium_depthwise", (layer,), "window", planar.rows, zero_point, scratch_bytes=scratch_bytes)
 
 
 def _global_average_pool(op: GlobalAveragePool, call: Call) -> Lowered:
@@ -224,30 +174,3 @@ def _global_average_pool(op: GlobalAveragePool, call: Call) -> Lowered:
         "rescale": rescale_fields(proof_of(op.accumulation(call)), call.output_quantization.zero_point, slice(None)),
     }
     return Lowered("helium_global_average_pool", (layer,), "summed rows")
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Factors:
-    """What rescales each channel's sums: 2^32 times the scale where that is proved for all, else float32's bits."""
-
-    values: Int64Array
-    is_float: int
-
-
-def _factors(call: Call) -> _Factors:
-    """Proved is ((sum * multiplier + 2^31) >> 32)."""
-    sums = linear_accumulation(call)
-    scale = np.ascontiguousarray(sums.scale, np.float32)
-    proof = prove(scale, sums.zero_point, sums.reach, shift=HIGH_WORD, any_addend=False)
-    if proof.is_integer.all():
-        return _Factors(proof.form.multiplier.astype(np.int64), 0)
-    return _Factors(scale.view(np.int32).astype(np.int64), 1)
-
-
-def _stream(weights: Int8Array, bias: npt.NDArray[np.integer], factors: Int64Array) -> ConstantArray:
-    """int8 [blocks, ...] between the words of bias and factors [blocks, ...], a word's first byte the lowest."""
-    blocks = len(weights)
-    words = np.ascontiguousarray(weights).reshape(blocks, -1).view("<i4").astype(np.int64)
-    parts = (bias.reshape(blocks, -1), words, factors.reshape(blocks, -1))
-    stream: npt.NDArray[np.int32] = np.concatenate(parts, axis=1).astype(np.int32)
-    return ConstantArray("int32_t", stream.reshape(-1), stream.shape[1])

@@ -45,6 +45,13 @@ def layers(seed: int) -> tuple[GraphBuilder, Graph]:
         outputs.append(builder.add(y, builder.conv(y, depth, Window.of((1, 1)))))
     x = builder.input(4, 6, 8, name="input")
     outputs.append(builder.conv(x, 8, Window.of((3, 3), pads=(1, 1, 1, 1)), 8, spread=0.5))
+    for number in range(3):
+        channels, height, width = int(rng.integers(1, 40)), int(rng.integers(3, 8)), int(rng.integers(9, 14))
+        x = builder.input(height, width, channels, name=f"depthwise_{number}")
+        kernel, stride = (int(rng.integers(1, 6)), int(rng.integers(1, 6))), int(rng.integers(1, 3))
+        pads = (kernel[0] - 1, kernel[1] - 1, kernel[0] - 1, int(rng.integers(0, 3)))
+        window = Window(kernel, (1, stride), (1, 1 + number % 2), pads)
+        outputs.append(builder.conv(x, channels, window, channels, spread=float(rng.choice([0.1, 1.0]))))
     outputs.append(builder.global_average_pool(builder.input(5, 3, int(rng.integers(1, 30)), name="image")))
     vector = builder.input(int(rng.integers(1, 300)), name="vector")
     y = builder.dense(vector, 4 * int(rng.integers(2, 8)))
@@ -80,7 +87,7 @@ def moves(seed: int) -> tuple[GraphBuilder, Graph]:
 
 
 GRAPHS = {
-    layers: ("conv2d", "depthwise", "dense", "add", "global_average_pool"),
+    layers: ("conv2d", "depthwise", "depthwise_any", "dense", "add", "global_average_pool"),
     moves: ("max_pool", "take", "lookup", "concat"),
 }
 """With the kernels that are called in every one of them."""
