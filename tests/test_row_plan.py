@@ -18,7 +18,7 @@ from tinycnn.errors import BudgetError
 from tinycnn.ir import Graph
 from tinycnn.ops import Concat, Take, Transpose, Window, turns
 from tinycnn.plan import Plan, PlanError, Span, candidates, check, in_stages, plan
-from tinycnn.plan.assemble import assembled
+from tinycnn.plan.assemble import assembled, draft
 from tinycnn.plan.cuts import peaks_bytes
 from tinycnn.plan.lifetimes import Need, Piece, simple_need
 from tinycnn.plan.place import lower_bound_bytes, place
@@ -176,7 +176,7 @@ def test_places_of_rows_beyond_16_bits(tmp_path: Path) -> None:
     x = builder.max_pool(builder.input(24, 32, 600), SAME)
     y = builder.max_pool(x, Window((8, 1), (1, 1), (1, 1), (7, 0, 0, 0)))
     graph = builder.graph([builder.global_average_pool(y)])
-    made = assembled(RowGraph(graph), [0], scattered=True)
+    made = assembled(draft(RowGraph(graph), [0], scattered=True))
     assert made.is_scattered
     assert made.arena_bytes > 300_000
     sample = builder.samples(2)

@@ -11,7 +11,8 @@ from test_row_plan import SAME, random_graph
 from tinycnn.errors import BudgetError
 from tinycnn.ir import Graph
 from tinycnn.ops import Window
-from tinycnn.plan import Alternative, Plan, PlanError, candidates, check, in_stages, plan
+from tinycnn.plan import Alternative, Plan, PlanError, candidates, check, drafts, in_stages, plan
+from tinycnn.plan.assemble import assembled
 from tinycnn.plan.cuts import peaks_bytes
 from tinycnn.plan.rows import RowGraph
 
@@ -46,6 +47,21 @@ def test_random_alternatives_give_a_front_of_checked_plans(seed: int) -> None:
     assert plan(graph, middle.arena_bytes, alternatives).chosen == middle.chosen
     with pytest.raises(BudgetError):
         plan(graph, front[-1].arena_bytes - 1, alternatives)
+
+
+@pytest.mark.parametrize("pushed", [False, True])
+def test_what_is_not_placed_would_not_be_worth_having(pushed: bool) -> None:
+    _, graph = random_graph(4)
+    ways = {
+        output: [Alternative("lean", 1_000), Alternative("fast", 500, 70 * i, i % 2 == 0), Alternative("whole", 9, 400)]
+        for i, output in enumerate(outputs(graph))
+    }
+    placed = [assembled(each) for each in drafts(graph, ways, pushed=pushed, pulled=False)]
+    sizes = {(made.compared_instructions, made.arena_bytes) for made in placed}
+    worth = {one for one in sizes if not any(o != one and o[0] <= one[0] and o[1] <= one[1] for o in sizes)}
+    found = candidates(graph, ways, pushed=pushed)
+    assert 2 < len(found) < len(placed)
+    assert {(made.compared_instructions, made.arena_bytes) for made in found} == worth
 
 
 def three_layers() -> tuple[Graph, list[str]]:

@@ -2,17 +2,20 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import groupby
+from operator import attrgetter
 from types import MappingProxyType
 
 from tinycnn.errors import BudgetError, UnsupportedError
 from tinycnn.ir import Graph
 from tinycnn.passes import check_int8_form
-from tinycnn.plan.assemble import assembled, demand
+from tinycnn.plan.assemble import Draft, assembled, draft
 from tinycnn.plan.bound import schedule_free_bound_bytes
 from tinycnn.plan.branches import least_alive_order
 from tinycnn.plan.check import PlanError, check
 from tinycnn.plan.choose import choices, fastest, leanest
 from tinycnn.plan.cuts import Cuts, best_cuts
+from tinycnn.plan.demand import demands
 from tinycnn.plan.lifetimes import is_view
 from tinycnn.plan.model import (
     Alternative,
@@ -72,11 +75,10 @@ def plan(
     )
     if ram_bytes is None or simple.arena_bytes <= ram_bytes:
         return simple
-    plans = candidates(graph, alternatives, pushed=pushed, pulled=pulled)
-    for found in plans:
+    for found in _front(graph, alternatives, pushed=pushed, pulled=pulled):
         if found.arena_bytes <= ram_bytes:
             return found
-    least = min(found.arena_bytes for found in plans)
+    least = found.arena_bytes
     change = _what_to_change(graph, alternatives, least, ram_bytes, pushed=pushed, pulled=pulled)
     raise BudgetError(
         f"{graph.name} needs an arena of {least:,} bytes at least, with the leanest kernels, more than the"
@@ -111,22 +113,39 @@ def _what_to_change(
 def candidates(
     graph: Graph, alternatives: Alternatives = _NO_ALTERNATIVES, *, pushed: bool = False, pulled: bool = False
 ) -> tuple[Plan, ...]:
-    """The plans worth having, the fastest first and each with a smaller arena than those before.
+    """The plans worth having, the fastest first and each with a smaller arena than those before."""
+    return tuple(_front(graph, alternatives, pushed=pushed, pulled=pulled))
+
+
+def _front(graph: Graph, alternatives: Alternatives, *, pushed: bool, pulled: bool) -> Iterator[Plan]:
+    """`candidates`, one after the other: placing is what takes time, and nobody may want the rest."""
+    fastest_first = sorted(drafts(graph, alternatives, pushed=pushed, pulled=pulled), key=_by_speed)
+    best: Plan | None = None
+    for _, alike in groupby(fastest_first, key=attrgetter("compared_instructions")):
+        before = best
+        for each in alike:
+            if best is None or each.bound_bytes < best.arena_bytes:
+                best = min(filter(None, (best, assembled(each))), key=attrgetter("arena_bytes"))
+        if best is not None and best is not before:
+            yield best
+
+
+def _by_speed(draft: Draft) -> tuple[int, int]:
+    return draft.compared_instructions, draft.bound_bytes
+
+
+def drafts(graph: Graph, alternatives: Alternatives, *, pushed: bool, pulled: bool) -> list[Draft]:
+    """The plans to choose from, before they are placed.
 
     They run layer by layer, or in stages with rings of rows or a place for each row, with kernels from the fastest to
     those with the least scratch, and layers one by one or in pairs.
     """
     check_int8_form(graph)
-    plans = [
+    return [
         found
         for form, ways in _forms(graph, alternatives)
-        for found in _assembled(form, ways, pushed=pushed, pulled=pulled)
+        for found in _drafts_of(form, ways, pushed=pushed, pulled=pulled)
     ]
-    front: list[Plan] = []
-    for found in sorted(plans, key=lambda made: (made.compared_instructions, made.arena_bytes)):
-        if not front or found.arena_bytes < front[-1].arena_bytes:
-            front.append(found)
-    return tuple(front)
 
 
 def _forms(graph: Graph, alternatives: Alternatives) -> Iterator[tuple[Graph, Alternatives]]:
@@ -138,8 +157,8 @@ def _forms(graph: Graph, alternatives: Alternatives) -> Iterator[tuple[Graph, Al
         yield form, {output: paired[output] or ways for output, ways in alternatives.items() if output in form.tensors}
 
 
-def _assembled(graph: Graph, alternatives: Alternatives, *, pushed: bool, pulled: bool) -> list[Plan]:
-    """A plan for every order of work and every choice of kernels."""
+def _drafts_of(graph: Graph, alternatives: Alternatives, *, pushed: bool, pulled: bool) -> list[Draft]:
+    """A draft for every order of work and every choice of kernels."""
     in_parts = {output: tuple(way for way in ways if not way.whole) for output, ways in alternatives.items()}
     lean, rings, places = _best_order(graph, in_parts, pushed=pushed, pulled=pulled)
     orders = (
@@ -148,7 +167,7 @@ def _assembled(graph: Graph, alternatives: Alternatives, *, pushed: bool, pulled
         (places.first_nodes, in_parts, True),
     )
     return [
-        assembled(replace(lean, chosen=chosen), cuts, scattered=scattered)
+        draft(replace(lean, chosen=chosen), cuts, scattered=scattered)
         for cuts, ways, scattered in orders
         for chosen in choices(lean, cuts, ways, scattered=scattered)
     ]
@@ -171,7 +190,7 @@ def schedule_free_bound(
     found = []
     for form, ways in _forms(graph, alternatives):
         lean, _, places = _best_order(form, ways, pushed=pushed, pulled=pulled)
-        order = demand(lean, places.first_nodes, scattered=True).order
+        order = demands(lean, places.first_nodes, scattered=True)[0].order
         found.append(schedule_free_bound_bytes(lean, order) + progress_bytes(len(lean.nodes), pushed + pulled))
     return min(found)
 
@@ -200,7 +219,7 @@ def in_stages(
 
     `chosen` has by output the alternative that computes a node, for nodes whose kernels need scratch.
     """
-    return assembled(_row_graph(graph, chosen, pushed=pushed, pulled=pulled), cuts)
+    return assembled(draft(_row_graph(graph, chosen, pushed=pushed, pulled=pulled), cuts))
 
 
 def _row_graph(graph: Graph, chosen: Mapping[str, Alternative], *, pushed: bool, pulled: bool) -> RowGraph:

@@ -1,4 +1,4 @@
-"""From cuts and chosen kernels to a plan: what needs bytes when, where it goes, and the steps."""
+"""From cuts and chosen kernels to a draft of a plan, and to a plan: the steps, and where everything goes."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -6,50 +6,50 @@ from operator import itemgetter
 
 from tinycnn.plan.check import check
 from tinycnn.plan.conflicts import aligned
-from tinycnn.plan.in_place import Choice
-from tinycnn.plan.lifetimes import Need, Piece, simple_need
-from tinycnn.plan.model import Occupant, Place, Plan, Span, Step
-from tinycnn.plan.place import arena_bytes, lower_bound_bytes, place
+from tinycnn.plan.demand import Demand, demands, needs_of
+from tinycnn.plan.lifetimes import Need
+from tinycnn.plan.model import Occupant, Place, Plan, Span, Step, compared_instructions, progress_bytes
+from tinycnn.plan.place import arena_bytes, place
 from tinycnn.plan.rows import INPUT, OUTPUT, Pull, RowGraph
-from tinycnn.plan.schedule import Held, held, pulls
-
-MOST_PIECES = 32
-"""A whole tensor with more rows is looked at in groups of rows, so that placing stays fast."""
 
 
 @dataclass(frozen=True, slots=True)
-class Demand:
-    """The order of work, the rows of tensors that it keeps, and what needs bytes: tensors, padding and scratch.
+class Draft:
+    """An order of work with chosen kernels, before anything has a place.
 
-    `needs` has for each of `kept` one need, or one for each row where rows have places of their own. `paddings` and
-    `scratch` are by the output of the node that wants them.
+    `demands` are what may need bytes in it, of which one is placed. `step_of` has the step of each pull, `waits` before
+    which steps rows arrive (INPUT) and leave (OUTPUT).
     """
 
-    order: Sequence[Pull]
-    kept: Sequence[Held]
-    needs: Sequence[tuple[Need, ...]]
-    paddings: dict[str, Need]
-    scratch: dict[str, Need]
+    rows: RowGraph
+    demands: tuple[Demand, ...]
+    steps: Sequence[Step]
+    step_of: Sequence[int]
+    waits: Mapping[int, Sequence[int]]
 
     @property
-    def all_needs(self) -> tuple[Need, ...]:
-        tensors = (need for needs in self.needs for need in needs)
-        return (*tensors, *self.paddings.values(), *self.scratch.values())
+    def compared_instructions(self) -> int:
+        """Those of the plan."""
+        return compared_instructions(self.rows.chosen, len(self.steps))
+
+    @property
+    def bound_bytes(self) -> int:
+        """The plan's arena is not smaller."""
+        ports = (self.rows.pushed is not None) + (self.rows.pulled is not None)
+        least = min(aligned(wants.bound_bytes) for wants in self.demands)
+        return least + progress_bytes(len(self.rows.nodes), ports)
 
 
-def demand(rows: RowGraph, cuts: Sequence[int], *, scattered: bool = False, in_place: Choice | None = min) -> Demand:
-    """What needs bytes when the stages begin at the nodes `cuts`; `scattered` and `in_place` as in `schedule.held`."""
-    ends = [*cuts, len(rows.nodes)][1:]
-    order = [pull for first, last in zip(cuts, ends, strict=True) for pull in pulls(rows, first, last)]
-    stage_of = [stage for stage, (first, last) in enumerate(zip(cuts, ends, strict=True)) for _ in range(first, last)]
-    kept = held(rows, order, stage_of, scattered=scattered, in_place=in_place)
-    return Demand(order, kept, [_needs(rows, each) for each in kept], _paddings(rows, order), _scratch(rows, order))
+def draft(rows: RowGraph, cuts: Sequence[int], *, scattered: bool = False) -> Draft:
+    """The order of work whose stages begin at the nodes `cuts`; `scattered` as in `schedule.held`."""
+    found = demands(rows, cuts, scattered=scattered)
+    return Draft(rows, found, *_steps(rows, found[0].order))
 
 
-def assembled(rows: RowGraph, cuts: Sequence[int], *, scattered: bool = False) -> Plan:
-    """The plan whose stages begin at the nodes `cuts`, checked; `scattered` as in `schedule.held`."""
-    wants, offsets, bound = _best_placed(rows, cuts, scattered=scattered)
-    steps, step_of, waits = _steps(rows, wants.order)
+def assembled(draft: Draft) -> Plan:
+    """The plan of a draft, placed and checked."""
+    rows, step_of = draft.rows, draft.step_of
+    wants, offsets = _best_placed(draft.demands)
 
     def one_row(need: Need | None) -> Place | None:
         if need is None:
@@ -60,45 +60,31 @@ def assembled(rows: RowGraph, cuts: Sequence[int], *, scattered: bool = False) -
         rows.graph,
         tuple(
             replace(step, padding=one_row(wants.paddings.get(output)), scratch=one_row(wants.scratch.get(output)))
-            for step in steps
+            for step in draft.steps
             for output in step.node.outputs
         ),
         _places(rows, wants, offsets, step_of),
         aligned(arena_bytes(wants.all_needs, offsets)),
-        bound,
+        draft.demands[0].bound_bytes,
         tuple(_occupants(rows, wants, offsets)),
         rows.chosen,
-        tuple(waits[INPUT]),
-        tuple(waits[OUTPUT]),
+        tuple(draft.waits[INPUT]),
+        tuple(draft.waits[OUTPUT]),
     )
     made = _with_progress(made)
     check(made)
     return made
 
 
-def _best_placed(rows: RowGraph, cuts: Sequence[int], *, scattered: bool) -> tuple[Demand, dict[str, int], int]:
-    """What needs bytes, the offset of every need, and the bound of the schedule.
-
-    Rows of their own are written over those that live shortest, as little as possible then has to stay in one place.
-    Whole tensors are written over those that live longest: what is computed between them then lies beside them. Where
-    the bound is not reached, the other choice is tried, and no overwriting, which leaves each tensor free to move.
-    """
-    choices: tuple[Choice | None, ...] = (min, max, None) if scattered else (max, min, None)
+def _best_placed(demands: Sequence[Demand]) -> tuple[Demand, dict[str, int]]:
+    """The demand that takes the smallest arena, and the offset of every need; others only as far as they may help."""
     found: list[tuple[int, Demand, dict[str, int]]] = []
-    bound = 0
-    seen = []
-    for choice in choices:
-        wants = demand(rows, cuts, scattered=scattered, in_place=choice)
-        least = lower_bound_bytes(wants.all_needs)
-        groups = [kept.tensors for kept in wants.kept]
-        bound = bound or least
-        if groups in seen or (found and aligned(least) >= min(found, key=itemgetter(0))[0]):
-            continue
-        seen.append(groups)
-        offsets = place(wants.all_needs)
-        found.append((aligned(arena_bytes(wants.all_needs, offsets)), wants, offsets))
+    for wants in demands:
+        if not found or aligned(wants.bound_bytes) < min(found, key=itemgetter(0))[0]:
+            offsets = place(wants.all_needs)
+            found.append((aligned(arena_bytes(wants.all_needs, offsets)), wants, offsets))
     _, wants, offsets = min(found, key=itemgetter(0))
-    return wants, offsets, bound
+    return wants, offsets
 
 
 def _steps(rows: RowGraph, order: Sequence[Pull]) -> tuple[list[Step], list[int], dict[int, list[int]]]:
@@ -141,7 +127,7 @@ def _occupants(rows: RowGraph, wants: Demand, offsets: Mapping[str, int]) -> Ite
     """What has which bytes: a tensor that is written over another has them from then on."""
     for kept, shared in zip(wants.kept, wants.needs, strict=True):
         for name in kept.tensors:
-            owned = _needs(rows, replace(kept, live=kept.lives_of(name)))
+            owned = needs_of(rows, replace(kept, live=kept.lives_of(name)))
             for need, placed in zip(owned, shared, strict=True):
                 yield from _occupied(name, need, offsets[placed.name])
     for need in (*wants.paddings.values(), *wants.scratch.values()):
@@ -173,51 +159,3 @@ def _in_steps(live: Span, step_of: Sequence[int]) -> Span:
     if not step_of:
         return Span(0, 1)
     return Span(step_of[min(live.first, len(step_of) - 1)], step_of[min(live.last, len(step_of)) - 1] + 1)
-
-
-def _needs(rows: RowGraph, kept: Held) -> tuple[Need, ...]:
-    """A need for each scattered row, a ring as one piece, a whole tensor as one piece per row or few rows."""
-    name = kept.tensors[0]
-    row_bytes, count = rows.row_bytes(name), len(kept.live)
-    if kept.is_scattered:
-        return tuple(simple_need(f"row {row} of {name}", row_bytes, [span]) for row, span in enumerate(kept.live))
-    if kept.rows < count:
-        return (simple_need(name, kept.rows * row_bytes, kept.live),)
-    chunk = -(-count // MOST_PIECES)
-    pieces = tuple(
-        Piece(first * row_bytes, min(first + chunk, count) * row_bytes, _covering(kept.live[first : first + chunk]))
-        for first in range(0, count, chunk)
-    )
-    return (Need(name, count * row_bytes, pieces),)
-
-
-def _covering(spans: Sequence[Span]) -> tuple[Span, ...]:
-    return (Span(min(span.first for span in spans), max(span.last for span in spans)),)
-
-
-def _paddings(rows: RowGraph, order: Sequence[Pull]) -> dict[str, Need]:
-    """For each output whose node reads padding a row, alive while a row is computed that reads it."""
-    times: dict[int, list[int]] = {}
-    for time, pull in enumerate(order):
-        if pull.node >= 0 and pull.row in rows.padded_turns[pull.node]:
-            times.setdefault(pull.node, []).append(time)
-    found: dict[str, Need] = {}
-    for node, mine in times.items():
-        (output,), padding = rows.nodes[node].outputs, rows.paddings[node]
-        assert padding is not None
-        found[output] = simple_need(f"padding of {output}", padding[1], [Span(time, time + 1) for time in mine])
-    return found
-
-
-def _scratch(rows: RowGraph, order: Sequence[Pull]) -> dict[str, Need]:
-    """For each output whose node needs scratch the bytes, alive while its rows are computed or also between them."""
-    times: dict[int, list[int]] = {}
-    for time, pull in enumerate(order):
-        times.setdefault(pull.node, []).append(time)
-    found: dict[str, Need] = {}
-    for index, (size_bytes, is_kept) in enumerate(rows.scratch):
-        if size_bytes:
-            (output,), mine = rows.nodes[index].outputs, times[index]
-            live = [Span(mine[0], mine[-1] + 1)] if is_kept else [Span(time, time + 1) for time in mine]
-            found[output] = simple_need(f"scratch of {output}", size_bytes, live)
-    return found

@@ -4,12 +4,14 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from tinycnn.plan.assemble import Demand, demand
+from tinycnn.plan.demand import Demand, demands
 from tinycnn.plan.model import Alternative, Alternatives
 from tinycnn.plan.rows import RowGraph
 
 MOST_CHOICES = 6
-"""Choices per order of work: each is a plan to be placed."""
+"""Choices per order of work whose bytes alive differ: each is a plan that may have to be placed."""
+MOST_LEANER_CHOICES = 3
+"""Further ones with as many bytes alive as the leanest: with less scratch they may lie better in the arena."""
 
 
 def fastest(alternatives: Alternatives) -> Mapping[str, Alternative]:
@@ -34,32 +36,37 @@ def choices(
     With a limit on the bytes alive at once each node takes its fastest alternative that stays below, given what else is
     alive while it runs. The limits are those at which some node changes its mind.
     """
-    alive = _alive_beside(demand(rows, cuts, scattered=scattered), rows)
-    levels = sorted({alive[output] + way.scratch_bytes for output, ways in alternatives.items() for way in ways})
-    picked = (
-        [levels[int(at)] for at in np.unique(np.linspace(0, len(levels) - 1, MOST_CHOICES).astype(int))[::-1]]
-        if levels
-        else [0]
-    )
-    found: list[Mapping[str, Alternative]] = []
+    wants = demands(rows, cuts, scattered=scattered)[0]
+    peaks = _peaks_bytes(wants, rows, alternatives)
+    levels = sorted({wants.bound_bytes, *(peak for ways in peaks.values() for _, peak in ways)})
+    least = levels.index(wants.bound_bytes)
+    limits = [*_spread(levels[least:], MOST_CHOICES), *_spread(levels[:least], MOST_LEANER_CHOICES)]
     lean = leanest(alternatives)
-    for limit in picked:
-        choice = {
-            output: min(
-                (way for way in ways if way is lean[output] or alive[output] + way.scratch_bytes <= limit),
-                key=lambda way: (way.instructions, way.scratch_bytes),
-            )
-            for output, ways in alternatives.items()
-        }
-        if choice not in found:
-            found.append(choice)
-    if lean not in found:
-        found.append(lean)
-    return found
+    found = [*(_fastest_below(limit, peaks, lean) for limit in limits), lean]
+    return [choice for index, choice in enumerate(found) if choice not in found[:index]]
 
 
-def _alive_beside(wants: Demand, rows: RowGraph) -> dict[str, int]:
-    """By output the most bytes alive from a node's first row to its last, without its own scratch."""
+def _spread(levels: Sequence[int], most: int) -> list[int]:
+    """At most `most` of some levels in order, the highest first."""
+    return [levels[int(at)] for at in np.linspace(len(levels) - 1, 0, min(most, len(levels)))]
+
+
+Peaks = Mapping[str, Sequence[tuple[Alternative, int]]]
+"""By a node's output the ways to compute it, each with the most bytes that are alive while it needs its scratch."""
+
+
+def _fastest_below(limit_bytes: int, peaks: Peaks, lean: Mapping[str, Alternative]) -> Mapping[str, Alternative]:
+    return {
+        output: min(
+            (way for way, peak in ways if way is lean[output] or peak <= limit_bytes),
+            key=lambda way: (way.instructions, way.scratch_bytes),
+        )
+        for output, ways in peaks.items()
+    }
+
+
+def _peaks_bytes(wants: Demand, rows: RowGraph, alternatives: Alternatives) -> Peaks:
+    """`rows` and `wants` have the leanest alternatives; a node's own scratch is changed for that of each way."""
     changes = np.zeros(len(wants.order) + 2, np.int64)
     for need in wants.all_needs:
         for piece in need.pieces:
@@ -71,7 +78,13 @@ def _alive_beside(wants: Demand, rows: RowGraph) -> dict[str, int]:
     for time, pull in enumerate(wants.order):
         if pull.node >= 0:
             times.setdefault(pull.node, []).append(time)
-    return {
-        rows.nodes[node].outputs[0]: int(alive[at[0] : at[-1] + 1].max()) - rows.scratch[node][0]
-        for node, at in times.items()
-    }
+    found = {}
+    for node, at in times.items():
+        (output,), sums_bytes = rows.nodes[node].outputs, rows.sums_bytes[node]
+        running, always = int(alive[at].max()), int(alive[at[0] : at[-1] + 1].max())
+        own_bytes = rows.scratch[node][0] - sums_bytes
+        found[output] = [
+            (way, (always if way.keeps_scratch or sums_bytes else running) - own_bytes + way.scratch_bytes)
+            for way in alternatives.get(output, ())
+        ]
+    return {output: ways for output, ways in found.items() if ways}

@@ -9,9 +9,9 @@ from tinycnn.plan.conflicts import NOWHERE, Conflict, Int64Array, aligned, confl
 from tinycnn.plan.lifetimes import Need
 from tinycnn.plan.model import ALIGNMENT_BYTES
 
-ORDERED_PLACEMENTS = 30_000
-"""Placements of one need after which no order is changed any more in the hope of a smaller arena: 0.4 seconds."""
-IMPROVED_PLACEMENTS = 30_000
+ORDERED_PLACEMENTS = 20_000
+"""Placements of one need after which no order is changed any more in the hope of a smaller arena: 0.3 seconds."""
+IMPROVED_PLACEMENTS = 10_000
 """Placements of one need by which `_improved` tries to make the arena smaller."""
 IMPROVED_ROUNDS = 200
 """How often at most it places each need, on average."""

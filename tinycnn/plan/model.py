@@ -115,6 +115,11 @@ def progress_bytes(nodes: int, ports: int) -> int:
     return 4 * (nodes + ports + 1) if ports else 0
 
 
+def compared_instructions(chosen: Mapping[str, Alternative], steps: int) -> int:
+    """What tells plans of one graph apart: instructions of the chosen alternatives and of finding the steps."""
+    return sum(way.instructions for way in chosen.values()) + STEP_INSTRUCTIONS * steps
+
+
 @dataclass(frozen=True, slots=True)
 class Plan:
     """How an int8 graph runs in `arena_bytes`, input, output and scratch inside.
@@ -161,5 +166,4 @@ class Plan:
 
     @property
     def compared_instructions(self) -> int:
-        """What tells plans of one graph apart: instructions of the chosen alternatives and of finding the steps."""
-        return sum(way.instructions for way in self.chosen.values()) + STEP_INSTRUCTIONS * len(self.steps)
+        return compared_instructions(self.chosen, len(self.steps))
