@@ -104,6 +104,7 @@ COSTS: Mapping[tuple[str, str], tuple[float, float, float]] = {
     ("armv7e_m", "dsp_dense"): (0.91, 13.0, 2.2),
     ("armv7e_m wide", "dsp_dense"): (0.72, 12.0, 2.2),
     (HELIUM, "helium_conv2d"): (0.135, 3.5, 0.0),
+    (HELIUM, "helium_conv_transpose2d"): (0.2, 6.0, 0.0),
     (HELIUM, "helium_depthwise"): (0.86, 0.5, 0.0),
     (HELIUM, "helium_depthwise_any"): (0.9, 3.0, 0.0),
     (HELIUM, "helium_dense"): (0.142, 4.0, 0.0),

@@ -52,6 +52,13 @@ def layers(seed: int) -> tuple[GraphBuilder, Graph]:
         pads = (kernel[0] - 1, kernel[1] - 1, kernel[0] - 1, int(rng.integers(0, 3)))
         window = Window(kernel, (1, stride), (1, 1 + number % 2), pads)
         outputs.append(builder.conv(x, channels, window, channels, spread=float(rng.choice([0.1, 1.0]))))
+    for number in range(3):
+        channels, height, width = int(rng.integers(1, 20)), int(rng.integers(2, 5)), int(rng.integers(2, 9))
+        x = builder.input(height, width, channels, name=f"transposed_{number}")
+        strides = (int(rng.integers(1, 3)), int(rng.integers(1, 4)))
+        kernel = (strides[0] + int(rng.integers(0, 3)), strides[1] + int(rng.integers(0, 3)))
+        pads = tuple(int(rng.integers(0, k + 1)) for k in (*kernel, *kernel))
+        outputs.append(builder.conv_transpose(x, int(rng.integers(1, 20)), Window.of(kernel, pads=pads), strides))
     outputs.append(builder.global_average_pool(builder.input(5, 3, int(rng.integers(1, 30)), name="image")))
     vector = builder.input(int(rng.integers(1, 300)), name="vector")
     y = builder.dense(vector, 4 * int(rng.integers(2, 8)))
@@ -87,7 +94,7 @@ def moves(seed: int) -> tuple[GraphBuilder, Graph]:
 
 
 GRAPHS = {
-    layers: ("conv2d", "depthwise", "depthwise_any", "dense", "add", "global_average_pool"),
+    layers: ("conv2d", "conv_transpose2d", "depthwise", "depthwise_any", "dense", "add", "global_average_pool"),
     moves: ("max_pool", "take", "lookup", "concat"),
 }
 """With the kernels that are called in every one of them."""

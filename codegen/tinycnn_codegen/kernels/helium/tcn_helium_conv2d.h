@@ -14,6 +14,7 @@ typedef struct {
     int32_t input_channels;
     int32_t output_width;
     int32_t output_channels;
+    int32_t output_step;     /* bytes from a column's outputs to the next one's */
     int32_t padded_channels; /* the next multiple of 4 */
     int32_t kernel_height;
     int32_t kernel_width;
@@ -144,7 +145,6 @@ TCN_KERNEL static void tcn_helium_conv2d_row(const TCN_FLASH tcn_helium_conv2d_t
                                              int8_t *scratch, int8_t *output)
 {
     const int8_t *pieces[2 * TCN_HELIUM_PIECES + 1];
-    const int32_t channels = layer->output_channels;
     int8_t *const padded = layer->padded_columns ? scratch + layer->copied_columns * layer->window_bytes : 0;
     int32_t column = -layer->pad;
     int32_t left = layer->output_width;
@@ -161,7 +161,7 @@ TCN_KERNEL static void tcn_helium_conv2d_row(const TCN_FLASH tcn_helium_conv2d_t
         const int8_t *copied = scratch;
         int8_t *to = output;
         int32_t distance = layer->window_bytes;
-        int32_t step = channels;
+        int32_t step = layer->output_step;
         int32_t columns = layer->is_gathered ? layer->copied_columns : tcn_helium_conv2d_inside(layer, column);
         int32_t passed;
         int is_in_pieces;
@@ -191,7 +191,7 @@ TCN_KERNEL static void tcn_helium_conv2d_row(const TCN_FLASH tcn_helium_conv2d_t
         } else {
             tcn_helium_conv2d_copy_window(layer, scratch, rows, column);
             waiting = output;
-            output += channels;
+            output += layer->output_step;
             column += layer->stride;
             left--;
             continue;
@@ -212,7 +212,7 @@ TCN_KERNEL static void tcn_helium_conv2d_row(const TCN_FLASH tcn_helium_conv2d_t
         if (padded) {
             tcn_helium_conv2d_unpad(layer, to, step, padded, columns);
         }
-        output += passed * channels;
+        output += passed * layer->output_step;
         column += passed * layer->stride;
         left -= passed;
     }

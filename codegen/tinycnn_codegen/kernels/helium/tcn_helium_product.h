@@ -9,7 +9,7 @@
  * column and in the second, and a null at the end. For each four channels `weights` has four words of bias, four times
  * 16 weights for every vector (those behind the rest are 0), and four words of factors
  * (tcn_helium_rescale.h). The outputs of the second
- * column follow `pitch` bytes behind the first's; with 0 the two columns are one. */
+ * column follow `pitch` bytes behind the first's, those of the next pair twice as far; with 0 the two columns are one. */
 typedef struct {
     const int8_t **pieces;
     const int32_t *weights;
@@ -72,9 +72,11 @@ typedef struct {
     "sub sp, #52\n\t"                                                                                    \
     "ldm r0, {r1-r10}\n\t"                                                                               \
     "stm sp, {r1-r10}\n\t"                                                                               \
+    "rsb r4, r4, r5, lsl #1\n\t"                                                                         \
     "ldrd r0, r1, [r1]\n\t"                                                                              \
     "strd r0, r1, [sp, #40]\n\t"                                                                         \
     "vctp.8 r8\n\t"                                                                                      \
+    "str r4, [sp, #28]\n\t"                                                                              \
     "sub r7, #1\n\t"                                                                                     \
     "mov r8, #56\n\t"                                                                                    \
     "adr.w r9, 3f\n\t"                                                                                   \
@@ -119,7 +121,7 @@ typedef struct {
     "subs r1, #1\n\t"                                                                                    \
     "beq 6f\n\t"                                                                                         \
     "str r1, [sp, #32]\n\t"                                                                              \
-    "ldr r3, [sp, #16]\n\t"                                                                              \
+    "ldr r3, [sp, #28]\n\t"                                                                              \
     "add r5, r3\n\t"                                                                                     \
     "str r5, [sp, #8]\n\t"                                                                               \
     NEXT_PAIR                                                                                            \
