@@ -1,5 +1,6 @@
 """What stands in <name>.c: the plan as a comment, the tensors, the layers, the steps of the run."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -17,6 +18,8 @@ from tinycnn_codegen.schedule_table import ScheduleTable, schedule_table
 PLACES_PER_LINE = 16
 INT16_MAX = 32767
 UINT16_MAX = 65535
+MANY_LAYERS = 3
+"""So many layers with a kernel in plain C are too many to compile it into each of them: gcc does not at -O2."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +148,9 @@ def _kernels(plan: Plan, layers: Sequence[Layer], uint8_input: bool) -> str:
     stand_ins = {name: other for layer in layers for name, other in layer.lowered.stand_ins.items()}
     if any(layer.lowered.needs_float for layer in layers):
         stand_ins["tcn_rescale.h"] = "tcn_rescale_float.h"
+    users = Counter(layer.kernel for layer in layers)
+    if max(users["conv2d"], users["depthwise_conv2d"]) >= MANY_LAYERS:
+        stand_ins["tcn_shared.h"] = "tcn_shared_by_many.h"
     if plan.is_scattered:
         stand_ins["tcn_tensor.h"] = "tcn_scattered_tensor.h"
         if _is_far(plan):

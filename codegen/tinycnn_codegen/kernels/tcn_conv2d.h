@@ -3,6 +3,7 @@
 
 #include "tcn_dot.h"
 #include "tcn_lanes.h"
+#include "tcn_shared.h"
 #include "tcn_span.h"
 
 /* Convolution: the output channels [first_output, first_output + outputs) from the input channels [first_input,
@@ -55,8 +56,8 @@ static void tcn_conv2d_add_outside(const TCN_FLASH tcn_conv2d_t *layer, const TC
 }
 
 /* All output channels at one position; tap 0 stands at column `column` of the input, which may be outside of it. */
-static void tcn_conv2d_position(const TCN_FLASH tcn_conv2d_t *layer, const int8_t *const *rows, int32_t column,
-                                int8_t *output)
+TCN_SHARED static void tcn_conv2d_position(const TCN_FLASH tcn_conv2d_t *layer, const int8_t *const *rows,
+                                           int32_t column, int8_t *output)
 {
     const int32_t height = layer->kernel_height;
     const int32_t width = layer->kernel_width;

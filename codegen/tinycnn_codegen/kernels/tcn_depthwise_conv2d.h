@@ -2,6 +2,7 @@
 #define TCN_DEPTHWISE_CONV2D_H
 
 #include "tcn_lanes.h"
+#include "tcn_shared.h"
 #include "tcn_span.h"
 
 /* Depthwise convolution: output channel o reads input channel o / multiplier alone. This is for the output channels
@@ -79,8 +80,8 @@ static inline void tcn_depthwise_conv2d_taps(const int8_t *x, int32_t step, cons
 }
 
 /* All output channels at one position; tap 0 stands at column `column` of the input, which may be outside of it. */
-static void tcn_depthwise_conv2d_position(const TCN_FLASH tcn_depthwise_conv2d_t *layer, const int8_t *const *rows,
-                                          int32_t column, int8_t *output)
+TCN_SHARED static void tcn_depthwise_conv2d_position(const TCN_FLASH tcn_depthwise_conv2d_t *layer,
+                                                     const int8_t *const *rows, int32_t column, int8_t *output)
 {
     const int32_t height = layer->kernel_height;
     const int32_t width = layer->kernel_width;
@@ -116,8 +117,8 @@ static void tcn_depthwise_conv2d_position(const TCN_FLASH tcn_depthwise_conv2d_t
 }
 
 /* One row of the output; rows[r] is the input under row r of the kernel, or a row of zero points. */
-static void tcn_depthwise_conv2d_row(const TCN_FLASH tcn_depthwise_conv2d_t *layer,
-                                                const int8_t *const *rows, int8_t *output)
+static void tcn_depthwise_conv2d_row(const TCN_FLASH tcn_depthwise_conv2d_t *layer, const int8_t *const *rows,
+                                     int8_t *output)
 {
     const int32_t output_channels = layer->input_channels * layer->multiplier;
     int32_t column = -layer->pad;

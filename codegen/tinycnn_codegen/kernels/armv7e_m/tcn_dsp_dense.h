@@ -3,6 +3,7 @@
 
 #include "tcn_dsp_product1.h"
 #include "tcn_dsp_widen.h"
+#include "tcn_kernel.h"
 
 /* Dense layer: the input is widened to int16 in scratch once, then multiplied by two channels at a time
  * (tcn_dsp_product.h). */
@@ -16,8 +17,8 @@ typedef struct {
     tcn_rescale_t rescale;            /* of channels without a multiplier */
 } tcn_dsp_dense_t;
 
-static void tcn_dsp_dense_row(const TCN_FLASH tcn_dsp_dense_t *layer, const int8_t *input, int8_t *scratch,
-                              int8_t *output)
+TCN_KERNEL static void tcn_dsp_dense_row(const TCN_FLASH tcn_dsp_dense_t *layer, const int8_t *input, int8_t *scratch,
+                                         int8_t *output)
 {
     uint32_t *const x = (uint32_t *)(void *)scratch;
     tcn_dsp_product_t product;
