@@ -208,6 +208,9 @@ static inline void tcn_store(int8_t *output, const int32_t *sums, int32_t lanes,
     }
 }
 
+/* TCN_SHARED: what one or two layers need may be compiled into them, with their constants. */
+#define TCN_SHARED
+
 /* Taps [first, last) of a window. */
 typedef struct {
     int32_t first;
@@ -283,8 +286,8 @@ static void tcn_conv2d_add_outside(const TCN_FLASH tcn_conv2d_t *layer, const TC
 }
 
 /* All output channels at one position; tap 0 stands at column `column` of the input, which may be outside of it. */
-static void tcn_conv2d_position(const TCN_FLASH tcn_conv2d_t *layer, const int8_t *const *rows, int32_t column,
-                                int8_t *output)
+TCN_SHARED static void tcn_conv2d_position(const TCN_FLASH tcn_conv2d_t *layer, const int8_t *const *rows,
+                                           int32_t column, int8_t *output)
 {
     const int32_t height = layer->kernel_height;
     const int32_t width = layer->kernel_width;
