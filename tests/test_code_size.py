@@ -4,15 +4,18 @@ import re
 from dataclasses import replace
 
 import pytest
+from int8_graphs import GraphBuilder, spacious_plan
 from needs import needs
 from tiny_network import HEADER, SOURCE, TINY, changed
 
 from tinycnn.errors import ToolError
+from tinycnn.ops import Window
 from tinycnn.runners import (
     measure_code,
 )
 from tinycnn.runners.size import deepest_stack_bytes
 from tinycnn.target import load_target
+from tinycnn_codegen import generate
 
 
 @pytest.mark.parametrize("name", ["cortex-m4", "rp2040", "dsp32c-486", "host"])
@@ -101,3 +104,21 @@ def test_a_stack_without_a_known_limit_is_an_error(old: str, new: str, message: 
     assert old in GRAPH
     with pytest.raises(ToolError, match=message):
         deepest_stack_bytes(GRAPH.replace(old, new), "net_run")
+
+
+@pytest.mark.parametrize("groups", [1, 8])
+def test_many_layers_share_a_convolution_whatever_the_optimization(groups: int) -> None:
+    """A position of a convolution takes more than 600 bytes, which no further layer may bring along at -O3."""
+    target = load_target("cortex-m4")
+    assert target.compiler is not None
+    needs(target.compiler.command)
+
+    def code_bytes(layers: int) -> int:
+        builder = GraphBuilder(1)
+        x = builder.input(9, 9, 8)
+        for _ in range(layers):
+            x = builder.conv(x, 8, Window((3, 3), (1, 1), (1, 1), (1, 1, 1, 1), False), groups)
+        generated = generate(spacious_plan(builder.graph([x])), "net", target_name="cortex-m4")
+        return measure_code(generated, target, optimize="-O3").code_bytes
+
+    assert code_bytes(6) < code_bytes(3) + 3 * 500
