@@ -97,7 +97,7 @@ COSTS: Mapping[tuple[str, str], tuple[float, float, float]] = {
     ("armv7e_m wide", "dsp_conv2d"): (0.68, 5.5, 3.3),
     ("armv7e_m winograd", "dsp_winograd"): (0.468, 11.5, 11.5),
     ("armv7e_m", "dsp_depthwise"): (5.98, 0.7, 0.0),
-    ("armv7e_m planar", "dsp_planar"): (1.71, 0.2, 2.2),
+    ("armv7e_m planar", "dsp_planar"): (1.6, 0.2, 2.2),
     ("armv7e_m", "dsp_add"): (0.0, 7.5, 0.0),
     ("armv7e_m", "dsp_max_pool"): (0.0, 16.0, 0.0),
     ("armv7e_m", "dsp_mean"): (0.0, 41.0, 4.6),

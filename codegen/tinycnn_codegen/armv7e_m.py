@@ -193,7 +193,8 @@ def planar(call: Call, *, whole: bool) -> Lowered | None:
     taps = call.constant(1).reshape(channels, 3, 3).astype(np.int64)
     pairs = np.stack([_halves(taps[..., 0], taps[..., 1]), _halves(taps[..., 1], taps[..., 2])], axis=2)
     multiplier, rescale = _high_multiplier(call)
-    ends = np.stack([folded_bias(call).astype(np.int64), multiplier], axis=1)
+    stream = np.concatenate([2 * multiplier[:, None], pairs.reshape(channels, -1), folded_bias(call)[:, None]], axis=1)
+    stream[-1, 0] += 1
     row_width = (_in_blocks(window.output_width) - 1) * window.strides[1] + 3
     row_width += -row_width % 4
     layer: Fields = {
@@ -201,13 +202,15 @@ def planar(call: Call, *, whole: bool) -> Lowered | None:
         "channels": channels,
         "output_width": window.output_width,
         "stride": window.strides[1],
+        "input_height": window.input_sizes[0],
         "row_stride": window.strides[0],
+        "row_pad": window.pads[0],
         "pad": window.pads[1],
         "row_width": row_width,
         "input_zero_point": call.quantization(0).zero_point,
         "output_zero_point": call.output_quantization.zero_point,
         "is_proved": int(multiplier.all()),
-        "weights": _words(np.concatenate([pairs.reshape(channels, -1), ends], axis=1), 8),
+        "weights": _words(stream, 8),
         "rescale": rescale,
     }
     return Lowered(
@@ -223,8 +226,8 @@ def planar(call: Call, *, whole: bool) -> Lowered | None:
 
 
 def _in_blocks(outputs: int) -> int:
-    """How many outputs are computed: blocks of six, and a last one of three where that is enough."""
-    return outputs + -outputs % (3 if outputs % 6 < 4 else 6)
+    """How many outputs are read for: blocks of six, at last one of three or six, which may begin before the rest."""
+    return outputs + (0, 2, 1, 0, 0, 1)[outputs % 6]
 
 
 def winograd(call: Call, *, whole: bool) -> Lowered | None:

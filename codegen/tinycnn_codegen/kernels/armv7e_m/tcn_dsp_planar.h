@@ -3,6 +3,7 @@
 
 #include "tcn_kernel.h"
 #include "tcn_dsp.h"
+#include "tcn_dsp_planar_fill.h"
 #include "tcn_dsp_planar_outputs.h"
 
 /* Depthwise convolution, 3 x 3: each row of the input is brought into planar order once, and stays in scratch for as
@@ -122,8 +123,8 @@ static void tcn_dsp_planar_keep(const TCN_FLASH tcn_dsp_planar_t *layer, int16_t
     }
 }
 
-/* Row number `row` of the output; input[r] is the input under row r of the kernel, or a row of zero points. `scratch`
- * has three rows, and a pixel of zero points; it is kept from row to row. */
+/* Row number `row` of the output; input[r] is the input under row r of the kernel, where there is one. `scratch` has
+ * three rows, and a pixel of zero points; it is kept from row to row. */
 TCN_KERNEL static void tcn_dsp_planar_row(const TCN_FLASH tcn_dsp_planar_t *layer, const int8_t *const *input,
                                           int32_t row, int8_t *scratch, int8_t *output)
 {
@@ -134,20 +135,25 @@ TCN_KERNEL static void tcn_dsp_planar_row(const TCN_FLASH tcn_dsp_planar_t *laye
     int16_t *const kept = (int16_t *)(void *)scratch;
     int8_t *const zeros = scratch + 6 * kept_row;
     const int16_t *rows[3];
-    int32_t channel;
     int32_t r;
 
-    for (channel = 0; row == 0 && channel < channels; channel++) {
-        zeros[channel] = (int8_t)layer->input_zero_point;
+    for (r = 0; row == 0 && r < channels; r++) {
+        zeros[r] = (int8_t)layer->input_zero_point;
     }
     for (r = 0; r < 3; r++) {
-        int16_t *const to = kept + (row * layer->row_stride + r) % 3 * kept_row;
+        const int32_t at = row * layer->row_stride + r;
+        int16_t *const to = kept + at % 3 * kept_row;
 
-        if (row == 0 || r >= 3 - layer->row_stride) {
+        rows[r] = to;
+        if (row > 0 && r < 3 - layer->row_stride) {
+            continue;
+        }
+        if (at >= layer->row_pad && at - layer->row_pad < layer->input_height) {
             /* Padding behind the last column stays what the first row made it. */
             tcn_dsp_planar_keep(layer, to, input[r], zeros, row == 0 || fours < filled ? fours : filled);
+        } else {
+            tcn_dsp_planar_fill(to, layer->input_zero_point, kept_row);
         }
-        rows[r] = to;
     }
     tcn_dsp_planar_outputs(layer, rows, output);
 }

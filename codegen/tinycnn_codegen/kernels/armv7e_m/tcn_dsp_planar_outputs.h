@@ -13,18 +13,21 @@ typedef struct {
     int32_t channels;          /* a multiple of 4 */
     int32_t output_width;
     int32_t stride;            /* 1 or 2 */
+    int32_t input_height;
     int32_t row_stride;
+    int32_t row_pad;
     int32_t pad;
     int32_t row_width;         /* of a kept row, a multiple of 4 */
     int32_t input_zero_point;
     int32_t output_zero_point;
     int32_t is_proved;         /* every channel has a multiplier */
-    const TCN_FLASH int32_t *weights; /* [channels][8]: (w0, w1), (w1, w2) of each row as int16; bias; 2^32 scale */
+    const TCN_FLASH int32_t *weights; /* [channels][8]: 2^33 scale, plus 1 if it is the last channel;
+                                         (w0, w1), (w1, w2) of each row as int16; bias */
     tcn_rescale_t rescale;            /* of channels without a multiplier */
 } tcn_dsp_planar_t;
 
-/* Blocks of six or three outputs of a row, of all channels. `last` is where the last two of a block lie behind its first;
- * those that are not wanted lie on the first, which is stored behind them. */
+/* Blocks of six or three outputs of a row, of all channels. `last` is where the last two of three lie behind the first,
+ * and the last of six; those that are not wanted lie on the first, which is stored behind them. */
 typedef struct {
     const int16_t *rows[3];
     const int32_t *weights;
@@ -33,7 +36,6 @@ typedef struct {
     int8_t *output;
     int32_t last[2];
     int32_t channels;
-    const int32_t *last_weights; /* of the last channel */
     int32_t blocks;
     int32_t next_block_bytes; /* from the row behind the last channel's to the next block of the first */
 } tcn_dsp_planar_part_t;
@@ -50,8 +52,8 @@ typedef struct {
 #define TCN_PLANAR_THIRD(sum, x, from) "smlabt " sum ", " x ", lr, " from "\n\t"
 #define TCN_PLANAR_FIRST_ODD(sum, x, from) "smlatb " sum ", " x ", r12, " from "\n\t"
 #define TCN_PLANAR_THIRD_ODD(sum, x, from) "smlad " sum ", " x ", lr, " from "\n\t"
-#define TCN_PLANAR_STRIDE1_6(row, f4, f5, f6, f7, f8, f9, more) \
-    "ldr r10, [" row ", #8]\n\tldr r11, [" row ", #12]\n\t" more \
+#define TCN_PLANAR_STRIDE1_6(row, f4, f5, f6, f7, f8, f9) \
+    "ldr r10, [" row ", #8]\n\tldr r11, [" row ", #12]\n\t" \
     TCN_PLANAR_THIRD("r6", "r10", f6)         \
     TCN_PLANAR_THIRD_ODD("r7", "r10", f7)     \
     TCN_PLANAR_FIRST("r8", "r10", f8)         \
@@ -65,8 +67,8 @@ typedef struct {
     TCN_PLANAR_THIRD_ODD("r5", "r11", "r5")   \
     TCN_PLANAR_FIRST("r4", "r10", f4)         \
     TCN_PLANAR_THIRD("r4", "r11", "r4")
-#define TCN_PLANAR_STRIDE2_6(row, f4, f5, f6, f7, f8, f9, more) \
-    "ldr r10, [" row ", #20]\n\tldr r11, [" row ", #24]\n\t" more \
+#define TCN_PLANAR_STRIDE2_6(row, f4, f5, f6, f7, f8, f9) \
+    "ldr r10, [" row ", #20]\n\tldr r11, [" row ", #24]\n\t" \
     TCN_PLANAR_FIRST("r9", "r10", f9)         \
     TCN_PLANAR_THIRD("r9", "r11", "r9")       \
     TCN_PLANAR_THIRD("r8", "r10", f8)         \
@@ -85,38 +87,37 @@ typedef struct {
 #define TCN_PLANAR_INT8(sum, multiplier, zero_point) \
     "smmlar " sum ", " sum ", " multiplier ", " zero_point "\n\tssat " sum ", #8, " sum "\n\t"
 #define TCN_PLANAR_6(row_of)                  \
-    "ldr r4, [r3, #24]\n\t"                   \
-    TCN_PLANAR_WEIGHTS6("0")                  \
-    row_of("r0", "r4", "r4", "r4", "r4", "r4", "r4", "ldr r5, [sp, #24]\n\tcmp r3, r5\n\t") \
-    TCN_PLANAR_WEIGHTS6("8")                  \
-    row_of("r1", "r4", "r5", "r6", "r7", "r8", "r9", "") \
-    TCN_PLANAR_WEIGHTS6("16")                 \
-    row_of("r2", "r4", "r5", "r6", "r7", "r8", "r9", "") \
-    "ldr r10, [r3, #28]\n\t"                  \
+    "ldr r4, [r3, #28]\n\t"                   \
+    TCN_PLANAR_WEIGHTS6("4")                  \
+    row_of("r0", "r4", "r4", "r4", "r4", "r4", "r4") \
+    TCN_PLANAR_WEIGHTS6("12")                  \
+    row_of("r1", "r4", "r5", "r6", "r7", "r8", "r9") \
+    TCN_PLANAR_WEIGHTS6("20")                 \
+    row_of("r2", "r4", "r5", "r6", "r7", "r8", "r9") \
+    "ldr r10, [r3], #32\n\t"                  \
     "ldr r11, [sp]\n\t"                       \
     "ldr r12, [sp, #4]\n\t"                   \
     "ldr lr, [sp, #8]\n\t"                    \
+    "lsrs r10, r10, #1\n\t"                   \
     TCN_PLANAR_INT8("r4", "r10", "r11")       \
     TCN_PLANAR_INT8("r5", "r10", "r11")       \
     TCN_PLANAR_INT8("r6", "r10", "r11")       \
     TCN_PLANAR_INT8("r7", "r10", "r11")       \
     TCN_PLANAR_INT8("r8", "r10", "r11")       \
     TCN_PLANAR_INT8("r9", "r10", "r11")       \
+    "add lr, lr, r3, lsr #5\n\t"              \
     "add r0, r12\n\t"                         \
     "add r1, r12\n\t"                         \
-    "add r2, r12\n\t"                         \
-    "add lr, lr, r3, lsr #5\n\t"              \
-    "ldr r10, [sp, #12]\n\t"                  \
+    "ldr r10, [sp, #20]\n\t"                  \
     "ldr r11, [sp, #16]\n\t"                  \
-    "ldr r12, [sp, #20]\n\t"                  \
+    "strb r8, [lr, r10, lsl #2]\n\t"          \
     "strb r9, [lr, r11]\n\t"                  \
-    "strb r8, [lr, r10]\n\t"                  \
     "strb r4, [lr]\n\t"                       \
-    "add lr, r12\n\t"                         \
-    "add r3, r3, #32\n\t"                     \
+    "add lr, r10\n\t"                         \
+    "add r2, r12\n\t"                         \
     "strb r5, [lr]\n\t"                       \
-    "strb r6, [lr, r12]\n\t"                  \
-    "strb r7, [lr, r12, lsl #1]\n\t"
+    "strb r6, [lr, r10]\n\t"                  \
+    "strb r7, [lr, r10, lsl #1]\n\t"
 /* Three outputs: r0 to r2: rows, r3: weights of the channel; sums in r4 to r6, inputs in r7 to r10, weights in r11 and
  * r12. */
 #define TCN_PLANAR_EVEN(sum, x0, x1, from) \
@@ -140,41 +141,40 @@ typedef struct {
     TCN_PLANAR_EVEN("r5", "r8", "r9", f5)     \
     TCN_PLANAR_EVEN("r6", "r9", "r10", "r6")
 #define TCN_PLANAR_3(row_of)                  \
-    "ldr r6, [r3, #24]\n\t"                   \
+    "ldr r6, [r3, #28]\n\t"                   \
     "ldr lr, [sp, #4]\n\t"                    \
-    row_of("r0", "0", "r6", "r6")             \
-    row_of("r1", "8", "r4", "r5")             \
-    row_of("r2", "16", "r4", "r5")            \
-    "ldr r7, [r3, #28]\n\t"                   \
+    row_of("r0", "4", "r6", "r6")             \
+    row_of("r1", "12", "r4", "r5")             \
+    row_of("r2", "20", "r4", "r5")            \
+    "ldr r7, [r3], #32\n\t"                   \
     "ldr r8, [sp]\n\t"                        \
     "ldr r9, [sp, #8]\n\t"                    \
     "ldr r10, [sp, #12]\n\t"                  \
     "ldr r11, [sp, #16]\n\t"                  \
-    "ldr r12, [sp, #24]\n\t"                  \
+    "lsrs r7, r7, #1\n\t"                     \
+    "add r9, r9, r3, lsr #5\n\t"              \
     TCN_PLANAR_INT8("r4", "r7", "r8")         \
     TCN_PLANAR_INT8("r5", "r7", "r8")         \
     TCN_PLANAR_INT8("r6", "r7", "r8")         \
-    "add r9, r9, r3, lsr #5\n\t"              \
-    "cmp r3, r12\n\t"                         \
-    "add r3, r3, #32\n\t"                     \
     "strb r6, [r9, r11]\n\t"                  \
     "strb r5, [r9, r10]\n\t"                  \
     "strb r4, [r9]\n\t"
-/* sp: zero point, row_bytes, output as the address of the weights / 32 less, last, channels, last_weights, blocks,
- * next_block_bytes. */
+/* sp: zero point, row_bytes, output as the address of the next channel's weights / 32 less, last, channels, blocks,
+ * next_block_bytes. The carry, which only "lsrs" changes, is set behind the last channel. */
 #define TCN_PLANAR_BLOCKS(block)              \
     __asm__("push {r4-r11, lr}\n\t"           \
-            "sub sp, #36\n\t"                 \
+            "sub sp, #32\n\t"                 \
             "mov r12, r0\n\t"                 \
             "ldm r12!, {r0-r3}\n\t"           \
-            "ldm r12, {r4-r12}\n\t"           \
+            "ldm r12, {r4-r11}\n\t"           \
             "sub r6, r6, r3, lsr #5\n\t"      \
-            "stm sp, {r4-r12}\n"              \
+            "sub r6, #1\n\t"                  \
+            "stm sp, {r4-r11}\n"              \
             "1:\n\t"                          \
             block                             \
-            "bne 1b\n\t"                      \
-            "ldr r4, [sp, #28]\n\t"           \
-            "ldr r5, [sp, #32]\n\t"           \
+            "bcc 1b\n\t"                      \
+            "ldr r4, [sp, #24]\n\t"           \
+            "ldr r5, [sp, #28]\n\t"           \
             "ldr r6, [sp, #20]\n\t"           \
             "ldr r7, [sp, #8]\n\t"            \
             "add r0, r5\n\t"                  \
@@ -185,115 +185,116 @@ typedef struct {
             "add r7, r7, r6, lsl #1\n\t"      \
             "str r7, [sp, #8]\n\t"            \
             "subs r4, #1\n\t"                 \
-            "str r4, [sp, #28]\n\t"           \
+            "str r4, [sp, #24]\n\t"           \
             "bne 1b\n\t"                      \
-            "add sp, #36\n\t"                 \
+            "add sp, #32\n\t"                 \
             "pop {r4-r11, pc}")
 
-/* The inner loop takes 86 instructions and 102 cycles for six outputs, 54 multiply-accumulates, with stride 1 (36 to
- * multiply, 19 loads of inputs and weights, 31 for the six outputs and the loop), 92 and 117 with stride 2: 1.6 and 1.9,
- * 1.7 and 2.2 each. The bound is 0.5, SMLAD alone, and 0.67 for what is multiplied here. Three outputs take 57 and 65,
- * 60 and 68. */
-TCN_ASSEMBLY(72)
+/* The inner loop takes 83 instructions and 99 cycles for six outputs, 54 multiply-accumulates, with stride 1 (36 to
+ * multiply, 19 loads of inputs and weights, 28 for the six outputs and the loop), 89 and 114 with stride 2: 1.5 and 1.8,
+ * 1.6 and 2.1 each. The bound is 0.5, SMLAD alone, and 0.67 for what is multiplied here. Three outputs take 55 and 63,
+ * 58 and 66. */
+TCN_ASSEMBLY(68)
 static void tcn_dsp_planar_six_stride1(TCN_UNUSED const tcn_dsp_planar_part_t *part)
 {
     TCN_PLANAR_BLOCKS(TCN_PLANAR_6(TCN_PLANAR_STRIDE1_6));
 }
 
-TCN_ASSEMBLY(72)
+TCN_ASSEMBLY(68)
 static void tcn_dsp_planar_six_stride2(TCN_UNUSED const tcn_dsp_planar_part_t *part)
 {
     TCN_PLANAR_BLOCKS(TCN_PLANAR_6(TCN_PLANAR_STRIDE2_6));
 }
 
-TCN_ASSEMBLY(72)
+TCN_ASSEMBLY(68)
 static void tcn_dsp_planar_three_stride1(TCN_UNUSED const tcn_dsp_planar_part_t *part)
 {
     TCN_PLANAR_BLOCKS(TCN_PLANAR_3(TCN_PLANAR_STRIDE1_3));
 }
 
-TCN_ASSEMBLY(72)
+TCN_ASSEMBLY(68)
 static void tcn_dsp_planar_three_stride2(TCN_UNUSED const tcn_dsp_planar_part_t *part)
 {
     TCN_PLANAR_BLOCKS(TCN_PLANAR_3(TCN_PLANAR_STRIDE2_3));
 }
 
-/* All channels of a row, as blocks of six outputs, and one for the last that are left; with three at most it is a
- * block of three. */
-static void tcn_dsp_planar_blocks(const TCN_FLASH tcn_dsp_planar_t *layer, const int16_t *const *rows, int8_t *output)
+/* `blocks` times `outputs` from column x of the output on, of all channels: six, or one block of five or up to three. */
+TCN_KERNEL static void tcn_dsp_planar_blocks(const TCN_FLASH tcn_dsp_planar_t *layer, const int16_t *const *rows,
+                                             int8_t *output, int32_t x, int32_t outputs, int32_t blocks)
 {
     const int32_t channels = layer->channels;
-    const int32_t rest = layer->output_width % 6;
     tcn_dsp_planar_part_t part;
     int32_t r;
 
-    part.rows[0] = rows[0];
-    part.rows[1] = rows[1];
-    part.rows[2] = rows[2];
+    for (r = 0; r < 3; r++) {
+        part.rows[r] = rows[r] + x * layer->stride;
+    }
     part.weights = layer->weights;
     part.zero_point = layer->output_zero_point;
     part.row_bytes = 2 * layer->row_width;
-    part.output = output;
-    part.last[0] = 4 * channels;
-    part.last[1] = 5 * channels;
+    part.output = output + x * channels;
     part.channels = channels;
-    part.last_weights = layer->weights + 8 * (channels - 1);
-    part.blocks = layer->output_width / 6;
+    part.blocks = blocks;
     part.next_block_bytes = 12 * layer->stride - channels * part.row_bytes;
-    if (part.blocks > 0) {
+    if (outputs > 3) {
+        part.last[0] = 0;
+        part.last[1] = outputs > 5 ? 5 * channels : 0;
         if (layer->stride == 1) {
             tcn_dsp_planar_six_stride1(&part);
         } else {
             tcn_dsp_planar_six_stride2(&part);
         }
-    }
-    if (rest > 0) {
-        for (r = 0; r < 3; r++) {
-            part.rows[r] += 6 * layer->stride * part.blocks;
-        }
-        part.output += 6 * part.blocks * channels;
-        part.blocks = 1;
-        part.last[1] = 0;
-        if (rest > 3) {
-            part.last[0] = rest > 4 ? 4 * channels : 0;
-            if (layer->stride == 1) {
-                tcn_dsp_planar_six_stride1(&part);
-            } else {
-                tcn_dsp_planar_six_stride2(&part);
-            }
+    } else {
+        part.last[0] = outputs > 1 ? channels : 0;
+        part.last[1] = outputs > 2 ? 2 * channels : 0;
+        if (layer->stride == 1) {
+            tcn_dsp_planar_three_stride1(&part);
         } else {
-            part.last[0] = rest > 1 ? channels : 0;
-            part.last[1] = rest > 2 ? 2 * channels : 0;
-            if (layer->stride == 1) {
-                tcn_dsp_planar_three_stride1(&part);
-            } else {
-                tcn_dsp_planar_three_stride2(&part);
-            }
+            tcn_dsp_planar_three_stride2(&part);
         }
+    }
+}
+
+/* All channels of a row. A column where a block begins is even, for the words of its inputs. */
+static void tcn_dsp_planar_sixes(const TCN_FLASH tcn_dsp_planar_t *layer, const int16_t *const *rows, int8_t *output)
+{
+    const int32_t sixes = layer->output_width / 6;
+    const int32_t rest = layer->output_width - 6 * sixes;
+
+    if (sixes > 0) {
+        tcn_dsp_planar_blocks(layer, rows, output, 0, 6, sixes);
+    }
+    if (rest == 4 && sixes > 0) {
+        tcn_dsp_planar_blocks(layer, rows, output, 6 * sixes - 2, 6, 1);
+    } else if (rest == 4) {
+        tcn_dsp_planar_blocks(layer, rows, output, 0, 2, 1);
+        tcn_dsp_planar_blocks(layer, rows, output, 2, 2, 1);
+    } else if (rest > 0) {
+        tcn_dsp_planar_blocks(layer, rows, output, 6 * sixes, rest, 1);
     }
 }
 #endif
 
-/* One channel in C, for those without a multiplier, and for all where there is no assembly. */
+/* One channel in C: where there is no assembly, and where the channel has no multiplier. */
 TCN_KERNEL static void tcn_dsp_planar_channel(const TCN_FLASH tcn_dsp_planar_t *layer, const int16_t *const *rows,
                                               int32_t channel, int8_t *output)
 {
     const uint32_t *const weights = (const uint32_t *)(layer->weights + 8 * channel);
-    const int32_t multiplier = tcn_signed(weights[7]);
+    const int32_t multiplier = (int32_t)(weights[0] >> 1);
     int32_t x;
 
     for (x = 0; x < layer->output_width; x++) {
-        int32_t sum = tcn_signed(weights[6]);
+        int32_t sum = tcn_signed(weights[7]);
         int32_t r;
 
         for (r = 0; r < 3; r++) {
             const int16_t *const at = rows[r] + channel * layer->row_width + x * layer->stride;
 
-            sum += tcn_signed(weights[2 * r] << 16) / 65536 * at[0];
-            sum += tcn_signed(weights[2 * r + 1] << 16) / 65536 * at[1];
-            sum += (tcn_signed(weights[2 * r + 1]) >> 16) * at[2];
+            sum += tcn_signed(weights[2 * r + 1] << 16) / 65536 * at[0];
+            sum += tcn_signed(weights[2 * r + 2] << 16) / 65536 * at[1];
+            sum += (tcn_signed(weights[2 * r + 2]) >> 16) * at[2];
         }
-        if (multiplier != 0) {
+        if (!TCN_HAS_DSP && multiplier != 0) {
             const int64_t product = (int64_t)sum * multiplier + INT64_C(0x80000000);
             const int32_t y = (int32_t)(product >> 32) + layer->output_zero_point;
 
@@ -312,10 +313,10 @@ static void tcn_dsp_planar_outputs(const TCN_FLASH tcn_dsp_planar_t *layer, cons
     int32_t channel;
 
 #if TCN_HAS_DSP
-    tcn_dsp_planar_blocks(layer, rows, output);
+    tcn_dsp_planar_sixes(layer, rows, output);
 #endif
     for (channel = 0; channel < channels && !(TCN_HAS_DSP && layer->is_proved); channel++) {
-        if (!TCN_HAS_DSP || layer->weights[8 * channel + 7] == 0) {
+        if (!TCN_HAS_DSP || layer->weights[8 * channel] >> 1 == 0) {
             tcn_dsp_planar_channel(layer, rows, channel, output + channel);
         }
     }
