@@ -79,12 +79,12 @@ def main() -> None:
 
     additions = [random_add(rng) for _ in range(200)]
     print(f"\n{len(additions)} random additions")
-    agree = sum(not differing_pairs(*addition) for addition in additions)
+    agree = sum(not differing_pairs(addition) for addition in additions)
     print(f"all orders of evaluation agree on all pairs: {agree}")
-    proved = sum(integer_add(*addition) is not None for addition in additions)
+    proved = sum(integer_add(addition) is not None for addition in additions)
     print(f"integer form in int32, scales kept: {proved}")
     started = time.perf_counter()
-    found = [agreeing_add_scale(*addition) for addition in additions]
+    found = [agreeing_add_scale(addition) for addition in additions]
     seconds = (time.perf_counter() - started) / len(additions)
     ulps = sorted(Counter(abs(one.ulps) if one else -1 for one in found).items())
     print(f"agreeing scale and integer form after so many ulps (-1: none): {ulps}, {1e3 * seconds:.0f} ms each")

@@ -65,7 +65,7 @@ def test_fma_equals_the_c_library_where_rounding_twice_does_not():
 @pytest.mark.parametrize("seed", range(3))
 def test_table_is_the_formula_rounded_step_by_step(seed):
     p = random_add(seed)
-    table = add_table(*p)
+    table = add_table(p)
     for a, b in np.random.default_rng(seed).integers(-128, 128, (500, 2)):
         real = np.float32(np.float32(a - p.a_zero_point) * p.a_scale) + np.float32(
             np.float32(b - p.b_zero_point) * p.b_scale
@@ -82,7 +82,7 @@ def test_orders_differ_on_close_pairs_only(seed):
         p = p._replace(y_scale=np.float32(p.y_scale * (30, 1 / 30, 200, 1 / 200)[seed - 8]))
     if seed == 7:
         p = p._replace(b_scale=p.a_scale, y_scale=np.float32(2 * p.a_scale))  # exact ties everywhere
-    expected = add_table(*p).ravel()
+    expected = add_table(p).ravel()
     differs = np.zeros(65_536, bool)
     count = 0
     for outputs in evaluation_orders(p, A, B):
@@ -93,32 +93,32 @@ def test_orders_differ_on_close_pairs_only(seed):
     close = np.zeros(65_536, bool)
     close[(a + 128) * 256 + b + 128] = True
     assert not (differs & ~close).any()
-    assert differing_pairs(*p) == np.count_nonzero(differs)
+    assert differing_pairs(p) == np.count_nonzero(differs)
 
 
 @pytest.mark.parametrize("seed", range(20))
 def test_agreeing_scale_is_the_nearest_one(seed):
     p = random_add(seed)
-    found = agreeing_add_scale(*p)
+    found = agreeing_add_scale(p)
     assert found is not None
     assert found.y_scale.view(np.int32) - p.y_scale.view(np.int32) == found.ulps
     moved_parameters = p._replace(y_scale=found.y_scale)
-    expected = add_table(*moved_parameters)
+    expected = add_table(moved_parameters)
     for outputs in evaluation_orders(moved_parameters, A, B):
         np.testing.assert_array_equal(outputs, expected.ravel())
     np.testing.assert_array_equal(found.form.table(), expected)
     for ulps in range(1 - abs(found.ulps), abs(found.ulps)):
         nearer = p._replace(y_scale=moved(np.array([p.y_scale]), ulps)[0])
-        assert differing_pairs(*nearer) or integer_add(*nearer) is None
+        assert differing_pairs(nearer) or integer_add(nearer) is None
 
 
 @pytest.mark.parametrize("seed", range(20))
 def test_integer_form_equals_the_table_and_fits_int32(seed):
     """Recomputed with Python's integers, every partial sum checked."""
     p = random_add(1_000 + seed)
-    form = integer_add(*p)
+    form = integer_add(p)
     assert form is not None
-    table = add_table(*p)
+    table = add_table(p)
     ends = list(itertools.product((-128, 0, 127), (-128, 0, 127)))
     sums = [form.addend + a * form.a_multiplier + b * form.b_multiplier for a, b in ends]
     assert max(abs(value) for value in sums) < 2**31
@@ -130,47 +130,47 @@ def test_integer_form_equals_the_table_and_fits_int32(seed):
 
 
 def test_most_imported_additions_have_an_integer_form():
-    assert sum(integer_add(*random_add(seed)) is None for seed in range(5_000, 5_100)) <= 3
+    assert sum(integer_add(random_add(seed)) is None for seed in range(5_000, 5_100)) <= 3
 
 
 @pytest.mark.parametrize("scales", [(1, 3, 2), (1, 2, 2), (0.0235, 0.0235, 0.047)])
 @pytest.mark.parametrize("zero_points", [(0, 3, -5), (-128, -10, 4), (100, -100, 7)])
 def test_simple_ratios_get_an_agreeing_scale(scales, zero_points):
     pairs = zip((np.float32(scale) for scale in scales), zero_points, strict=True)
-    found = agreeing_add_scale(*(value for pair in pairs for value in pair))
+    found = agreeing_add_scale(AddParameters(*(value for pair in pairs for value in pair)))
     assert found is not None
     assert found.ulps != 0
 
 
 def test_exact_ties_have_no_integer_form_but_a_scale_nearby():
     p = AddParameters(np.float32(1), 0, np.float32(1), 3, np.float32(2), -5)
-    assert integer_add(*p) is None
-    assert differing_pairs(*p) > 30_000
-    found = agreeing_add_scale(*p)
+    assert integer_add(p) is None
+    assert differing_pairs(p) > 30_000
+    found = agreeing_add_scale(p)
     assert found is not None
     assert found.ulps != 0
-    assert agreeing_add_scale(*p, maximum_ulps=1) is None
+    assert agreeing_add_scale(p, maximum_ulps=1) is None
 
 
 def test_equal_scales_agree_at_once():
     p = AddParameters(np.float32(0.1), 3, np.float32(0.1), -3, np.float32(0.1), 7)
-    assert differing_pairs(*p) == 0
+    assert differing_pairs(p) == 0
     expected = np.clip((INPUTS - 3)[:, None] + (INPUTS + 3) + 7, -128, 127)
-    np.testing.assert_array_equal(add_table(*p), expected)
-    found = agreeing_add_scale(*p)
+    np.testing.assert_array_equal(add_table(p), expected)
+    found = agreeing_add_scale(p)
     assert found is not None
     assert found.ulps == 0
 
 
 def test_a_wrong_form_does_not_equal_the_table():
     p = random_add(3)
-    form = integer_add(*p)
+    form = integer_add(p)
     assert form is not None
     wrong = IntegerAdd(form.a_multiplier + form.a_multiplier // 500, form.b_multiplier, form.addend, form.shift)
-    assert not np.array_equal(wrong.table(), add_table(*p))
+    assert not np.array_equal(wrong.table(), add_table(p))
 
 
 @pytest.mark.parametrize("scales", [(0, 1, 1), (1, -1, 1), (1, 1, np.inf), (1, np.nan, 1), (2.0**21, 1, 1)])
 def test_unusable_scales_are_named(scales):
     with pytest.raises(QuantizationError, match="cannot be added"):
-        add_table(np.float32(scales[0]), 0, np.float32(scales[1]), 0, np.float32(scales[2]), 0)
+        add_table(AddParameters(np.float32(scales[0]), 0, np.float32(scales[1]), 0, np.float32(scales[2]), 0))

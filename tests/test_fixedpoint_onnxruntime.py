@@ -220,10 +220,10 @@ def qdq_add(p: AddParameters, a: NDArray[Any], b: NDArray[Any], offset: int, opt
 def test_agreeing_add_is_the_same_in_every_form_of_onnxruntime(seed):
     """All 65,536 pairs as QLinearAdd and as QDQ in a default session, int8 and uint8; a broadcast scalar."""
     p = random_add(seed)
-    found = agreeing_add_scale(*p)
+    found = agreeing_add_scale(p)
     assert found is not None
     p = p._replace(y_scale=found.y_scale)
-    expected = add_table(*p).ravel()
+    expected = add_table(p).ravel()
     np.testing.assert_array_equal(found.form.table().ravel(), expected)
     for offset in (0, 128):
         np.testing.assert_array_equal(qlinear_add(p, A, B, offset), expected)
@@ -239,7 +239,7 @@ def test_agreeing_add_is_the_same_in_every_form_of_onnxruntime(seed):
 def test_the_rule_for_imported_additions_is_onnxruntimes_without_fusion(seed):
     """Any scales: dequantize, add, quantize as three operators is `add_table`."""
     p = random_add(3_000 + seed)
-    np.testing.assert_array_equal(qdq_add(p, A, B, 0, optimize=False), add_table(*p).ravel())
+    np.testing.assert_array_equal(qdq_add(p, A, B, 0, optimize=False), add_table(p).ravel())
 
 
 def test_every_qlinear_add_is_one_of_the_orders():

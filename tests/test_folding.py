@@ -4,16 +4,12 @@ import numpy as np
 import pytest
 from models import assert_like_onnxruntime, floats, model, node
 from onnx import TensorProto
+from tensors import i
 
 from tinycnn.errors import UnsupportedError
 from tinycnn.onnx_io.load import import_model
 
 RNG = np.random.default_rng(11)
-
-
-def i(*values: int) -> np.ndarray:
-    return np.array(values, np.int64)
-
 
 # Each computes from the shape of x [2, 3, 4, 5], and from constants, a shape s that x is reshaped to.
 SHAPES = {

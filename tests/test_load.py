@@ -16,6 +16,7 @@ from models import (
 )
 from models import example as example_model
 from onnx import TensorProto, numpy_helper
+from tensors import f, i, n
 
 from tinycnn.ir import Array
 from tinycnn.onnx_io.elementwise_rules import ELEMENTWISE_RULES
@@ -25,18 +26,6 @@ from tinycnn.onnx_io.rules import RULES
 
 TRIED_OPSETS = (13, 17, 21, 24, 26)
 RNG = np.random.default_rng(0)
-
-
-def f(*shape: int) -> Array:
-    return floats(RNG, *shape)
-
-
-def i(*values: int) -> Array:
-    return np.array(values, np.int64)
-
-
-def n(value: float) -> Array:
-    return np.array(value, np.float32)
 
 
 # Per case: nodes, the shape of x, constants. A batch of 2 where the operator allows one.

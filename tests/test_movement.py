@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from int8_graphs import GraphBuilder
 from models import Network, assert_like_onnxruntime, floats, model, node
 from strategies import SEEDS
+from tensors import i
 
 import tinycnn
 from tinycnn import engine, ir, ops
@@ -19,10 +20,6 @@ from tinycnn.ir import Graph
 from tinycnn.onnx_io import FORMATS, load, save
 from tinycnn.onnx_io.load import import_model
 from tinycnn.ops import Concat, DepthToSpace, SpaceToDepth, Take, Transpose, Window
-
-
-def i(*values: int) -> np.ndarray:
-    return np.array(values, np.int64)
 
 
 def kinds(graph: Graph) -> list[type]:

@@ -16,6 +16,7 @@ from models import (
     small_model,
 )
 from onnx import ModelProto, SparseTensorProto, TensorProto, helper, numpy_helper
+from tensors import f, i, n
 
 from tinycnn.errors import ModelError, TinycnnError, UnsupportedError
 from tinycnn.ir import Array
@@ -23,18 +24,6 @@ from tinycnn.onnx_io import load
 from tinycnn.onnx_io.load import import_model
 
 RNG = np.random.default_rng(0)
-
-
-def f(*shape: int) -> Array:
-    return floats(RNG, *shape)
-
-
-def i(*values: int) -> Array:
-    return np.array(values, np.int64)
-
-
-def n(value: float) -> Array:
-    return np.array(value, np.float32)
 
 
 # --- shapes ---------------------------------------------------------------------------------------------------------

@@ -19,9 +19,8 @@ from tinycnn_codegen.weights import blocks
 
 def lower_add(op: Add, call: Call) -> Lowered:
     """Multipliers and a shift where they are exact for all pairs of inputs, as for nearly all scales, else steps."""
-    a, b, y = call.quantization(0), call.quantization(1), call.output_quantization
     is_plain = call.inputs[0].shape == call.inputs[1].shape
-    form = integer_add(a.scales[0], a.zero_point, b.scales[0], b.zero_point, y.scales[0], y.zero_point)
+    form = integer_add(op.parameters(call))
     if has_constant(call):
         return _lower_add_constant(op, call, form)
     if form is None or not form.fits_int32:

@@ -28,7 +28,7 @@ _LARGEST_RATIO = 2.0**20  # beyond, onnxruntime's conversions to int32 could ove
 
 
 class AddParameters(NamedTuple):
-    """Scales (positive float32) and zero points (int8) of an addition: `add_table(*parameters)`."""
+    """Scales (positive float32) and zero points (int8) of an addition."""
 
     a_scale: np.float32
     a_zero_point: int
@@ -38,29 +38,14 @@ class AddParameters(NamedTuple):
     y_zero_point: int
 
 
-def add_table(
-    a_scale: np.float32,
-    a_zero_point: int,
-    b_scale: np.float32,
-    b_zero_point: int,
-    y_scale: np.float32,
-    y_zero_point: int,
-) -> Int8:
+def add_table(parameters: AddParameters) -> Int8:
     """Return the output for every pair of inputs a, b as entry [a + 128, b + 128], int8 [256, 256]."""
-    parameters = _checked(AddParameters(a_scale, a_zero_point, b_scale, b_zero_point, y_scale, y_zero_point))
+    parameters = _checked(parameters)
     return _contract(parameters, _INPUTS[:, None], _INPUTS[None, :])
 
 
-def differing_pairs(
-    a_scale: np.float32,
-    a_zero_point: int,
-    b_scale: np.float32,
-    b_zero_point: int,
-    y_scale: np.float32,
-    y_zero_point: int,
-) -> int:
+def differing_pairs(parameters: AddParameters) -> int:
     """Return on how many of the 65,536 pairs some order of evaluation differs from the contract."""
-    parameters = AddParameters(a_scale, a_zero_point, b_scale, b_zero_point, y_scale, y_zero_point)
     return int(np.count_nonzero(order_dependent(parameters)))
 
 

@@ -52,43 +52,26 @@ class AgreeingAdd:
     form: IntegerAdd
 
 
-def agreeing_add_scale(
-    a_scale: np.float32,
-    a_zero_point: int,
-    b_scale: np.float32,
-    b_zero_point: int,
-    y_scale: np.float32,
-    y_zero_point: int,
-    *,
-    maximum_ulps: int = 1024,
-) -> AgreeingAdd | None:
+def agreeing_add_scale(parameters: AddParameters, *, maximum_ulps: int = 1024) -> AgreeingAdd | None:
     """Return the nearest output scale for which all orders agree on all pairs, and an integer form does too.
 
     None when there is none within so many ulps; `differing_pairs` counts what remains. Random scales take a few ulps;
     simple ratios such as 1 : 1 : 2, full of exact ties, up to 352 (1,024 are 1.2e-4 of the scale at most).
     """
-    start = np.array([y_scale], np.float32)
+    start = np.array([parameters.y_scale], np.float32)
     for ulps in sorted(range(-maximum_ulps, maximum_ulps + 1), key=abs):
         scale = np.float32(moved(start, ulps)[0])
-        parameters = AddParameters(a_scale, a_zero_point, b_scale, b_zero_point, scale, y_zero_point)
-        if orders_agree(parameters):
-            form = integer_add(*parameters)
+        near = parameters._replace(y_scale=scale)
+        if orders_agree(near):
+            form = integer_add(near)
             if form is not None:
                 return AgreeingAdd(scale, ulps, form)
     return None
 
 
-def integer_add(
-    a_scale: np.float32,
-    a_zero_point: int,
-    b_scale: np.float32,
-    b_zero_point: int,
-    y_scale: np.float32,
-    y_zero_point: int,
-) -> IntegerAdd | None:
+def integer_add(parameters: AddParameters) -> IntegerAdd | None:
     """Return an integer form that equals `add_table` on all 65,536 pairs, or None."""
-    parameters = AddParameters(a_scale, a_zero_point, b_scale, b_zero_point, y_scale, y_zero_point)
-    wanted = add_table(*parameters)
+    wanted = add_table(parameters)
     for near in _candidates(parameters):
         form = _with_right_addend(near, wanted)
         if form.fits_int32 and np.array_equal(form.table(), wanted):

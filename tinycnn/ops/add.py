@@ -24,10 +24,13 @@ class Add(Broadcasting):
     def run_float(self, *inputs: Array) -> tuple[Array, ...]:
         return (inputs[0] + inputs[1],)
 
+    def parameters(self, call: Call) -> fixedpoint.AddParameters:
+        a, b, y = call.quantization(0), call.quantization(1), call.output_quantization
+        return fixedpoint.AddParameters(a.scales[0], a.zero_point, b.scales[0], b.zero_point, y.scales[0], y.zero_point)
+
     def pairs(self, call: Call) -> Int8Array:
         """The output for each pair of inputs -128..127, int8 [256, 256]."""
-        a, b, y = call.quantization(0), call.quantization(1), call.output_quantization
-        return fixedpoint.add_table(a.scales[0], a.zero_point, b.scales[0], b.zero_point, y.scales[0], y.zero_point)
+        return fixedpoint.add_table(self.parameters(call))
 
     def int8_kernel(self, call: Call) -> Int8Kernel:
         if has_constant(call):

@@ -189,9 +189,10 @@ class _Quantizer:
                 " nothing to the larger; take it out of the model or give calibration samples in which both matter."
             )
         for scale in scales_from(wanted.scale[0], self.bits.get(node.outputs[0], FLOAT32_BITS)):
-            if fixedpoint.agreeing_add_scale(
-                *(a.scales[0], a.zero_point, b.scales[0], b.zero_point, scale, wanted.zero_point), maximum_ulps=0
-            ):
+            parameters = fixedpoint.AddParameters(
+                a.scales[0], a.zero_point, b.scales[0], b.zero_point, scale, wanted.zero_point
+            )
+            if fixedpoint.agreeing_add_scale(parameters, maximum_ulps=0):
                 return replace(wanted, scale=(float(scale),))
         raise QuantizationError(
             f"No scale near {wanted.scale[0]:g} makes this addition the same on every machine;"

@@ -2,16 +2,12 @@
 #include <stdint.h>
 
 #include "port.h"
+#include "variables.h"
 
 #define COPROCESSOR_ACCESS_CONTROL (*(volatile uint32_t *)0xE000ED88u) /* CPACR, Armv7-M ARM, B3.2.20 */
 #define FULL_ACCESS_TO_FPU (0xFu << 20)
 
 /* Set by link.ld. */
-extern uint32_t board_data_load[];
-extern uint32_t board_data_begin[];
-extern uint32_t board_data_end[];
-extern uint32_t board_bss_begin[];
-extern uint32_t board_bss_end[];
 extern uint32_t board_stack_top[];
 
 int main(void);
@@ -32,19 +28,11 @@ __attribute__((section(".vectors"), used)) const struct vector_table board_vecto
 
 void board_reset(void)
 {
-    volatile uint32_t *to;
-    const volatile uint32_t *from = board_data_load;
-
 #if defined(__ARM_FP) || defined(__ARM_FEATURE_MVE)
     COPROCESSOR_ACCESS_CONTROL |= FULL_ACCESS_TO_FPU;
     __asm__ volatile ("dsb\n\tisb" : : : "memory");
 #endif
-    for (to = board_data_begin; to != board_data_end; to++) {
-        *to = *from++;
-    }
-    for (to = board_bss_begin; to != board_bss_end; to++) {
-        *to = 0;
-    }
+    set_up_variables();
     (void)main();
 }
 

@@ -2,16 +2,8 @@
  *
  * Without firmware (-bios none) the board starts at the first address of its memory, which stands for flash here.
  */
-#include <stdint.h>
-
 #include "port.h"
-
-/* Set by link.ld. */
-extern uint32_t board_data_load[];
-extern uint32_t board_data_begin[];
-extern uint32_t board_data_end[];
-extern uint32_t board_bss_begin[];
-extern uint32_t board_bss_end[];
+#include "variables.h"
 
 int main(void);
 void board_reset(void);
@@ -31,15 +23,7 @@ __attribute__((naked, section(".vectors"), used)) void board_reset(void)
 
 void board_start(void)
 {
-    volatile uint32_t *to;
-    const volatile uint32_t *from = board_data_load;
-
-    for (to = board_data_begin; to != board_data_end; to++) {
-        *to = *from++;
-    }
-    for (to = board_bss_begin; to != board_bss_end; to++) {
-        *to = 0;
-    }
+    set_up_variables();
     (void)main();
 }
 

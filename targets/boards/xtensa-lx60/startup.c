@@ -2,16 +2,8 @@
  *
  * QEMU starts at the entry of the ELF file, in the first bytes of the board's memory, which stand for flash here.
  */
-#include <stdint.h>
-
 #include "port.h"
-
-/* Set by link.ld. */
-extern uint32_t board_data_load[];
-extern uint32_t board_data_begin[];
-extern uint32_t board_data_end[];
-extern uint32_t board_bss_begin[];
-extern uint32_t board_bss_end[];
+#include "variables.h"
 
 int main(void);
 void board_reset(void);
@@ -48,15 +40,7 @@ __asm__(
 
 void board_start(void)
 {
-    volatile uint32_t *to;
-    const volatile uint32_t *from = board_data_load;
-
-    for (to = board_data_begin; to != board_data_end; to++) {
-        *to = *from++;
-    }
-    for (to = board_bss_begin; to != board_bss_end; to++) {
-        *to = 0;
-    }
+    set_up_variables();
     port_exit(main());
 }
 

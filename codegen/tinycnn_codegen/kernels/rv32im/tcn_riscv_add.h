@@ -1,22 +1,12 @@
 #ifndef TCN_RISCV_ADD_H
 #define TCN_RISCV_ADD_H
 
+#include "tcn_add_layer.h"
 #include "tcn_flash.h"
 #include "tcn_riscv.h"
 
-/* C99 leaves the right shift of a negative number to the compiler; this does not compile where it is not arithmetic. */
-typedef char tcn_riscv_add_needs_arithmetic_shift[(INT32_C(-3) >> 1) == -2 ? 1 : -1];
-
-/* Two tensors added: ((a * a_multiplier + b * b_multiplier + addend) >> shift), saturated to int8. All zero points
- * and the rounding are in the addend. When the network was generated it was tried with all 65,536 pairs, and checked
- * that no sum overflows. The assembly knows the order of the fields. */
-typedef struct {
-    int32_t bytes; /* of a row */
-    int32_t a_multiplier;
-    int32_t b_multiplier;
-    int32_t addend;
-    int32_t shift;
-} tcn_riscv_add_t;
+/* The assembly knows the order of the fields. */
+typedef tcn_add_t tcn_riscv_add_t;
 
 /* a1, a2: inputs; a3: output, a0: where it ends; a5, a6: multipliers; a7: addend; t0: shift; t3: 256.
  *
