@@ -46,6 +46,21 @@ typedef struct {
 } tcn_dsp_winograd_block_t;
 
 #if TCN_HAS_DSP
+/* A row's pairs are multiplied eight in a turn, and what finishes outputs stands there for each two: small instead where
+ * that is asked for. */
+#ifdef __OPTIMIZE_SIZE__
+#define TCN_WINOGRAD_REPEATED "1"
+#define TCN_WINOGRAD_FINISH(two_outputs)    \
+    "add r11, r1, #16\n"                    \
+    "6:\n\t"                                \
+    two_outputs                             \
+    "cmp r1, r11\n\t"                       \
+    "bne 6b\n\t"
+#else
+#define TCN_WINOGRAD_REPEATED "7"
+#define TCN_WINOGRAD_FINISH(two_outputs) ".rept 4\n\t" two_outputs ".endr\n\t"
+#endif
+
 /* The inner loop takes 11 instructions for 16 products (3 LDRD, 8 SMLAD), which stand for 24 multiply-accumulates: 0.46
  * each; the bound is 0.33, SMLAD alone. An output takes 15 more.
  *
@@ -73,7 +88,7 @@ typedef struct {
     "3:\n\t"                                \
     TCN_WINOGRAD_NEXT                       \
     "4:\n\t"                                \
-    ".rept 7\n\t"                           \
+    ".rept " TCN_WINOGRAD_REPEATED "\n\t"   \
     TCN_WINOGRAD_NEXT                       \
     ".endr\n\t"                             \
     "ldr r2, [sp]\n\t"                      \
@@ -134,15 +149,14 @@ static void tcn_dsp_winograd_channels(TCN_UNUSED tcn_dsp_winograd_block_t *block
             "sub r1, #128\n\t"
             "ldrd r12, r10, [sp, #32]\n\t"
             "ldr lr, [sp, #40]\n\t"
-            ".rept 4\n\t"
-            TCN_WINOGRAD_OUTPUTS("r4", "r5", "], #4", "28", "60", "92", "r2")
-            TCN_WINOGRAD_OUTPUTS("r8", "r9", ", #12]", "44", "76", "108", "r3")
-            "bfi r4, r8, #8, #8\n\t"
-            "bfi r5, r9, #8, #8\n\t"
-            "strh r4, [lr]\n\t"
-            "strh r5, [lr, r10]\n\t"
-            "add lr, lr, r10, lsl #1\n\t"
-            ".endr\n\t"
+            TCN_WINOGRAD_FINISH(
+                TCN_WINOGRAD_OUTPUTS("r4", "r5", "], #4", "28", "60", "92", "r2")
+                TCN_WINOGRAD_OUTPUTS("r8", "r9", ", #12]", "44", "76", "108", "r3")
+                "bfi r4, r8, #8, #8\n\t"
+                "bfi r5, r9, #8, #8\n\t"
+                "strh r4, [lr]\n\t"
+                "strh r5, [lr, r10]\n\t"
+                "add lr, lr, r10, lsl #1\n\t")
             "ldrd r1, r2, [sp, #40]\n\t"
             "add r1, #2\n\t"
             "str r1, [sp, #40]\n\t"
