@@ -71,9 +71,11 @@ def _has_helium(target: Target) -> bool:
 
 HELIUM = "helium"
 """Where it has a kernel, those of the DSP extension are not looked at."""
+HELIUM_LEAN = "helium lean"
 
 INSTRUCTION_SETS: Mapping[str, InstructionSet] = {
     HELIUM: InstructionSet(_has_helium, helium.lower),
+    HELIUM_LEAN: InstructionSet(_has_helium, helium.lean),
     "armv7e_m": InstructionSet(_has_dsp, armv7e_m.compact),
     "armv7e_m lean": InstructionSet(_has_dsp, armv7e_m.lean),
     "armv7e_m wide": InstructionSet(_has_dsp, armv7e_m.wide, least_gain=1.0),  # in dense layers it is 0.2
@@ -105,7 +107,10 @@ COSTS: Mapping[tuple[str, str], tuple[float, float, float]] = {
     ("armv7e_m wide", "dsp_dense"): (0.72, 12.0, 2.2),
     (HELIUM, "helium_conv2d"): (0.135, 3.5, 0.0),
     (HELIUM, "helium_conv_transpose2d"): (0.2, 6.0, 0.0),
+    (HELIUM, "helium_depthwise_square"): (0.0, 5.6, 0.6),
     (HELIUM, "helium_depthwise"): (0.86, 0.5, 0.0),
+    (HELIUM_LEAN, "helium_depthwise"): (0.86, 0.5, 0.0),
+    (HELIUM_LEAN, "helium_depthwise_any"): (0.9, 3.0, 0.0),
     (HELIUM, "helium_depthwise_any"): (0.9, 3.0, 0.0),
     (HELIUM, "helium_dense"): (0.142, 4.0, 0.0),
     (HELIUM, "helium_add"): (0.0, 2.6, 0.0),
@@ -165,7 +170,7 @@ def alternatives(graph: Graph, target: Target) -> Mapping[str, tuple[Alternative
         lowered = {name: found.lower(call, whole=found.whole) for name, found in sets.items()}
         kernels = {name: kernel for name, kernel in lowered.items() if kernel is not None}
         if HELIUM in kernels:
-            kernels = {HELIUM: kernels[HELIUM]}
+            kernels = {name: kernel for name, kernel in kernels.items() if name in (HELIUM, HELIUM_LEAN)}
         if kernels:
             (output,) = node.outputs
             ways[output] = {

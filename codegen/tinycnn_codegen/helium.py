@@ -33,6 +33,15 @@ def lower(call: Call, *, whole: bool) -> Lowered | None:
     return helium_bytes.lower(call)
 
 
+def lean(call: Call, *, whole: bool) -> Lowered | None:
+    """The kernel with less scratch than that of `lower`, for the layers that have such a one."""
+    del whole
+    op = call.node.op
+    if isinstance(op, Conv) and op.is_depthwise(call.constant(1).shape):
+        return helium_depthwise.lean(op, call)
+    return None
+
+
 def note(call: Call) -> str:
     """What keeps a layer with weights from the fastest kernels, or nothing."""
     op = call.node.op

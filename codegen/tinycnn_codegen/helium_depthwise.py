@@ -1,4 +1,4 @@
-"""Depthwise convolutions for Helium: nine taps of 16 channels at a time, or any taps of any channels."""
+"""Depthwise convolutions for Helium: windows of interleaved rows, nine taps of 16 channels, or any taps at all."""
 
 import numpy as np
 import numpy.typing as npt
@@ -11,6 +11,9 @@ from tinycnn_codegen.helium_stream import VECTOR, factors_of, stream_of
 from tinycnn_codegen.lowered import Fields, Lowered
 from tinycnn_codegen.planar import Planar
 
+SQUARE = 4
+"""Rows and columns of a window at most, of which rows are interleaved."""
+SQUARE_LACKS = ("kernel_width", "dilation")
 LARGEST_PAIR = 255
 """The most that the magnitudes of two weights may sum to, so that two products of them add up in 16 bits."""
 
@@ -19,7 +22,46 @@ def lower(op: Conv, call: Call) -> Lowered | None:
     """None where a channel is read by several, or the products of two taps could overflow."""
     if op.groups != len(call.constant(1)):
         return None
+    return _square(op, call) or _nine_taps(op, call) or _any_taps(op, call)
+
+
+def lean(op: Conv, call: Call) -> Lowered | None:
+    """Less scratch for the layers of which rows are interleaved."""
+    if op.groups != len(call.constant(1)) or _square(op, call) is None:
+        return None
     return _nine_taps(op, call) or _any_taps(op, call)
+
+
+def _square(op: Conv, call: Call) -> Lowered | None:
+    """None where interleaving gains nothing: few taps, three columns, few bytes."""
+    weights, planar, factors = call.constant(1), Planar.of(call, op.window), factors_of(call)
+    channels, (height, width) = len(weights), planar.kernel
+    padded_width = (planar.output_width - 1) * planar.strides[1] + SQUARE
+    inside = channels * min(planar.input_width, padded_width - planar.pads[1])
+    if channels % 4 or max(planar.kernel) > SQUARE or height * width <= SQUARE or planar.dilations[1] != 1:
+        return None
+    if planar.output_width in (1, 3) or inside < VECTOR or planar.pads[1] > padded_width:
+        return None
+    taps = np.pad(weights.reshape(channels, height, width), ((0, 0), (0, SQUARE - height), (0, SQUARE - width)))
+    words = np.concatenate([values.reshape(-1, 4) for values in (folded_bias(call), factors.values)], axis=1)
+    fields = {name: field for name, field in _fields(call, planar, channels).items() if name not in SQUARE_LACKS}
+    layer: Fields = {
+        **fields,
+        "is_float": factors.is_float,
+        "padded_width": padded_width,
+        "weights": stream_of(taps.transpose(0, 2, 1).reshape(len(words), -1), words[:, :0], words),
+    }
+    zero_point, scratch_bytes = call.quantization(0).zero_point, SQUARE * padded_width * channels
+    return Lowered(
+        "helium_depthwise_square",
+        (layer,),
+        "window",
+        planar.rows,
+        zero_point,
+        scratch_bytes=scratch_bytes,
+        idle=2 * -(-planar.output_width // 2) / planar.output_width,
+        prepared_bytes=inside * int(np.prod(call.output.shape[1:2])),
+    )
 
 
 def _nine_taps(op: Conv, call: Call) -> Lowered | None:
@@ -28,9 +70,6 @@ def _nine_taps(op: Conv, call: Call) -> Lowered | None:
     taps = weights.reshape(len(weights), -1)
     if taps.shape[1] != 9:
         return None
-    is_two_pixels = len(weights) == VECTOR // 2 and planar.strides[1] == 1 and planar.output_width % 2 == 0
-    if is_two_pixels:
-        taps, bias, multipliers = np.tile(taps, (2, 1)), np.tile(bias, 2), np.tile(multipliers, 2)
     channels = len(taps)
     if channels % VECTOR or not _pairs_fit(taps[:, :8]):
         return None
@@ -43,13 +82,10 @@ def _nine_taps(op: Conv, call: Call) -> Lowered | None:
     layer: Fields = {
         **_fields(call, planar, channels),
         "is_float": factors.is_float,
-        "is_two_pixels": int(is_two_pixels),
         "weights": stream,
     }
     zero_point = call.quantization(0).zero_point
-    padded_width = planar.output_width + (planar.kernel[1] - 1) * planar.dilations[1]
-    scratch_bytes = planar.kernel[0] * padded_width * len(weights) if is_two_pixels else channels
-    return Lowered("helium_depthwise", (layer,), "window", planar.rows, zero_point, scratch_bytes=scratch_bytes)
+    return Lowered("helium_depthwise", (layer,), "window", planar.rows, zero_point, scratch_bytes=channels)
 
 
 def _any_taps(op: Conv, call: Call) -> Lowered | None:

@@ -21,7 +21,6 @@ typedef struct {
     int32_t input_zero_point;
     int32_t output_zero_point;
     int32_t is_float;
-    int32_t is_two_pixels; /* of half as many channels each */
     const TCN_FLASH int32_t *weights; /* the input's zero point is folded into the bias */
 } tcn_helium_depthwise_t;
 
@@ -181,31 +180,6 @@ static void tcn_helium_nine_taps_float(const tcn_helium_taps_t *taps)
 }
 #endif
 
-/* The taps of a layer of eight channels, two pixels of which are 16 channels: rows are copied to scratch between their
- * padding. */
-static void tcn_helium_depthwise_two_pixels(const TCN_FLASH tcn_helium_depthwise_t *layer, tcn_helium_taps_t *taps,
-                                            const int8_t *const *rows, int8_t *scratch)
-{
-    const int32_t pixel = layer->channels / 2;
-    const int32_t before = layer->pad * pixel;
-    const int32_t bytes = layer->input_width * pixel;
-    const int32_t all = (layer->output_width + (layer->kernel_width - 1) * layer->dilation) * pixel;
-    const int8_t **tap = taps->taps;
-    int32_t r;
-    int32_t k;
-
-    for (r = 0; r < layer->kernel_height; r++) {
-        tcn_helium_fill(scratch, before, layer->input_zero_point);
-        tcn_helium_copy(scratch + before, rows[r], bytes);
-        tcn_helium_fill(scratch + before + bytes, all - before - bytes, layer->input_zero_point);
-        for (k = 0; k < layer->kernel_width; k++) {
-            *tap++ = scratch + k * layer->dilation * pixel;
-        }
-        scratch += all;
-    }
-    taps->pixels = layer->output_width / 2;
-}
-
 static void tcn_helium_depthwise_taps(const TCN_FLASH tcn_helium_depthwise_t *layer, const tcn_helium_taps_t *taps)
 {
     if (layer->is_float) {
@@ -216,7 +190,7 @@ static void tcn_helium_depthwise_taps(const TCN_FLASH tcn_helium_depthwise_t *la
 }
 
 /* One row of the output; rows[r] is the input under row r of the kernel, or a row of zero points. `scratch` has room for
- * one pixel, or for the padded rows. */
+ * one pixel. */
 TCN_KERNEL static void tcn_helium_depthwise_row(const TCN_FLASH tcn_helium_depthwise_t *layer,
                                                 const int8_t *const *rows, int8_t *scratch, int8_t *output)
 {
@@ -233,12 +207,6 @@ TCN_KERNEL static void tcn_helium_depthwise_row(const TCN_FLASH tcn_helium_depth
     taps.zero_point = layer->output_zero_point;
     taps.groups = channels / 16;
     taps.step = (layer->stride - 1) * channels;
-    if (layer->is_two_pixels) {
-        tcn_helium_depthwise_two_pixels(layer, &taps, rows, scratch);
-        taps.output = output;
-        tcn_helium_depthwise_taps(layer, &taps);
-        return;
-    }
     tcn_helium_fill(scratch, channels, layer->input_zero_point);
     while (left > 0) {
         const int32_t room = input_width - 1 - reach - column;
