@@ -1,21 +1,22 @@
 /* count_instructions.c - a QEMU plugin that counts the instructions of a network, step by step.
  *
- * It is told some addresses and to which of n + 1 counters each of them switches: counters 0 to n - 1 belong
- * to the steps of the network, counter n is for everything outside of it. Whenever control leaves the
- * network, the counts of the inference are written as one line of decimal numbers, and start again from zero.
- * No instruction is added to the program, so the counts are those of the program as it is.
+ * It is told some addresses and to which of n + 1 counters each of them switches: counters 0 to n - 1 belong to the
+ * steps of the network, counter n is for everything outside of it. Whenever control leaves the network, the counts of
+ * the inference are written as one line of decimal numbers, and start again from zero. No instruction is added to the
+ * program, so the counts are those of the program as it is.
  *
  * Beside the instructions it adds up their prices, for an estimate of clock cycles.
  *
- *   -plugin ./count_instructions.so,marks=FILE,counts=FILE,prices=FILE,cycles=FILE
+ * -plugin ./count_instructions.so,marks=FILE,counts=FILE,prices=FILE,cycles=FILE
  *
- * The file of marks holds n, then pairs of a hexadecimal address and the number of a counter. The file of prices holds a
- * hexadecimal address, the price of its instruction, and what is added when the next one executed is not the one behind
- * it; what it does not name costs nothing. The file of cycles gets the sums of prices as the file of counts the counts.
+ * The file of marks holds n, then pairs of a hexadecimal address and the number of a counter. The file of prices holds
+ * a hexadecimal address, the price of its instruction, and what is added when the next one executed is not the one
+ * behind it; what it does not name costs nothing. The file of cycles gets the sums of prices as the file of counts the
+ * counts.
  *
- * Debian installs no qemu-plugin.h, so the part of QEMU's plugin interface that is used stands here. It is
- * kept to functions that have not changed since plugins exist; only the version of the interface has to be
- * named (QEMU 7.2: 1).
+ * Debian installs no qemu-plugin.h, so the part of QEMU's plugin interface that is used stands here. It is kept to
+ * functions that have not changed since plugins exist; only the version of the interface has to be named (QEMU 7.2: 1).
+ * /
  */
 #include <inttypes.h>
 #include <stdint.h>

@@ -7,7 +7,8 @@ import click
 
 from tinycnn import __version__
 from tinycnn.cli.demo import demo
-from tinycnn.cli.deploy import bench, generate, report, targets, verify
+from tinycnn.cli.deploy import generate, report, targets
+from tinycnn.cli.execute import bench, verify
 from tinycnn.cli.model import evaluate, inspect, quantize, run
 from tinycnn.errors import TinycnnError
 

@@ -12,7 +12,7 @@ import click
 import tinycnn_codegen
 from tinycnn import measure
 from tinycnn.cli.common import console, json_option, quiet_if_stdout, write_json
-from tinycnn.cli.deploy import show_comparisons
+from tinycnn.cli.execute import show_comparisons
 from tinycnn.data import as_labels, as_samples, load_array
 from tinycnn.errors import ModelError
 from tinycnn.evaluate import evaluate

@@ -1,7 +1,7 @@
-"""Commands about a model on a target: report, generate, verify, bench, targets."""
+"""Commands about a model on a target of which nothing is run: report, generate, targets."""
 
 import sys
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 
 import click
@@ -11,9 +11,7 @@ import tinycnn_codegen
 from tinycnn import engine, measure
 from tinycnn.cli.common import (
     HTML_START,
-    Bytes,
     console,
-    inputs_option,
     json_option,
     load_model,
     load_quantized,
@@ -26,54 +24,22 @@ from tinycnn.cli.common import (
     write_json,
     write_text,
 )
+from tinycnn.cli.target_options import (
+    flash_option,
+    pull_option,
+    push_option,
+    ram_option,
+    target_option,
+    target_with,
+)
 from tinycnn.errors import DataError
-from tinycnn.imported import compare_with_file
-from tinycnn.ir import Graph
 from tinycnn.plan import plan, schedule_free_bound
 from tinycnn.report.html import budget_html
 from tinycnn.report.text import budget_text
 from tinycnn.report.timeline import timeline_text
 from tinycnn.runners import install_line, missing_tools
 from tinycnn.target import Target, load_target, target_names
-from tinycnn.verify import RunnerComparison
-from tinycnn.verify import verify as verify_graph
 from tinycnn_codegen.alternatives import alternatives
-
-target_option = click.option(
-    "--target",
-    "target_name",
-    required=True,
-    metavar="T",
-    help="A target's name (see `tinycnn targets`) or a .toml file.",
-)
-ram_option = click.option(
-    "--ram",
-    type=Bytes(),
-    metavar="BYTES",
-    help="Fit the plan into this much RAM instead of the target's; K and M may follow.",
-)
-push_option = click.option(
-    "--push",
-    is_flag=True,
-    help="The input is pushed row by row, as a camera or microphone delivers it, and never stored as a whole.",
-)
-pull_option = click.option(
-    "--pull",
-    is_flag=True,
-    help="The output is pulled row by row, as it becomes ready (segmentation), and never stored as a whole.",
-)
-flash_option = click.option("--flash", type=Bytes(), metavar="BYTES", help="The same for flash.")
-
-
-def _target(name: str, ram: int | None, flash: int | None = None) -> Target:
-    target = load_target(name)
-    if flash is not None and target.flash_bytes is None:
-        raise click.BadParameter(f"{name} has one memory for all; use --ram.", param_hint="--flash")
-    return replace(
-        target,
-        ram_bytes=target.ram_bytes if ram is None else ram,
-        flash_bytes=target.flash_bytes if flash is None else flash,
-    )
 
 
 @click.command()
@@ -101,7 +67,7 @@ def report(
 ) -> None:
     """The memory budget: does it fit, what takes how much, how fast is it about. Exit code 1 when it does not fit."""
     quiet_if_stdout(json_path)
-    target = _target(target_name, ram, flash)
+    target = target_with(target_name, ram, flash)
     graph = load_model(model, input_shapes)
     with working("Measuring"):
         found = measure.report(graph, target, pushed=push, pulled=pull)
@@ -163,7 +129,7 @@ def generate(
     quiet_if_stdout(json_path)
     if (selftest is None) != (inputs is None):
         raise click.UsageError("--selftest N and --inputs DATA go together.")
-    target = _target(target_name, ram)
+    target = target_with(target_name, ram)
     graph = load_quantized(model, input_shapes)
     ways = alternatives(graph, target)
     planned = plan(graph, target.ram_bytes, ways, pushed=push, pulled=pull)
@@ -211,168 +177,6 @@ def generate(
             "files_bytes": sizes,
         },
     )
-
-
-@click.command()
-@model_argument
-@inputs_option
-@click.option(
-    "--on",
-    "runners",
-    default="onnxruntime,host",
-    show_default=True,
-    metavar="R,R,…",
-    help="Where to run: onnxruntime, host, or targets with an emulator (names or .toml files).",
-)
-@ram_option
-@push_option
-@pull_option
-@click.option(
-    "--limit",
-    type=click.IntRange(1),
-    default=100,
-    show_default=True,
-    help="Compare on at most so many samples.",
-)
-@shape_option
-@json_option
-def verify(
-    model: str,
-    inputs: str,
-    runners: str,
-    ram: int | None,
-    push: bool,
-    pull: bool,
-    limit: int,
-    input_shapes: tuple[str, ...],
-    json_path: str | None,
-) -> None:
-    """Compare every tensor with onnxruntime and with the generated C, byte for byte. Exit code 1 on a mismatch."""
-    quiet_if_stdout(json_path)
-    graph = load_quantized(model, input_shapes)
-    samples = load_samples(graph, inputs, limit)
-    with working("Comparing"):
-        results = verify_graph(graph, samples, tuple(runners.split(",")), ram, pushed=push, pulled=pull)
-        if "onnxruntime" in runners.split(","):
-            results = (compare_with_file(model, graph, samples), *results)
-    show_comparisons(f"{graph.name}: mismatches against the engine on {engine.sample_count(samples)} samples", results)
-    mismatches = sum(result.mismatches for result in results)
-    write_json(
-        json_path,
-        {
-            "samples": engine.sample_count(samples),
-            "mismatches": mismatches,
-            "runners": [{**asdict(r), "mismatches": r.mismatches, "compared_bytes": r.compared_bytes} for r in results],
-        },
-    )
-    sys.exit(1 if mismatches else 0)
-
-
-def show_comparisons(title: str, results: tuple[RunnerComparison, ...]) -> None:
-    """A row per runner, then each tensor that differs and each note."""
-    show_table(
-        title,
-        ("runner", "tensors", "bytes compared", "mismatches"),
-        [(r.name, len(r.tensors), r.compared_bytes, r.mismatches) for r in results],
-    )
-    for version in dict.fromkeys(result.version for result in results):
-        console.print(f"by {version}", markup=False)
-    for result in results:
-        for tensor in result.tensors:
-            if tensor.mismatches:
-                console.print(
-                    f"{result.name}: {tensor.name} differs in {tensor.mismatches:,} of {tensor.compared_bytes:,} bytes"
-                )
-        for note in result.notes:
-            console.print(f"{result.name}: {note}")
-        if result.stack_bytes is not None:
-            console.print(f"{result.name}: the deepest stack was {result.stack_bytes:,} bytes")
-
-
-@click.command()
-@model_argument
-@target_option
-@inputs_option
-@ram_option
-@push_option
-@pull_option
-@shape_option
-@json_option
-def bench(
-    model: str,
-    target_name: str,
-    inputs: str,
-    ram: int | None,
-    push: bool,
-    pull: bool,
-    input_shapes: tuple[str, ...],
-    json_path: str | None,
-) -> None:
-    """Executed instructions per layer on an emulated target, with code, stack and arena.
-
-    With --target all a line for every target that has an emulator.
-    """
-    quiet_if_stdout(json_path)
-    graph = load_quantized(model, input_shapes)
-    samples = load_samples(graph, inputs, 1)
-    if target_name == "all":
-        _bench_all(graph, samples, ram, push, pull, json_path)
-        return
-    target = load_target(target_name)
-    with working("Counting"):
-        found = measure.bench(graph, samples, target, ram, pushed=push, pulled=pull)
-    show_table(
-        f"{found.model} on {target.title}",
-        ("layer", "instructions", "cycles", "MACs", "instructions per MAC", "cycles per MAC"),
-        [
-            *((layer.name, layer.instructions, layer.cycles, layer.macs, *_per_mac(layer)) for layer in found.layers),
-            ("total", found.instructions, found.cycles, found.macs, *_per_mac(found)),
-        ],
-    )
-    console.print(
-        f"{'' if found.cycles_are_exact else 'about '}{found.milliseconds:.1f} ms at {target.clock_hz / 1e6:g} MHz"
-        f" ({found.cycles:,} cycles, {'exact' if found.cycles_are_exact else 'estimated'})\n"
-        f"arena {found.arena_bytes:,} B, stack {found.stack_bytes:,} B{_static(found)},"
-        f" code {found.flash_code_bytes:,} B, constants {found.flash_constants_bytes:,} B,"
-        f" start-up {found.flash_startup_bytes:,} B\n"
-        f"library functions called: {', '.join(found.library_symbols) or 'none'}\nby {found.compiler}"
-    )
-    write_json(json_path, found)
-
-
-def _static(found: measure.Benchmark) -> str:
-    return f" (by the compiler's account {found.static_stack_bytes:,})" if found.static_stack_bytes else ""
-
-
-def _per_mac(cost: measure.LayerCost | measure.Benchmark) -> tuple[str, str]:
-    if not cost.macs:
-        return "", ""
-    return f"{cost.instructions / cost.macs:.2f}", f"{cost.cycles / cost.macs:.2f}"
-
-
-def _bench_all(
-    graph: Graph, samples: engine.Samples, ram: int | None, push: bool, pull: bool, json_path: str | None
-) -> None:
-    with working("Counting"):
-        found, left_out = measure.bench_all(graph, samples, ram, pushed=push, pulled=pull)
-    show_table(
-        f"{graph.name}, one inference; flash and RAM in bytes; stack: measured, and by the compiler's account",
-        ("target", "instructions", "", "cycles", "ms", "arena", "stack", "static", "code", "constants", "start-up"),
-        [
-            (
-                *(b.target, b.instructions, "exact" if b.cycles_are_exact else "about", b.cycles),
-                *(f"{b.milliseconds:.1f}", b.arena_bytes, b.stack_bytes, b.static_stack_bytes or ""),
-                *(b.flash_code_bytes, b.flash_constants_bytes, b.flash_startup_bytes),
-            )
-            for b in found
-        ],
-    )
-    for symbols in sorted({b.library_symbols for b in found}):
-        names = ", ".join(b.target for b in found if b.library_symbols == symbols)
-        console.print(f"{names}: calls {', '.join(symbols) or 'no library function'}", markup=False)
-    for name, reason in left_out.items():
-        console.print(f"{name}: {reason}", markup=False)
-    write_json(json_path, {"benchmarks": found, "left_out": left_out})
 
 
 def _runs(target: Target) -> str:

@@ -19,7 +19,8 @@ typedef struct {
     int32_t shift;
 } tcn_add_broadcast_t;
 
-static void tcn_add_broadcast_row(const TCN_FLASH tcn_add_broadcast_t *layer, const int8_t *a, const int8_t *b, int8_t *output)
+static void tcn_add_broadcast_row(const TCN_FLASH tcn_add_broadcast_t *layer, const int8_t *a, const int8_t *b,
+                                  int8_t *output)
 {
     const int32_t channels = layer->pairs.channels;
     const int32_t a_channel = layer->pairs.a_channel;

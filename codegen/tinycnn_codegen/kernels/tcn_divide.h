@@ -4,8 +4,8 @@
 #include "tcn_pairs.h"
 #include "tcn_rescale.h"
 
-/* a / b: the distance of a from its zero point, rescaled by the entry of the distance of b. By 0 it is the largest or the
- * smallest output. Pairs so near to a tie that float32 gives another output are listed. */
+/* a / b: the distance of a from its zero point, rescaled by the entry of the distance of b. By 0 it is the largest or
+ * the smallest output. Pairs so near to a tie that float32 gives another output are listed. */
 typedef struct {
     tcn_pairs_t pairs;
     int32_t a_zero_point;

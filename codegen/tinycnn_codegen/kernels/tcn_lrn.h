@@ -8,7 +8,8 @@
 /* C99 leaves the right shift of a negative number to the compiler; this does not compile where it is not arithmetic. */
 typedef char tcn_lrn_needs_arithmetic_shift[(INT32_C(-3) >> 1) == -2 ? 1 : -1];
 
-/* Local response normalization: the sum of squares over neighbouring channels chooses what an element is multiplied by. */
+/* Local response normalization: the sum of squares over neighbouring channels chooses what an element is multiplied
+ * by. */
 typedef struct {
     int32_t positions; /* in a row */
     int32_t channels;

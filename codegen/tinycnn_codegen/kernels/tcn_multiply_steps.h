@@ -4,8 +4,8 @@
 #include "tcn_flash.h"
 #include "tcn_pairs.h"
 
-/* The product of two tensors of a file that came quantized, some of whose products lie on ties: the output is the number
- * of steps that the product of the distances from the zero points has reached. */
+/* The product of two tensors of a file that came quantized, some of whose products lie on ties: the output is the
+ * number of steps that the product of the distances from the zero points has reached. */
 typedef struct {
     tcn_pairs_t pairs;
     int32_t a_zero_point;

@@ -1,6 +1,6 @@
-/* port_avr.c - port.h on an AVR in targets/emulators/run_avr.c, which gives the general purpose I/O registers a meaning:
- * reading GPIOR0 takes the next byte of the inputs, writing GPIOR1 adds a byte to the results, writing GPIOR2 ends the
- * program with that status.
+/* port_avr.c - port.h on an AVR in targets/emulators/run_avr.c, which gives the general purpose I/O registers a
+ * meaning: reading GPIOR0 takes the next byte of the inputs, writing GPIOR1 adds a byte to the results, writing GPIOR2
+ * ends the program with that status. /
  */
 #include <avr/io.h>
 

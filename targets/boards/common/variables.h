@@ -1,4 +1,5 @@
-/* variables.h - what start-up code does before main(): initialized variables are copied from flash, the others zeroed. */
+/* variables.h - what start-up code does before main(): initialized variables are copied from flash, the others
+ * zeroed. */
 #ifndef VARIABLES_H
 #define VARIABLES_H
 

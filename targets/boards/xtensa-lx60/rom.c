@@ -1,7 +1,8 @@
-/* rom.c - arithmetic that an ESP8266 has in ROM, and that its libgcc therefore lacks (ESP8266 SDK, eagle.rom.addr.v6.ld).
+/* rom.c - arithmetic that an ESP8266 has in ROM, and that its libgcc therefore lacks (ESP8266 SDK,
+ * eagle.rom.addr.v6.ld).
  *
  * The names and types are those that gcc calls (GCC Internals, "Routines for integer arithmetic"). These are not the
- * chip's own routines, so a network takes about, not exactly, as many instructions there.
+ * chip's own routines, so a network takes about, not exactly, as many instructions there. /
  */
 #include <stdint.h>
 

@@ -1,6 +1,7 @@
-/* startup.c - from reset to main() on QEMU's Xtensa boards lx60 and kc705 without MMU, for processors with the call0 ABI.
+/* startup.c - from reset to main() on QEMU's Xtensa boards lx60 and kc705 without MMU, for processors with the call0
+ * ABI.
  *
- * QEMU starts at the entry of the ELF file, in the first bytes of the board's memory, which stand for flash here.
+ * QEMU starts at the entry of the ELF file, in the first bytes of the board's memory, which stand for flash here. /
  */
 #include "port.h"
 #include "variables.h"
@@ -10,8 +11,8 @@ void board_reset(void);
 void board_start(void);
 void board_fault(void);
 
-/* The vectors of an LX106 begin at VECBASE: exceptions of the kernel at 0x30, of the user at 0x50, during another one at
- * 0x70 (ESP8266 SDK, eagle.app.v6.common.ld and its exception vectors). CALLX0 reaches everything; MOVI of an
+/* The vectors of an LX106 begin at VECBASE: exceptions of the kernel at 0x30, of the user at 0x50, during another one
+ * at 0x70 (ESP8266 SDK, eagle.app.v6.common.ld and its exception vectors). CALLX0 reaches everything; MOVI of an
  * address is a load of a literal, which lies before the instruction. */
 __asm__(
     "    .section .vectors, \"ax\"\n"

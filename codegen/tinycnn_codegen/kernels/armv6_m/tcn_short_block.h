@@ -8,8 +8,8 @@
  * weights is w0 + 65536 w1, so that one multiplication serves both; the sums of such products are split before either
  * half could overflow. Where that is was found from the weights when the network was generated.
  *
- * Inputs come from scratch, with 128 added, since the Cortex-M0 loads unsigned bytes at a constant distance, and those of
- * both columns in turn. What they add to a sum is subtracted by the bias. */
+ * Inputs come from scratch, with 128 added, since the Cortex-M0 loads unsigned bytes at a constant distance, and those
+ * of both columns in turn. What they add to a sum is subtracted by the bias. */
 #define TCN_BLOCK_CHANNELS 4
 #define TCN_BLOCK_COLUMNS 2
 #define TCN_BLOCK_ASSEMBLY 0 /* that sets the sums of all runs at once */
@@ -44,7 +44,8 @@ static inline void tcn_block_finish(tcn_block_t *block)
 /* Both functions below enter 16 copies of what one input takes where the chunk has its first; the end of the weights
  * enters before label 1. Their registers:
  *
- * r0 weights, r1 inputs, r6 and r7 the sums of products, r8 to r11 the sums over all chunks; sp: where those go, inputs */
+ * r0 weights, r1 inputs, r6 and r7 the sums of products, r8 to r11 the sums over all chunks; sp: where those go,
+ * inputs */
 #define TCN_SHORT_BEGIN             \
     ".syntax unified\n\t"           \
     "push {r4-r7, lr}\n\t"          \
@@ -92,8 +93,8 @@ static inline void tcn_block_finish(tcn_block_t *block)
  * which a chunk is shorter than TCN_SHORT_CHUNK, what the sums of products begin with, and a word for each input; four
  * words end them, the first negative. Returns the weights that come next.
  *
- * An input takes 7 instructions for 4 multiply-accumulates (LDM, 2 LDRB, 2 MULS, 2 ADDS), 1.75 each, and a chunk 13: with
- * 6 inputs a chunk 2.3 each. The bound without pairs is 3, since MULS overwrites a factor. */
+ * An input takes 7 instructions for 4 multiply-accumulates (LDM, 2 LDRB, 2 MULS, 2 ADDS), 1.75 each, and a chunk 13:
+ * with 6 inputs a chunk 2.3 each. The bound without pairs is 3, since MULS overwrites a factor. */
 #if TCN_HAS_SHORT
 TCN_ASSEMBLY(44)
 static const int32_t *tcn_block_product(TCN_UNUSED tcn_block_t *block, TCN_UNUSED const int32_t *weights,

@@ -25,7 +25,8 @@ typedef char tcn_short_depthwise_fields[__builtin_offsetof(tcn_word_depthwise_t,
     "ldr r1, [sp, #" #at "]\n\t"           \
     "muls r1, r4, r1\n\t"                  \
     "add " sum ", r1\n\t"
-/* tcn_high_word, tcn_halve; r0 stands on the multiplier, whose halves are two words. The next but one begins with the bias. */
+/* tcn_high_word, tcn_halve; r0 stands on the multiplier, whose halves are two words. The next but one begins with the
+ * bias. */
 #define TCN_DEPTHWISE_RESCALE              \
     "ldm r0!, {r2, r3}\n\t"                \
     "uxth r4, r1\n\t"                      \
@@ -52,10 +53,10 @@ typedef char tcn_short_depthwise_fields[__builtin_offsetof(tcn_word_depthwise_t,
 
 /* The channels from `channel` on, as far as the multiplier is not 0. Returns the first channel that is left.
  *
- * r8 to r10: where the inputs end; r5: how far before that a column is; r7: channels; r0: the weights below, r1 to r3: some
- * of them; r4: an input; r12, lr and r11: the sums of this output and of the next two. sp: nine weights, both halves of the
- * multiplier, rounding, bias; output, with stride 1 where it ends; the weights and the constants that come next, where
- * those end, from them to the additions; the first r5; the layer; the bytes of output with stride 2.
+ * r8 to r10: where the inputs end; r5: how far before that a column is; r7: channels; r0: the weights below, r1 to r3:
+ * some of them; r4: an input; r12, lr and r11: the sums of this output and of the next two. sp: nine weights, both
+ * halves of the multiplier, rounding, bias; output, with stride 1 where it ends; the weights and the constants that
+ * come next, where those end, from them to the additions; the first r5; the layer; the bytes of output with stride 2.
  *
  * With stride 1 an output takes 53 instructions, 5.9 per multiply-accumulate: 20 to rescale and store; multiplying and
  * adding alone is 2. A channel takes 110 more. */

@@ -1,8 +1,8 @@
 #ifndef TCN_LONG_H
 #define TCN_LONG_H
 
-/* ARMv7-M without the DSP extension. Each function below that uses its instructions has the same in C beside it, to which
- * TCN_PORTABLE switches.
+/* ARMv7-M without the DSP extension. Each function below that uses its instructions has the same in C beside it, to
+ * which TCN_PORTABLE switches.
  *
  * TCN_ASSEMBLY(stack) marks functions that are assembly from their first to their last instruction. They keep to the
  * calling convention by themselves, so that no option of the compiler changes them, and take `stack` bytes of stack. */

@@ -5,9 +5,9 @@
 #include "tcn_long.h"
 
 /* A block of outputs that is summed at once: two pairs of channels at two columns. A word of weights is w0 + 2^24 w1 of
- * a pair of channels, so that one SMLAL, which adds a product to 64 bits, serves both. The lower 24 bits begin with 2^23,
- * which keeps them from being negative and is subtracted by the bias; that the sum of w0 fits them was proved from the
- * weights when the network was generated. */
+ * a pair of channels, so that one SMLAL, which adds a product to 64 bits, serves both. The lower 24 bits begin with
+ * 2^23, which keeps them from being negative and is subtracted by the bias; that the sum of w0 fits them was proved
+ * from the weights when the network was generated. */
 #define TCN_BLOCK_CHANNELS 4
 #define TCN_BLOCK_COLUMNS 2
 #define TCN_BLOCK_ASSEMBLY 0 /* that sets the sums of all runs at once */
@@ -53,8 +53,8 @@ static inline void tcn_block_finish(tcn_block_t *block)
  * each; the bound is 0.5, SMLAL alone. On a Cortex-M3 SMLAL takes 4 to 7 cycles and MLA 2, so a SMLAL for two of them
  * saves loads, not multiplications. */
 #if TCN_HAS_LONG
-/* r0: an input; r1: weights, r12 and lr: two of them; r2, r3: inputs of the columns; r4 to r11: the block; sp: where eight
- * inputs at a time end, and all of them. */
+/* r0: an input; r1: weights, r12 and lr: two of them; r2, r3: inputs of the columns; r4 to r11: the block; sp: where
+ * eight inputs at a time end, and all of them. */
 #define TCN_LONG_TAP                \
     "ldrd r12, lr, [r1], #8\n\t"    \
     "ldrsb r0, [r2], #1\n\t"        \

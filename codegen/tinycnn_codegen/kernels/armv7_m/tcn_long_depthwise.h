@@ -28,12 +28,12 @@ typedef char tcn_long_depthwise_fields[__builtin_offsetof(tcn_word_depthwise_t, 
 /* The channels from `channel` on, as far as the multiplier is not 0. Returns the first channel that is left.
  *
  * r0 to r2: where the inputs end; r3: how far before that a column is; r4: output, with stride 1 where it ends; r5:
- * channels; r6: the weights below; r7: an input; r8 to r10: weights; r12, lr and r11: the sums of this output and of the
- * next two. sp: nine weights, multiplier, rounding, bias; the weights and the constants that come next, where those end,
- * from them to the additions; the first r3; the layer; the bytes of output with stride 2.
+ * channels; r6: the weights below; r7: an input; r8 to r10: weights; r12, lr and r11: the sums of this output and of
+ * the next two. sp: nine weights, multiplier, rounding, bias; the weights and the constants that come next, where those
+ * end, from them to the additions; the first r3; the layer; the bytes of output with stride 2.
  *
- * With stride 1 an output takes 23 instructions, 2.6 per multiply-accumulate: 4 LDM, 3 LDRSB, 9 MLA, 4 to rescale and store,
- * 3 for the loop; multiplying and adding alone is 1. A channel takes 60 more. */
+ * With stride 1 an output takes 23 instructions, 2.6 per multiply-accumulate: 4 LDM, 3 LDRSB, 9 MLA, 4 to rescale and
+ * store, 3 for the loop; multiplying and adding alone is 1. A channel takes 60 more. */
 TCN_ASSEMBLY(112)
 static int32_t tcn_depthwise_channels(TCN_UNUSED const tcn_word_depthwise_t *layer, TCN_UNUSED int32_t channel,
                                       TCN_UNUSED const int8_t *const *rows, TCN_UNUSED int8_t *output)

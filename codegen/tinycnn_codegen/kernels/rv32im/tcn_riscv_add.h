@@ -10,8 +10,8 @@ typedef tcn_add_t tcn_riscv_add_t;
 
 /* a1, a2: inputs; a3: output, a0: where it ends; a5, a6: multipliers; a7: addend; t0: shift; t3: 256.
  *
- * An output takes 11 instructions: 2 LB, 2 MUL, 2 ADD, SRA, 2 for the range, SB, 1 for the loop over four; 2 more where it
- * saturates. */
+ * An output takes 11 instructions: 2 LB, 2 MUL, 2 ADD, SRA, 2 for the range, SB, 1 for the loop over four; 2 more where
+ * it saturates. */
 #if TCN_HAS_RISCV
 #define TCN_RISCV_ADD(at)                  \
     "lb t1, " #at "(a1)\n\t"               \

@@ -42,13 +42,13 @@ typedef char tcn_riscv_depthwise_fields[__builtin_offsetof(tcn_word_depthwise_t,
 
 /* The channels from `channel` on, as far as the multiplier is not 0. Returns the first channel that is left.
  *
- * a0: layer; a1: bias and multiplier; a2: output, a7: where it ends, the overhanging one aside; a3 to a5: inputs;
- * a6: channels; s0 to s8: weights, t6: those that come next; s9: bias; s10: multiplier; s11: rounding; ra: 256; t4: sum;
+ * a0: layer; a1: bias and multiplier; a2: output, a7: where it ends, the overhanging one aside; a3 to a5: inputs; a6:
+ * channels; s0 to s8: weights, t6: those that come next; s9: bias; s10: multiplier; s11: rounding; ra: 256; t4: sum;
  * t5: what the next one has so far. sp: where a1 ends, bytes of output, bytes from where the inputs of a channel end
  * back to those of the next, from a1 to its additions.
  *
- * With stride 1 an output takes 32 instructions, 3.6 per multiply-accumulate: 3 LB, 3 ADD of addresses, 9 MUL, 9 ADD, 6 to
- * rescale and store, 2 for the loop; multiplying and adding alone is 2. A channel takes 50 more. */
+ * With stride 1 an output takes 32 instructions, 3.6 per multiply-accumulate: 3 LB, 3 ADD of addresses, 9 MUL, 9 ADD, 6
+ * to rescale and store, 2 for the loop; multiplying and adding alone is 2. A channel takes 50 more. */
 TCN_ASSEMBLY(80)
 static int32_t tcn_depthwise_channels(TCN_UNUSED const tcn_word_depthwise_t *layer, TCN_UNUSED int32_t channel,
                                       TCN_UNUSED const int8_t *const *rows, TCN_UNUSED int8_t *output)

@@ -5,13 +5,13 @@
 #include "tcn_signed.h"
 #include "tcn_word.h"
 
-/* Convolution 3 x 3 with stride 1 by Winograd's F(4 x 4, 3 x 3): 36 products make 16 outputs, 4 x 4, of 6 x 6 inputs of a
- * channel, instead of 144. Lavin and Gray, "Fast algorithms for convolutional neural networks", has the matrices. Here all
- * are of integers: the sums are 576 times what is wanted, modulo 2^32. Times the inverse of 9 modulo 2^32 they are exactly
- * 64 times that, which fits int32.
+/* Convolution 3 x 3 with stride 1 by Winograd's F(4 x 4, 3 x 3): 36 products make 16 outputs, 4 x 4, of 6 x 6 inputs of
+ * a channel, instead of 144. Lavin and Gray, "Fast algorithms for convolutional neural networks", has the matrices.
+ * Here all are of integers: the sums are 576 times what is wanted, modulo 2^32. Times the inverse of 9 modulo 2^32 they
+ * are exactly 64 times that, which fits int32.
  *
- * The tensors lie in memory with all their rows. Four rows of the output are made at a time, when all that they read was
- * transformed, since they may lie where earlier rows of the input were. */
+ * The tensors lie in memory with all their rows. Four rows of the output are made at a time, when all that they read
+ * was transformed, since they may lie where earlier rows of the input were. */
 typedef struct {
     int32_t input_height;
     int32_t input_width;
@@ -64,8 +64,8 @@ static inline void tcn_winograd_six(int32_t d0, int32_t d1, int32_t d2, int32_t 
     *to = (int16_t)sixth;
 }
 
-/* All channels of a tile, whose first column is `column`, to [6 x 6][channels][2]. Of `columns`, [6 rows][6], those outside
- * the input have what the zero point gives. */
+/* All channels of a tile, whose first column is `column`, to [6 x 6][channels][2]. Of `columns`, [6 rows][6], those
+ * outside the input have what the zero point gives. */
 TCN_ONE_COPY static void tcn_winograd_input(const TCN_FLASH tcn_riscv_winograd_t *layer, const int8_t *const *rows,
                                             int32_t column, int16_t *columns, int16_t *to)
 {
@@ -95,8 +95,8 @@ TCN_ONE_COPY static void tcn_winograd_input(const TCN_FLASH tcn_riscv_winograd_t
             at += channels;
         }
         for (i = 0; i < 36; i += 6) {
-            tcn_winograd_six(columns[i], columns[i + 1], columns[i + 2], columns[i + 3], columns[i + 4], columns[i + 5], v,
-                             2 * channels);
+            tcn_winograd_six(columns[i], columns[i + 1], columns[i + 2], columns[i + 3], columns[i + 4], columns[i + 5],
+                             v, 2 * channels);
             v += 12 * channels;
         }
         to += 2;
@@ -106,8 +106,8 @@ TCN_ONE_COPY static void tcn_winograd_input(const TCN_FLASH tcn_riscv_winograd_t
 /* The products of 8 output channels and 2 tiles, added up over the input channels: [6 x 6][8][2]. `inputs` are
  * [6 x 6][channels][2].
  *
- * An input channel takes 42 instructions for 16 products (10 LH, 16 MUL, 16 ADD) and 1.5 for the loop: 2.7 each, 0.68 for a
- * multiply-accumulate of the convolution. The bound is 0.5, MUL and ADD. */
+ * An input channel takes 42 instructions for 16 products (10 LH, 16 MUL, 16 ADD) and 1.5 for the loop: 2.7 each, 0.68
+ * for a multiply-accumulate of the convolution. The bound is 0.5, MUL and ADD. */
 #if TCN_HAS_RISCV
 #define TCN_WINOGRAD_WEIGHT(at, weight, product, left, right) \
     "lh " weight ", " #at "(a1)\n\t"                          \
@@ -217,8 +217,8 @@ static inline int8_t tcn_winograd_rescale(uint32_t sum, int32_t bias, int32_t mu
     return (int8_t)tcn_halve(tcn_high_word(tcn_winograd_sum(sum) + bias, multiplier) + rounding);
 }
 
-/* A channel of a tile: the outputs inside [rows][columns], at most 4 x 4. `products` are those of this channel and tile,
- * `half` has room for [6 columns][4 rows]. */
+/* A channel of a tile: the outputs inside [rows][columns], at most 4 x 4. `products` are those of this channel and
+ * tile, `half` has room for [6 columns][4 rows]. */
 TCN_ONE_COPY static void tcn_winograd_output(const TCN_FLASH tcn_riscv_winograd_t *layer, const uint32_t *products,
                                              uint32_t *half, int32_t channel, int32_t rows, int32_t columns,
                                              int8_t *output)
@@ -258,7 +258,8 @@ TCN_ONE_COPY static void tcn_winograd_output(const TCN_FLASH tcn_riscv_winograd_
     }
 }
 
-/* The whole tensor; rows[r] is the input under row r of the kernel at the output's first row, or a row of zero points. */
+/* The whole tensor; rows[r] is the input under row r of the kernel at the output's first row, or a row of zero
+ * points. */
 TCN_ONE_COPY static void tcn_riscv_winograd_row(const TCN_FLASH tcn_riscv_winograd_t *layer,
                                                 const int8_t *const *rows, int8_t *scratch, int8_t *output)
 {

@@ -4,8 +4,8 @@
 #include "tcn_block_assembly.h"
 #include "tcn_flash.h"
 
-/* A block of outputs that is summed at once: four channels at two columns, so that a weight is loaded for two products and
- * an input for four. */
+/* A block of outputs that is summed at once: four channels at two columns, so that a weight is loaded for two products
+ * and an input for four. */
 #define TCN_BLOCK_CHANNELS 4
 #define TCN_BLOCK_SPREAD 1 /* bytes from an input of a column to the next, where they are gathered */
 

@@ -5,9 +5,9 @@
 #include "tcn_block_product.h"
 #include "tcn_word_store2.h"
 
-/* Convolution in blocks of TCN_BLOCK_CHANNELS channels and TCN_BLOCK_COLUMNS columns. The inputs under a column are `runs` runs of
- * `taps` that follow each other in memory. Where a column reaches over the edge, and everywhere if `gathers`, they are
- * brought together in scratch first. */
+/* Convolution in blocks of TCN_BLOCK_CHANNELS channels and TCN_BLOCK_COLUMNS columns. The inputs under a column are
+ * `runs` runs of `taps` that follow each other in memory. Where a column reaches over the edge, and everywhere if
+ * `gathers`, they are brought together in scratch first. */
 typedef struct {
     int32_t input_width;
     int32_t input_channels;
@@ -22,7 +22,8 @@ typedef struct {
     int32_t gathers;
     int32_t runs;
     int32_t taps;
-    const TCN_FLASH tcn_weight_t *weights; /* by blocks of channels in the order of tcn_block_product, 0 for no channel */
+    /* by blocks of channels in the order of tcn_block_product, 0 for no channel */
+    const TCN_FLASH tcn_weight_t *weights;
     tcn_word_outputs_t outputs;
 } tcn_block_conv2d_t;
 

@@ -8,7 +8,8 @@
 typedef struct {
     int32_t inputs;
     int32_t channels;
-    const TCN_FLASH tcn_weight_t *weights; /* by blocks of channels in the order of tcn_block_vector, 0 for no channel */
+    /* by blocks of channels in the order of tcn_block_vector, 0 for no channel */
+    const TCN_FLASH tcn_weight_t *weights;
     tcn_word_outputs_t outputs;
 } tcn_block_dense_t;
 

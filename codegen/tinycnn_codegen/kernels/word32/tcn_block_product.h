@@ -7,8 +7,8 @@
 /* Add the products of a run of inputs, at `x` and `step` bytes further on for the other column, with weights
  * [taps][channels]. Returns the weights that come next.
  *
- * An input takes 18 instructions for 8 multiply-accumulates on a Cortex-M3 (6 LDRSB, 8 MLA, 4 for the loop), 26 on RV32:
- * 2.3 and 3.3 each. Multiplying and adding alone is 1 and 2. */
+ * An input takes 18 instructions for 8 multiply-accumulates on a Cortex-M3 (6 LDRSB, 8 MLA, 4 for the loop), 26 on
+ * RV32: 2.3 and 3.3 each. Multiplying and adding alone is 1 and 2. */
 TCN_KERNEL static const TCN_FLASH tcn_weight_t *tcn_block_product(tcn_block_t *block,
                                                                   const TCN_FLASH tcn_weight_t *weights,
                                                                   const int8_t *x, int32_t step, int32_t taps)

@@ -8,10 +8,10 @@
  * weights is w0 + 65536 w1 of a pair of channels, so that one multiplication serves both; the sums of such products are
  * split before either half could overflow. Where that is was found from the weights when the network was generated.
  *
- * The weights of a run of inputs are chunks: a word with the bytes of the chunk in its lower half, this word included, then
- * two words for each input, or four where there is one column and two blocks of channels. Bytes of 0 end the run. A chunk
- * begins with 2^15, which keeps the lower half from being negative and is subtracted by the bias. The upper halves are for
- * assembly. */
+ * The weights of a run of inputs are chunks: a word with the bytes of the chunk in its lower half, this word included,
+ * then two words for each input, or four where there is one column and two blocks of channels. Bytes of 0 end the run.
+ * A chunk begins with 2^15, which keeps the lower half from being negative and is subtracted by the bias. The upper
+ * halves are for assembly. */
 #define TCN_BLOCK_CHANNELS 4
 #define TCN_BLOCK_SPREAD 1 /* bytes from an input of a column to the next, where they are gathered */
 
@@ -33,7 +33,8 @@ static inline void tcn_block_clear(tcn_block_t *block)
     (void)block;
 }
 
-static inline const int32_t *tcn_block_vector(tcn_block_t *block, const int32_t *weights, const int8_t *x, int32_t inputs)
+static inline const int32_t *tcn_block_vector(tcn_block_t *block, const int32_t *weights, const int8_t *x,
+                                              int32_t inputs)
 {
     (void)inputs;
     return tcn_assembly_vector(block->sums[0], weights, x);
@@ -49,8 +50,8 @@ static inline void tcn_block_clear(tcn_block_t *block)
     }
 }
 
-/* Add the products of a run of inputs, at `x` and `step` bytes further on for the other column. Returns the weights that
- * come next. */
+/* Add the products of a run of inputs, at `x` and `step` bytes further on for the other column. Returns the weights
+ * that come next. */
 static inline const TCN_FLASH int32_t *tcn_block_product(tcn_block_t *block, const TCN_FLASH int32_t *weights,
                                                          const int8_t *x, int32_t step, int32_t taps)
 {

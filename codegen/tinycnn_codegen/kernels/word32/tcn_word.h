@@ -38,8 +38,8 @@ TCN_RARE static int32_t tcn_word_rescale_otherwise(const TCN_FLASH tcn_word_outp
     return tcn_rescale(&outputs->rescale, channel, sum);
 }
 
-/* A finished sum as an output: (sum * multiplier / 2^32 + rounding) / 2, rounded down twice, saturated. This is the proved
- * form that shifts by 32 and rounds half up. */
+/* A finished sum as an output: (sum * multiplier / 2^32 + rounding) / 2, rounded down twice, saturated. This is the
+ * proved form that shifts by 32 and rounds half up. */
 static inline int32_t tcn_word_rescale(const TCN_FLASH tcn_word_outputs_t *outputs, int32_t channel, int32_t multiplier,
                                        int32_t rounding, int32_t sum)
 {
