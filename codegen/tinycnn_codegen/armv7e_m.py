@@ -158,10 +158,10 @@ def _depthwise(op: Conv, call: Call, planar: Planar) -> Lowered | None:
 
 
 def _mean(op: GlobalAveragePool, call: Call) -> Lowered | None:
-    """Positions of a row up to 256, whose sum fits 16 bits."""
+    """Up to 256 positions, whose sum fits 16 bits."""
     shape = call.inputs[0].shape
     positions = int(np.prod(shape[2:-1]))
-    if shape[-1] % 4 or positions > 256:
+    if shape[-1] % 4 or shape[1] * positions > 256:
         return None
     layer: Fields = {
         "rows": shape[1],

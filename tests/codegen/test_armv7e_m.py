@@ -55,6 +55,10 @@ def layers(seed: int) -> tuple[GraphBuilder, Graph]:
     vector = builder.input(int(rng.integers(1, 90)), name="vector")
     y = builder.dense(vector, 4 * int(rng.integers(2, 8)))
     outputs.append(builder.dense(y, int(rng.integers(1, 12))))
+    # As many inputs of -128 as 16 bits can add, and one column more.
+    outputs += [
+        builder.global_average_pool(builder.input(16, columns, 4, name=f"image_{columns}")) for columns in (16, 17)
+    ]
     return builder, builder.graph(outputs)
 
 
