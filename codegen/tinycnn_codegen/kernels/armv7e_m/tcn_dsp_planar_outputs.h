@@ -38,6 +38,7 @@ typedef struct {
     int32_t channels;
     int32_t blocks;
     int32_t next_block_bytes; /* from the row behind the last channel's to the next block of the first */
+    int32_t kind;             /* 1 with stride 2, and 2 for blocks of three */
 } tcn_dsp_planar_part_t;
 
 #if TCN_HAS_DSP
@@ -159,63 +160,63 @@ typedef struct {
     "strb r6, [r9, r11]\n\t"                  \
     "strb r5, [r9, r10]\n\t"                  \
     "strb r4, [r9]\n\t"
-/* sp: zero point, row_bytes, output as the address of the next channel's weights / 32 less, last, channels, blocks,
- * next_block_bytes. The carry, which only "lsrs" changes, is set behind the last channel. */
-#define TCN_PLANAR_BLOCKS(block)              \
-    __asm__("push {r4-r11, lr}\n\t"           \
-            "sub sp, #32\n\t"                 \
-            "mov r12, r0\n\t"                 \
-            "ldm r12!, {r0-r3}\n\t"           \
-            "ldm r12, {r4-r11}\n\t"           \
-            "sub r6, r6, r3, lsr #5\n\t"      \
-            "sub r6, #1\n\t"                  \
-            "stm sp, {r4-r11}\n"              \
-            "1:\n\t"                          \
-            block                             \
-            "bcc 1b\n\t"                      \
-            "ldr r4, [sp, #24]\n\t"           \
-            "ldr r5, [sp, #28]\n\t"           \
-            "ldr r6, [sp, #20]\n\t"           \
-            "ldr r7, [sp, #8]\n\t"            \
-            "add r0, r5\n\t"                  \
-            "add r1, r5\n\t"                  \
-            "add r2, r5\n\t"                  \
-            "sub r3, r3, r6, lsl #5\n\t"      \
-            "add r6, r6, r6, lsl #1\n\t"      \
-            "add r7, r7, r6, lsl #1\n\t"      \
-            "str r7, [sp, #8]\n\t"            \
-            "subs r4, #1\n\t"                 \
-            "str r4, [sp, #24]\n\t"           \
-            "bne 1b\n\t"                      \
-            "add sp, #32\n\t"                 \
-            "pop {r4-r11, pc}")
-
-/* The inner loop takes 83 instructions and 99 cycles for six outputs, 54 multiply-accumulates, with stride 1 (36 to
- * multiply, 19 loads of inputs and weights, 28 for the six outputs and the loop), 89 and 114 with stride 2: 1.5 and 1.8,
- * 1.6 and 2.1 each. The bound is 0.5, SMLAD alone, and 0.67 for what is multiplied here. Three outputs take 55 and 63,
- * 58 and 66. */
-TCN_ASSEMBLY(68)
-static void tcn_dsp_planar_six_stride1(TCN_UNUSED const tcn_dsp_planar_part_t *part)
+/* The loop over channels takes 83 instructions and 99 cycles for six outputs, 54 multiply-accumulates, with stride 1 (36
+ * to multiply, 19 loads of inputs and weights, 28 for the six outputs and the loop), 89 and 114 with stride 2: 1.5 and
+ * 1.8, 1.6 and 2.1 each. The bound is 0.5, SMLAD alone, and 0.67 for what is multiplied here. Three outputs take 55 and
+ * 63, 58 and 66.
+ *
+ * sp: zero point, row_bytes, output as the address of the next channel's weights / 32 less, last, channels, blocks,
+ * next_block_bytes, kind. "lsrs" alone changes the carry; behind a channel it tells whether that was the last. */
+TCN_ASSEMBLY(72)
+static void tcn_dsp_planar_part(TCN_UNUSED const tcn_dsp_planar_part_t *part)
 {
-    TCN_PLANAR_BLOCKS(TCN_PLANAR_6(TCN_PLANAR_STRIDE1_6));
-}
-
-TCN_ASSEMBLY(68)
-static void tcn_dsp_planar_six_stride2(TCN_UNUSED const tcn_dsp_planar_part_t *part)
-{
-    TCN_PLANAR_BLOCKS(TCN_PLANAR_6(TCN_PLANAR_STRIDE2_6));
-}
-
-TCN_ASSEMBLY(68)
-static void tcn_dsp_planar_three_stride1(TCN_UNUSED const tcn_dsp_planar_part_t *part)
-{
-    TCN_PLANAR_BLOCKS(TCN_PLANAR_3(TCN_PLANAR_STRIDE1_3));
-}
-
-TCN_ASSEMBLY(68)
-static void tcn_dsp_planar_three_stride2(TCN_UNUSED const tcn_dsp_planar_part_t *part)
-{
-    TCN_PLANAR_BLOCKS(TCN_PLANAR_3(TCN_PLANAR_STRIDE2_3));
+    __asm__("push {r4-r11, lr}\n\t"
+            "sub sp, #36\n\t"
+            "mov r12, r0\n\t"
+            "ldm r12!, {r0-r3}\n\t"
+            "ldm r12, {r4-r12}\n\t"
+            "sub r6, r6, r3, lsr #5\n\t"
+            "sub r6, #1\n\t"
+            "stm sp, {r4-r12}\n"
+            "1:\n\t"
+            "ldr r4, [sp, #32]\n\t"
+            "lsrs r4, r4, #1\n\t"
+            "bne 4f\n\t"
+            "bcs 3f\n");
+    __asm__("2:\n\t"
+            TCN_PLANAR_6(TCN_PLANAR_STRIDE1_6)
+            "bcc 2b\n\t"
+            "b 7f\n");
+    __asm__("3:\n\t"
+            TCN_PLANAR_6(TCN_PLANAR_STRIDE2_6)
+            "bcc 3b\n\t"
+            "b 7f\n");
+    __asm__("4:\n\t"
+            "bcs 6f\n"
+            "5:\n\t"
+            TCN_PLANAR_3(TCN_PLANAR_STRIDE1_3)
+            "bcc 5b\n\t"
+            "b 7f\n");
+    __asm__("6:\n\t"
+            TCN_PLANAR_3(TCN_PLANAR_STRIDE2_3)
+            "bcc 6b\n"
+            "7:\n\t"
+            "ldr r4, [sp, #24]\n\t"
+            "ldr r5, [sp, #28]\n\t"
+            "ldr r6, [sp, #20]\n\t"
+            "ldr r7, [sp, #8]\n\t"
+            "add r0, r5\n\t"
+            "add r1, r5\n\t"
+            "add r2, r5\n\t"
+            "sub r3, r3, r6, lsl #5\n\t"
+            "add r6, r6, r6, lsl #1\n\t"
+            "add r7, r7, r6, lsl #1\n\t"
+            "str r7, [sp, #8]\n\t"
+            "subs r4, #1\n\t"
+            "str r4, [sp, #24]\n\t"
+            "bne 1b\n\t"
+            "add sp, #36\n\t"
+            "pop {r4-r11, pc}");
 }
 
 /* `blocks` times `outputs` from column x of the output on, of all channels: six, or one block of five or up to three. */
@@ -236,23 +237,16 @@ TCN_KERNEL static void tcn_dsp_planar_blocks(const TCN_FLASH tcn_dsp_planar_t *l
     part.channels = channels;
     part.blocks = blocks;
     part.next_block_bytes = 12 * layer->stride - channels * part.row_bytes;
+    part.kind = layer->stride - 1;
     if (outputs > 3) {
         part.last[0] = 0;
         part.last[1] = outputs > 5 ? 5 * channels : 0;
-        if (layer->stride == 1) {
-            tcn_dsp_planar_six_stride1(&part);
-        } else {
-            tcn_dsp_planar_six_stride2(&part);
-        }
     } else {
         part.last[0] = outputs > 1 ? channels : 0;
         part.last[1] = outputs > 2 ? 2 * channels : 0;
-        if (layer->stride == 1) {
-            tcn_dsp_planar_three_stride1(&part);
-        } else {
-            tcn_dsp_planar_three_stride2(&part);
-        }
+        part.kind += 2;
     }
+    tcn_dsp_planar_part(&part);
 }
 
 /* All channels of a row. A column where a block begins is even, for the words of its inputs. */
