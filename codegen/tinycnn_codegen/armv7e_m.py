@@ -219,7 +219,8 @@ def planar(call: Call, *, whole: bool) -> Lowered | None:
         "counted window",
         window.rows,
         call.quantization(0).zero_point,
-        scratch_bytes=channels * (6 * row_width + 1),
+        makes_padding=True,
+        scratch_bytes=6 * channels * row_width + channels + -channels % 32,
         keeps_scratch=True,
         prepared_bytes=_rows_kept(call, window) * channels * row_width,
     )

@@ -28,7 +28,7 @@ class Layer:
     `base` begins the layer's identifiers; `output` and `inputs` begin those of the tensors. `tap` is the number of
     the output tensor. `parts` structs are called one after the other for each row. `window_taps` is 0 when the
     kernel reads no window. `padding` is the row that stands outside the input, which all rows but those from
-    `inner_rows[0]` up to `inner_rows[1]` read.
+    `inner_rows[0]` up to `inner_rows[1]` read, if they do.
     """
 
     base: str
@@ -119,7 +119,7 @@ def make_layer(plan: Plan, step: Step, number: int, tap: int, base: str, tensors
         plan.places[activations[0]].rows,
         step.scratch.offset_bytes if step.scratch else 0,
         held[1].rows,
-        step.padding,
+        None if lowered.makes_padding else step.padding,
         _inner_rows(plan, step),
     )
 

@@ -42,10 +42,10 @@ class Lowered:
     """A call of kernels/tcn_<kernel>.h for every struct of `layers`, with which one output row is computed.
 
     The structs are of type tcn_<kernel>_t. `window` and the byte `padding_value` of its padding rows are for kernels
-    that read a window. With `scratch_bytes` the kernel is also given a pointer to so many aligned bytes, with
-    `keeps_scratch` the same from its first row to its last; with `all_rows_at_once` one call computes the whole tensor.
-    `idle` is how many outputs are computed for each that counts, `prepared_bytes` how much input is
-    brought into another order first, as often as it is.
+    that read a window; with `makes_padding` the kernel does without those rows. With `scratch_bytes` the kernel is also
+    given a pointer to so many aligned bytes, with `keeps_scratch` the same from its first row to its last; with
+    `all_rows_at_once` one call computes the whole tensor. `idle` is how many outputs are computed for each that counts,
+    `prepared_bytes` how much input is brought into another order first, as often as it is.
     `stand_ins` are files of kernels/ that take the place of others, the same for all layers of a network.
     """
 
@@ -59,6 +59,7 @@ class Lowered:
     all_rows_at_once: bool = False
     idle: float = 1.0
     prepared_bytes: int = 0
+    makes_padding: bool = False
     stand_ins: Mapping[str, str] = field(default_factory=dict)
 
     @property

@@ -99,32 +99,40 @@ static void tcn_dsp_planar_pixels(int16_t *to, const int8_t *const *from, int32_
 #endif
 
 /* Bring a row of the input into planar order, `left` times four columns; `zeros` is a pixel of zero points. */
-static void tcn_dsp_planar_keep(const TCN_FLASH tcn_dsp_planar_t *layer, int16_t *to, const int8_t *row,
-                                const int8_t *zeros, int32_t left)
+TCN_KERNEL static void tcn_dsp_planar_keep(const TCN_FLASH tcn_dsp_planar_t *layer, int16_t *to, const int8_t *row,
+                                           const int8_t *zeros, int32_t left)
 {
     const int32_t channels = layer->channels;
     int32_t column = -layer->pad;
 
-    while (left > 0) {
-        const int32_t inside = column > -4 ? (layer->input_width - column) / 4 : 0;
-        const int32_t groups = inside < 1 ? 1 : inside < left ? inside : left;
+    do {
+        const int32_t room = layer->input_width - column;
+        const int32_t end = room < 4 ? room : 4;
+        int32_t pixel = column < 0 ? -column : 0;
+        int32_t groups = 1;
         const int8_t *from[4];
-        int32_t pixel;
 
-        for (pixel = 0; pixel < 4; pixel++) {
-            const int32_t at = column + pixel;
+        from[0] = from[1] = from[2] = from[3] = zeros;
+        if (pixel < end) {
+            const int8_t *at = row + (column + pixel) * channels;
 
-            from[pixel] = at >= 0 && at < layer->input_width ? row + at * channels : zeros;
+            for (; pixel < end; pixel++) {
+                from[pixel] = at;
+                at += channels;
+            }
+            if (room >= 8) {
+                groups = room / 4 < left ? room / 4 : left;
+            }
         }
         tcn_dsp_planar_pixels(to, from, channels, 2 * layer->row_width, groups);
         to += 4 * groups;
         column += 4 * groups;
         left -= groups;
-    }
+    } while (left > 0);
 }
 
 /* Row number `row` of the output; input[r] is the input under row r of the kernel, where there is one. `scratch` has
- * three rows, and a pixel of zero points; it is kept from row to row. */
+ * three rows, and a pixel of zero points, up to a multiple of 32 bytes; it is kept from row to row. */
 TCN_KERNEL static void tcn_dsp_planar_row(const TCN_FLASH tcn_dsp_planar_t *layer, const int8_t *const *input,
                                           int32_t row, int8_t *scratch, int8_t *output)
 {
@@ -133,24 +141,28 @@ TCN_KERNEL static void tcn_dsp_planar_row(const TCN_FLASH tcn_dsp_planar_t *laye
     const int32_t filled = (layer->pad + layer->input_width + 3) / 4;
     const int32_t fours = layer->row_width / 4;
     int16_t *const kept = (int16_t *)(void *)scratch;
-    int8_t *const zeros = scratch + 6 * kept_row;
+    int16_t *const zeros = kept + 3 * kept_row;
+    const int32_t first = row * layer->row_stride;
+    int32_t slot = first % 3;
     const int16_t *rows[3];
     int32_t r;
 
-    for (r = 0; row == 0 && r < channels; r++) {
-        zeros[r] = (int8_t)layer->input_zero_point;
+    if (row == 0) {
+        tcn_dsp_planar_fill(zeros, layer->input_zero_point * 256 + (layer->input_zero_point & 255),
+                            (channels + 31) / 32 * 16);
     }
     for (r = 0; r < 3; r++) {
-        const int32_t at = row * layer->row_stride + r;
-        int16_t *const to = kept + at % 3 * kept_row;
+        int16_t *const to = kept + slot * kept_row;
+        const int32_t at = first + r - layer->row_pad;
 
         rows[r] = to;
+        slot = slot == 2 ? 0 : slot + 1;
         if (row > 0 && r < 3 - layer->row_stride) {
             continue;
         }
-        if (at >= layer->row_pad && at - layer->row_pad < layer->input_height) {
+        if (at >= 0 && at < layer->input_height) {
             /* Padding behind the last column stays what the first row made it. */
-            tcn_dsp_planar_keep(layer, to, input[r], zeros, row == 0 || fours < filled ? fours : filled);
+            tcn_dsp_planar_keep(layer, to, input[r], (int8_t *)zeros, row == 0 || fours < filled ? fours : filled);
         } else {
             tcn_dsp_planar_fill(to, layer->input_zero_point, kept_row);
         }

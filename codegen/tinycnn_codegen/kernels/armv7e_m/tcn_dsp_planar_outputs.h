@@ -303,13 +303,15 @@ TCN_KERNEL static void tcn_dsp_planar_channel(const TCN_FLASH tcn_dsp_planar_t *
 /* A row of the output from the planar rows under the kernel's. */
 static void tcn_dsp_planar_outputs(const TCN_FLASH tcn_dsp_planar_t *layer, const int16_t *const *rows, int8_t *output)
 {
-    const int32_t channels = layer->channels;
     int32_t channel;
 
 #if TCN_HAS_DSP
     tcn_dsp_planar_sixes(layer, rows, output);
+    if (layer->is_proved) {
+        return;
+    }
 #endif
-    for (channel = 0; channel < channels && !(TCN_HAS_DSP && layer->is_proved); channel++) {
+    for (channel = 0; channel < layer->channels; channel++) {
         if (!TCN_HAS_DSP || layer->weights[8 * channel] >> 1 == 0) {
             tcn_dsp_planar_channel(layer, rows, channel, output + channel);
         }
