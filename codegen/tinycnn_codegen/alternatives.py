@@ -115,6 +115,7 @@ COSTS: Mapping[tuple[str, str], tuple[float, float, float]] = {
     (HELIUM, "helium_dense"): (0.142, 4.0, 0.0),
     (HELIUM, "helium_add"): (0.0, 2.6, 0.0),
     (HELIUM, "helium_global_average_pool"): (0.0, 36.0, 0.0),
+    (HELIUM, "helium_average_pool"): (0.0, 8.0, 0.0),
     (HELIUM, "helium_max_pool"): (0.0, 2.5, 0.0),
     (HELIUM, "helium_lookup"): (0.0, 0.4, 0.0),
     (HELIUM, "helium_concat"): (0.0, 0.5, 0.0),

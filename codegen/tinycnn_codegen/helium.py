@@ -6,13 +6,12 @@ the rescale in integers is not proved exact, these cores do it in float32 as it 
 
 import numpy as np
 
-from tinycnn.ops import Call, Conv, ConvTranspose, Dense, GlobalAveragePool, Window
+from tinycnn.ops import AveragePool, Call, Conv, ConvTranspose, Dense, GlobalAveragePool, MaxPool, Window
 from tinycnn.ops.linear import folded_bias
-from tinycnn_codegen import helium_bytes, helium_conv, helium_depthwise
+from tinycnn_codegen import helium_bytes, helium_conv, helium_depthwise, helium_pools
 from tinycnn_codegen.helium_stream import VECTOR, factors_of, stream_of
 from tinycnn_codegen.lowered import Fields, Lowered
 from tinycnn_codegen.planar import as_image
-from tinycnn_codegen.rescaling import proof_of, rescale_fields
 
 
 def lower(call: Call, *, whole: bool) -> Lowered | None:
@@ -28,8 +27,8 @@ def lower(call: Call, *, whole: bool) -> Lowered | None:
             return helium_conv.lower_transposed(op, call)
         case Dense():
             return _dense(call)
-        case GlobalAveragePool() as op:
-            return _global_average_pool(op, call)
+        case GlobalAveragePool() | AveragePool() | MaxPool() as op:
+            return helium_pools.lower(op, call)
     return helium_bytes.lower(call)
 
 
@@ -73,15 +72,3 @@ def _dense(call: Call) -> Lowered:
         "is_float": factors.is_float,
     }
     return Lowered("helium_dense", (layer,), "rows")
-
-
-def _global_average_pool(op: GlobalAveragePool, call: Call) -> Lowered:
-    shape = call.inputs[0].shape
-    layer: Fields = {
-        "rows": shape[1],
-        "row_positions": int(np.prod(shape[2:-1])),
-        "channels": shape[-1],
-        "input_zero_point": call.quantization(0).zero_point,
-        "rescale": rescale_fields(proof_of(op.accumulation(call)), call.output_quantization.zero_point, slice(None)),
-    }
-    return Lowered("helium_global_average_pool", (layer,), "summed rows")

@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from tinycnn.fixedpoint import prove
 from tinycnn.fixedpoint.nudge import HIGH_WORD
-from tinycnn.ops import Call
+from tinycnn.ops import Accumulation, Call
 from tinycnn.ops.base import Int8Array, Int64Array
 from tinycnn.ops.linear import linear_accumulation
 from tinycnn_codegen.ctext import ConstantArray
@@ -18,15 +18,22 @@ VECTOR = 16
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Factors:
-    """What rescales each channel's sums: 2^32 times the scale where that is proved for all, else float32's bits."""
+    """What rescales the sums of each entry, a channel or a number of elements.
+
+    2^32 times the scale where that is proved for all, else float32's bits.
+    """
 
     values: Int64Array
     is_float: int
 
 
 def factors_of(call: Call) -> Factors:
+    """Of a layer with weights."""
+    return factors_for(linear_accumulation(call))
+
+
+def factors_for(sums: Accumulation) -> Factors:
     """Proved is ((sum * multiplier + 2^31) >> 32)."""
-    sums = linear_accumulation(call)
     scale = np.ascontiguousarray(sums.scale, np.float32)
     proof = prove(scale, sums.zero_point, sums.reach, shift=HIGH_WORD, any_addend=False)
     if proof.is_integer.all():

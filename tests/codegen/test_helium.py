@@ -79,7 +79,9 @@ def moves(seed: int) -> tuple[GraphBuilder, Graph]:
             (int(rng.integers(1, 4)), int(rng.integers(1, 4))),
             (1, int(rng.integers(1, 2 + (width > 6)))),
         )
-        y = builder.max_pool(x, Window(kernel, strides, dilations, pads))
+        window = Window(kernel, strides, dilations, pads)
+        y = builder.max_pool(x, window)
+        outputs.append(builder.average_pool(x, window, count_include_pad=bool(rng.integers(2))))
         rows, columns, _ = builder.shape(y)[1:]
         y = builder.move(Take((None, (*range(rows), -1, 0), None, None)), y)
         if number % 2:
@@ -94,7 +96,7 @@ def moves(seed: int) -> tuple[GraphBuilder, Graph]:
 
 GRAPHS = {
     layers: ("conv2d", "conv_transpose2d", "depthwise_any", "dense", "add", "global_average_pool"),
-    moves: ("max_pool", "take", "lookup", "concat"),
+    moves: ("average_pool", "max_pool", "take", "lookup", "concat"),
 }
 """With the kernels that are called in every one of them."""
 
