@@ -43,58 +43,100 @@ typedef struct {
 
 #if TCN_HAS_DSP
 /* An even output with stride 1 takes (x0, x1) (w0, w1) by SMLAD and x2 w2 by SMLABT, an odd one x1 w0 by SMLATB and
- * (x2, x3) (w1, w2) by SMLAD, so no input has to be shifted; with stride 2 all are even. The first row begins with the
- * bias, in the sum that begins last. Loads stand in rows because neighbours overlap.
+ * (x2, x3) (w1, w2) by SMLAD, so no input has to be shifted; with stride 2 all are even. Loads stand in rows because
+ * neighbours overlap.
  *
  * Six outputs: r0 to r2: rows, r3: weights of the channel; sums in r4 to r9, inputs in r10 and r11, weights in r12 and
- * lr. The four words of inputs of a row (stride 1; seven with stride 2) go through two registers, from the end. */
+ * lr. The four words of inputs of a row (stride 1; seven with stride 2) go through two registers, from the end. Those of
+ * the first row begin in the registers of sums that are not begun, as does the bias. */
 #define TCN_PLANAR_WEIGHTS6(offset) "ldr r12, [r3, #" offset "]\n\tldr lr, [r3, #" offset " + 4]\n\t"
 #define TCN_PLANAR_FIRST(sum, x, from) "smlad " sum ", " x ", r12, " from "\n\t"
-#define TCN_PLANAR_THIRD(sum, x, from) "smlabt " sum ", " x ", lr, " from "\n\t"
+#define TCN_PLANAR_THIRD(sum, x) "smlabt " sum ", " x ", lr, " sum "\n\t"
 #define TCN_PLANAR_FIRST_ODD(sum, x, from) "smlatb " sum ", " x ", r12, " from "\n\t"
-#define TCN_PLANAR_THIRD_ODD(sum, x, from) "smlad " sum ", " x ", lr, " from "\n\t"
-#define TCN_PLANAR_STRIDE1_6(row, f4, f5, f6, f7, f8, f9) \
-    "ldr r10, [" row ", #8]\n\tldr r11, [" row ", #12]\n\t" \
-    TCN_PLANAR_THIRD("r6", "r10", f6)         \
-    TCN_PLANAR_THIRD_ODD("r7", "r10", f7)     \
-    TCN_PLANAR_FIRST("r8", "r10", f8)         \
-    TCN_PLANAR_THIRD("r8", "r11", "r8")       \
-    TCN_PLANAR_FIRST_ODD("r9", "r10", f9)     \
-    TCN_PLANAR_THIRD_ODD("r9", "r11", "r9")   \
+#define TCN_PLANAR_THIRD_ODD(sum, x) "smlad " sum ", " x ", lr, " sum "\n\t"
+#define TCN_PLANAR_BEGIN1_6                   \
+    "ldr r8, [r3, #28]\n\t"                   \
+    TCN_PLANAR_WEIGHTS6("4")                  \
+    "ldr r5, [r0]\n\t"                        \
+    "ldr r9, [r0, #4]\n\t"                    \
+    "ldr r10, [r0, #8]\n\t"                   \
+    "ldr r11, [r0, #12]\n\t"                  \
+    TCN_PLANAR_FIRST("r6", "r9", "r8")        \
+    TCN_PLANAR_THIRD("r6", "r10")             \
+    TCN_PLANAR_FIRST_ODD("r7", "r9", "r8")    \
+    TCN_PLANAR_THIRD_ODD("r7", "r10")         \
+    TCN_PLANAR_FIRST("r4", "r5", "r8")        \
+    TCN_PLANAR_THIRD("r4", "r9")              \
+    TCN_PLANAR_FIRST_ODD("r5", "r5", "r8")    \
+    TCN_PLANAR_THIRD_ODD("r5", "r9")          \
+    TCN_PLANAR_FIRST_ODD("r9", "r10", "r8")   \
+    TCN_PLANAR_THIRD_ODD("r9", "r11")         \
+    TCN_PLANAR_FIRST("r8", "r10", "r8")       \
+    TCN_PLANAR_THIRD("r8", "r11")
+#define TCN_PLANAR_STRIDE1_6(row, offset)     \
+    TCN_PLANAR_WEIGHTS6(offset)               \
+    "ldr r10, [" row ", #8]\n\t"              \
+    "ldr r11, [" row ", #12]\n\t"             \
+    TCN_PLANAR_THIRD("r6", "r10")             \
+    TCN_PLANAR_THIRD_ODD("r7", "r10")         \
+    TCN_PLANAR_FIRST("r8", "r10", "r8")       \
+    TCN_PLANAR_THIRD("r8", "r11")             \
+    TCN_PLANAR_FIRST_ODD("r9", "r10", "r9")   \
+    TCN_PLANAR_THIRD_ODD("r9", "r11")         \
     "ldrd r10, r11, [" row "]\n\t"            \
     TCN_PLANAR_FIRST("r6", "r11", "r6")       \
     TCN_PLANAR_FIRST_ODD("r7", "r11", "r7")   \
-    TCN_PLANAR_FIRST_ODD("r5", "r10", f5)     \
-    TCN_PLANAR_THIRD_ODD("r5", "r11", "r5")   \
-    TCN_PLANAR_FIRST("r4", "r10", f4)         \
-    TCN_PLANAR_THIRD("r4", "r11", "r4")
-#define TCN_PLANAR_STRIDE2_6(row, f4, f5, f6, f7, f8, f9) \
-    "ldr r10, [" row ", #20]\n\tldr r11, [" row ", #24]\n\t" \
-    TCN_PLANAR_FIRST("r9", "r10", f9)         \
-    TCN_PLANAR_THIRD("r9", "r11", "r9")       \
-    TCN_PLANAR_THIRD("r8", "r10", f8)         \
+    TCN_PLANAR_FIRST_ODD("r5", "r10", "r5")   \
+    TCN_PLANAR_THIRD_ODD("r5", "r11")         \
+    TCN_PLANAR_FIRST("r4", "r10", "r4")       \
+    TCN_PLANAR_THIRD("r4", "r11")
+#define TCN_PLANAR_BEGIN2_6                   \
+    "ldr r11, [r3, #28]\n\t"                  \
+    TCN_PLANAR_WEIGHTS6("4")                  \
+    "ldr r4, [r0]\n\t"                        \
+    "ldr r5, [r0, #4]\n\t"                    \
+    "ldr r6, [r0, #8]\n\t"                    \
+    "ldr r7, [r0, #12]\n\t"                   \
+    "ldr r8, [r0, #16]\n\t"                   \
+    "ldr r9, [r0, #20]\n\t"                   \
+    "ldr r10, [r0, #24]\n\t"                  \
+    TCN_PLANAR_FIRST("r4", "r4", "r11")       \
+    TCN_PLANAR_THIRD("r4", "r5")              \
+    TCN_PLANAR_FIRST("r5", "r5", "r11")       \
+    TCN_PLANAR_THIRD("r5", "r6")              \
+    TCN_PLANAR_FIRST("r6", "r6", "r11")       \
+    TCN_PLANAR_THIRD("r6", "r7")              \
+    TCN_PLANAR_FIRST("r7", "r7", "r11")       \
+    TCN_PLANAR_THIRD("r7", "r8")              \
+    TCN_PLANAR_FIRST("r8", "r8", "r11")       \
+    TCN_PLANAR_THIRD("r8", "r9")              \
+    TCN_PLANAR_FIRST("r9", "r9", "r11")       \
+    TCN_PLANAR_THIRD("r9", "r10")
+#define TCN_PLANAR_STRIDE2_6(row, offset)     \
+    TCN_PLANAR_WEIGHTS6(offset)               \
+    "ldr r10, [" row ", #20]\n\t"             \
+    "ldr r11, [" row ", #24]\n\t"             \
+    TCN_PLANAR_FIRST("r9", "r10", "r9")       \
+    TCN_PLANAR_THIRD("r9", "r11")             \
+    TCN_PLANAR_THIRD("r8", "r10")             \
     "ldrd r10, r11, [" row ", #12]\n\t"       \
     TCN_PLANAR_FIRST("r8", "r11", "r8")       \
-    TCN_PLANAR_FIRST("r7", "r10", f7)         \
-    TCN_PLANAR_THIRD("r7", "r11", "r7")       \
-    TCN_PLANAR_THIRD("r6", "r10", f6)         \
+    TCN_PLANAR_FIRST("r7", "r10", "r7")       \
+    TCN_PLANAR_THIRD("r7", "r11")             \
+    TCN_PLANAR_THIRD("r6", "r10")             \
     "ldrd r10, r11, [" row ", #4]\n\t"        \
     TCN_PLANAR_FIRST("r6", "r11", "r6")       \
-    TCN_PLANAR_FIRST("r5", "r10", f5)         \
-    TCN_PLANAR_THIRD("r5", "r11", "r5")       \
-    TCN_PLANAR_THIRD("r4", "r10", f4)         \
+    TCN_PLANAR_FIRST("r5", "r10", "r5")       \
+    TCN_PLANAR_THIRD("r5", "r11")             \
+    TCN_PLANAR_THIRD("r4", "r10")             \
     "ldr r10, [" row "]\n\t"                  \
     TCN_PLANAR_FIRST("r4", "r10", "r4")
 #define TCN_PLANAR_INT8(sum, multiplier, zero_point) \
     "smmlar " sum ", " sum ", " multiplier ", " zero_point "\n\tssat " sum ", #8, " sum "\n\t"
-#define TCN_PLANAR_6(row_of)                  \
-    "ldr r4, [r3, #28]\n\t"                   \
-    TCN_PLANAR_WEIGHTS6("4")                  \
-    row_of("r0", "r4", "r4", "r4", "r4", "r4", "r4") \
-    TCN_PLANAR_WEIGHTS6("12")                  \
-    row_of("r1", "r4", "r5", "r6", "r7", "r8", "r9") \
-    TCN_PLANAR_WEIGHTS6("20")                 \
-    row_of("r2", "r4", "r5", "r6", "r7", "r8", "r9") \
+#define TCN_PLANAR_6(begin, row_of)           \
+    begin                                     \
+    row_of("r1", "12")                        \
+    row_of("r2", "20")                        \
     "ldr r10, [r3], #32\n\t"                  \
     "ldr r11, [sp]\n\t"                       \
     "ldr r12, [sp, #4]\n\t"                   \
@@ -119,8 +161,8 @@ typedef struct {
     "strb r5, [lr]\n\t"                       \
     "strb r6, [lr, r10]\n\t"                  \
     "strb r7, [lr, r10, lsl #1]\n\t"
-/* Three outputs: r0 to r2: rows, r3: weights of the channel; sums in r4 to r6, inputs in r7 to r10, weights in r11 and
- * r12. */
+/* Three outputs: r0 to r2: rows, r3: weights of the channel; sums in r4 to r6, the third from the bias on, inputs in r7
+ * to r10, weights in r11 and r12; lr: row_bytes. */
 #define TCN_PLANAR_EVEN(sum, x0, x1, from) \
     "smlad " sum ", " x0 ", r11, " from "\n\tsmlabt " sum ", " x1 ", r12, " sum "\n\t"
 #define TCN_PLANAR_ODD(sum, x0, x1, from) \
@@ -143,7 +185,6 @@ typedef struct {
     TCN_PLANAR_EVEN("r6", "r9", "r10", "r6")
 #define TCN_PLANAR_3(row_of)                  \
     "ldr r6, [r3, #28]\n\t"                   \
-    "ldr lr, [sp, #4]\n\t"                    \
     row_of("r0", "4", "r6", "r6")             \
     row_of("r1", "12", "r4", "r5")             \
     row_of("r2", "20", "r4", "r5")            \
@@ -160,10 +201,10 @@ typedef struct {
     "strb r6, [r9, r11]\n\t"                  \
     "strb r5, [r9, r10]\n\t"                  \
     "strb r4, [r9]\n\t"
-/* The loop over channels takes 83 instructions and 99 cycles for six outputs, 54 multiply-accumulates, with stride 1 (36
- * to multiply, 19 loads of inputs and weights, 28 for the six outputs and the loop), 89 and 114 with stride 2: 1.5 and
- * 1.8, 1.6 and 2.1 each. The bound is 0.5, SMLAD alone, and 0.67 for what is multiplied here. Three outputs take 55 and
- * 63, 58 and 66.
+/* The loop over channels takes 84 instructions and 98 cycles for six outputs, 54 multiply-accumulates, with stride 1 (36
+ * to multiply, 20 loads of inputs and weights, 28 for the six outputs and the loop), 91 and 111 with stride 2: 1.6 and
+ * 1.8, 1.7 and 2.1 each. The bound is 0.5, SMLAD alone, and 0.67 for what is multiplied here. Three outputs take 54 and
+ * 62, 57 and 65.
  *
  * sp: zero point, row_bytes, output as the address of the next channel's weights / 32 less, last, channels, blocks,
  * next_block_bytes, kind. "lsrs" alone changes the carry; behind a channel it tells whether that was the last. */
@@ -184,14 +225,15 @@ static void tcn_dsp_planar_part(TCN_UNUSED const tcn_dsp_planar_part_t *part)
             "bne 4f\n\t"
             "bcs 3f\n");
     __asm__("2:\n\t"
-            TCN_PLANAR_6(TCN_PLANAR_STRIDE1_6)
+            TCN_PLANAR_6(TCN_PLANAR_BEGIN1_6, TCN_PLANAR_STRIDE1_6)
             "bcc 2b\n\t"
             "b 7f\n");
     __asm__("3:\n\t"
-            TCN_PLANAR_6(TCN_PLANAR_STRIDE2_6)
+            TCN_PLANAR_6(TCN_PLANAR_BEGIN2_6, TCN_PLANAR_STRIDE2_6)
             "bcc 3b\n\t"
             "b 7f\n");
     __asm__("4:\n\t"
+            "ldr lr, [sp, #4]\n\t"
             "bcs 6f\n"
             "5:\n\t"
             TCN_PLANAR_3(TCN_PLANAR_STRIDE1_3)
