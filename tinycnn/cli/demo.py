@@ -39,7 +39,7 @@ def examples_folder() -> Path:
     return folder
 
 
-@click.command()
+@click.command(short_help="A trained LeNet-5 and MNIST, from float to C.")
 @click.option(
     "-o",
     "--output",

@@ -26,6 +26,7 @@ from tinycnn.cli.common import (
 )
 from tinycnn.cli.target_options import (
     flash_option,
+    memory_option,
     pull_option,
     push_option,
     ram_option,
@@ -42,13 +43,13 @@ from tinycnn.target import Target, load_target, target_names
 from tinycnn_codegen.alternatives import alternatives
 
 
-@click.command()
+@click.command(short_help="The memory budget: does it fit, how fast is it about.")
 @model_argument
 @target_option
-@ram_option
+@memory_option
+@flash_option
 @push_option
 @pull_option
-@flash_option
 @click.option("--timeline", is_flag=True, help="Show what occupies the arena from row to row.")
 @click.option("--html", "html_path", metavar="FILE", help="Write the report as an HTML page with pictures too.")
 @shape_option
@@ -65,7 +66,9 @@ def report(
     input_shapes: tuple[str, ...],
     json_path: str | None,
 ) -> None:
-    """The memory budget: does it fit, what takes how much, how fast is it about. Exit code 1 when it does not fit."""
+    """The memory budget of MODEL, an ONNX file, float or quantized: does it fit, what takes how much, how fast is it
+    about. Exit code 1 when it does not fit.
+    """
     quiet_if_stdout(json_path)
     target = target_with(target_name, ram, flash)
     graph = load_model(model, input_shapes)
@@ -80,7 +83,7 @@ def report(
     sys.exit(0 if found.fits else 1)
 
 
-@click.command()
+@click.command(short_help="C99 files of a quantized model, for firmware.")
 @model_argument
 @target_option
 @click.option(
@@ -125,7 +128,7 @@ def generate(
     input_shapes: tuple[str, ...],
     json_path: str | None,
 ) -> None:
-    """C99 files of a quantized model, ready to drop into firmware."""
+    """C99 files of a quantized MODEL, an ONNX file, ready to drop into firmware."""
     quiet_if_stdout(json_path)
     if (selftest is None) != (inputs is None):
         raise click.UsageError("--selftest N and --inputs DATA go together.")
@@ -187,7 +190,7 @@ def _runs(target: Target) -> str:
     return f"needs {missing[0]}" if missing else "here"
 
 
-@click.command()
+@click.command(short_help="The machines that tinycnn knows, or one of them.")
 @click.argument("name", required=False)
 @json_option
 def targets(name: str | None, json_path: str | None) -> None:

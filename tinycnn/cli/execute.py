@@ -32,7 +32,7 @@ from tinycnn.verify import RunnerComparison
 from tinycnn.verify import verify as verify_graph
 
 
-@click.command()
+@click.command(short_help="Compare all bytes with onnxruntime and generated C.")
 @model_argument
 @inputs_option
 @click.option(
@@ -66,7 +66,10 @@ def verify(
     input_shapes: tuple[str, ...],
     json_path: str | None,
 ) -> None:
-    """Compare every tensor with onnxruntime and with the generated C, byte for byte. Exit code 1 on a mismatch."""
+    """Compare every tensor of a quantized MODEL with onnxruntime and with the generated C, byte for byte.
+
+    Exit code 1 on a mismatch.
+    """
     quiet_if_stdout(json_path)
     graph = load_quantized(model, input_shapes)
     samples = load_samples(graph, inputs, limit)
@@ -108,7 +111,7 @@ def show_comparisons(title: str, results: tuple[RunnerComparison, ...]) -> None:
             console.print(f"{result.name}: the deepest stack was {result.stack_bytes:,} bytes")
 
 
-@click.command()
+@click.command(short_help="Executed instructions per layer on a target.")
 @model_argument
 @target_option
 @inputs_option
@@ -127,7 +130,8 @@ def bench(
     input_shapes: tuple[str, ...],
     json_path: str | None,
 ) -> None:
-    """Executed instructions per layer on an emulated target, with code, stack and arena.
+    """Executed instructions and cycles of each layer of a quantized MODEL on an emulated target, with code, stack and
+    arena. The first of the inputs is run.
 
     With --target all a line for every target that has an emulator.
     """

@@ -36,12 +36,12 @@ from tinycnn.report.budget import proofs
 from tinycnn.report.summary import summarize
 
 
-@click.command()
+@click.command(short_help="Layers, shapes, parameters, MACs, receptive fields.")
 @model_argument
 @shape_option
 @json_option
 def inspect(model: str, input_shapes: tuple[str, ...], json_path: str | None) -> None:
-    """Layers, shapes, parameters, MACs and receptive fields; everything unsupported, at once."""
+    """Layers, shapes, parameters, MACs and receptive fields of MODEL, an ONNX file; everything unsupported, at once."""
     quiet_if_stdout(json_path)
     graph = load_model(model, input_shapes)
     summary = summarize(graph)
@@ -59,7 +59,7 @@ def inspect(model: str, input_shapes: tuple[str, ...], json_path: str | None) ->
     write_json(json_path, summary)
 
 
-@click.command()
+@click.command(short_help="Quantize a float model to int8, as ONNX.")
 @model_argument
 @click.option(
     "--calibration",
@@ -104,7 +104,7 @@ def quantize(
     input_shapes: tuple[str, ...],
     json_path: str | None,
 ) -> None:
-    """Quantize a float model to int8; the result is an ONNX file."""
+    """Quantize MODEL, a float ONNX file, to int8; the result is an ONNX file."""
     quiet_if_stdout(json_path)
     graph = load_model(model, input_shapes)
     if Path(output).exists() and Path(output).resolve() == Path(model).resolve():
@@ -127,7 +127,7 @@ def quantize(
     )
 
 
-@click.command()
+@click.command(short_help="Accuracy, and where int8 departs from float.")
 @model_argument
 @inputs_option
 @click.option("--labels", required=True, metavar="DATA", help="The right class of each sample.")
@@ -144,7 +144,7 @@ def evaluate(
     input_shapes: tuple[str, ...],
     json_path: str | None,
 ) -> None:
-    """Accuracy on labelled samples, and where int8 departs from float."""
+    """Accuracy of MODEL, float or quantized, on labelled samples, and where int8 departs from float."""
     quiet_if_stdout(json_path)
     graph = load_model(model, input_shapes)
     samples = load_samples(graph, inputs)
@@ -164,7 +164,7 @@ def evaluate(
     write_json(json_path, result)
 
 
-@click.command()
+@click.command(short_help="Run a model and write its outputs as float32.")
 @model_argument
 @inputs_option
 @click.option(
@@ -173,7 +173,7 @@ def evaluate(
 @shape_option
 @json_option
 def run(model: str, inputs: str, output: str, input_shapes: tuple[str, ...], json_path: str | None) -> None:
-    """Run a model, float or int8, and write its outputs as float32."""
+    """Run MODEL, float or quantized, and write its outputs as float32."""
     quiet_if_stdout(json_path)
     graph = load_model(model, input_shapes)
     samples = load_samples(graph, inputs)

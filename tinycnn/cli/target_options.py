@@ -18,7 +18,13 @@ ram_option = click.option(
     "--ram",
     type=Bytes(),
     metavar="BYTES",
-    help="Fit the plan into this much RAM instead of the target's; K and M may follow.",
+    help="Fit the arena into this much instead of the target's RAM; K and M may follow.",
+)
+memory_option = click.option(
+    "--ram",
+    type=Bytes(),
+    metavar="BYTES",
+    help="Judge by this much RAM, arena and stack, instead of the target's; K and M may follow.",
 )
 push_option = click.option(
     "--push",
@@ -30,7 +36,9 @@ pull_option = click.option(
     is_flag=True,
     help="The output is pulled row by row, as it becomes ready (segmentation), and never stored as a whole.",
 )
-flash_option = click.option("--flash", type=Bytes(), metavar="BYTES", help="The same for flash.")
+flash_option = click.option(
+    "--flash", type=Bytes(), metavar="BYTES", help="Judge by this much flash instead of the target's."
+)
 
 
 def target_with(name: str, ram: int | None, flash: int | None = None) -> Target:

@@ -107,7 +107,10 @@ def _plan_lines(found: Budget) -> list[str]:
         options = "this one" if is_this else f"{passed}--ram {choice.arena_bytes}"
         sizes = f"{choice.arena_bytes:>20,} B {choice.arena_lower_bound_bytes:>11,} B"
         lines.append(f"{sizes} {choice.instructions_estimated:>14,} instructions  {options}")
-    return ["plans     that are worth having: arena, bytes alive at once in it, estimated instructions", *lines]
+    return [
+        "plans     worth having: arena, bytes alive at once in it, estimated instructions, options of generate",
+        *lines,
+    ]
 
 
 def _beats(one: Choice, other: Choice) -> bool:
