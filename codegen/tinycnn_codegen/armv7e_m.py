@@ -9,11 +9,11 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
-from tinycnn.fixedpoint import prove
+from tinycnn.fixedpoint import Reach, prove, requantize
 from tinycnn.fixedpoint.nudge import HIGH_WORD
 from tinycnn.ir import Array
 from tinycnn.ops import Add, Call, Conv, Dense, GlobalAveragePool, MaxPool, Window, row_bytes
-from tinycnn.ops.base import Int64Array
+from tinycnn.ops.base import Accumulation, Int64Array
 from tinycnn.ops.linear import folded_bias, linear_accumulation
 from tinycnn_codegen.ctext import ConstantArray
 from tinycnn_codegen.elementwise import lower_add
@@ -54,9 +54,11 @@ def lean(call: Call, *, whole: bool) -> Lowered | None:
 
 
 def wide(call: Call, *, whole: bool) -> Lowered | None:
-    """A faster kernel with weights of twice the size."""
+    """The kernel with weights of twice the size, where two channels may overflow as a + 256 b."""
     op = call.node.op
     if (isinstance(op, Conv) and op.is_depthwise(call.constant(1).shape)) or not isinstance(op, Conv | Dense):
+        return None
+    if _product(op, call, whole, is_wide=False) is not None:
         return None
     return _product(op, call, whole, is_wide=True)
 
@@ -70,11 +72,12 @@ def note(call: Call) -> str:
     if isinstance(op, Conv) and op.is_depthwise(weights.shape):
         fastest, reason = planar, "not 3 x 3 with stride 1 or 2, or channels not in fours"
     else:
-        fastest, reason = wide, "groups, dilation or an odd number of outputs"
-    if fastest(call, whole=False) is None:
+        fastest, reason = compact, "groups or dilation"
+    is_wide = wide(call, whole=False) is not None
+    if fastest(call, whole=False) is None and not is_wide:
         return reason
     reasons = []
-    if fastest is wide and compact(call, whole=False) is None:
+    if is_wide:
         reasons.append("two channels may overflow as a + 256 b, so weights are int16")
     without = int(np.count_nonzero(_high_multiplier(call)[0] == 0))
     if without:
@@ -82,23 +85,42 @@ def note(call: Call) -> str:
     return "; ".join(reasons)
 
 
-def _product(op: Conv | Dense, call: Call, whole: bool, *, is_wide: bool, columns: int = 4) -> Lowered | None:
-    weights = call.constant(1)
-    flat = weights.reshape(len(weights), -1).astype(np.int64)
-    stream = _stream(call, np.pad(flat, ((0, 0), (0, -flat.shape[1] % 4))), is_wide)
+def _product(op: Conv | Dense, call: Call, whole: bool, *, is_wide: bool, columns: int = 2) -> Lowered | None:
+    weights = call.constant(1).astype(np.int64)
+    if isinstance(op, Dense):
+        flat = np.pad(weights, ((0, 0), (0, -weights.shape[1] % LANES)))
+        stream = _stream(call, flat, is_wide)
+        if stream is None:
+            return None
+        if len(call.inputs[0].shape) > 3:
+            layer = {"row_bytes": flat.shape[1], "more_bytes": 0, **stream}
+            return _conv(Conv(Window.of((1, 1)), channels_last=True), as_image(call), layer, whole, columns)
+        layer = {"inputs": weights.shape[1], "outputs": len(weights), "pairs": flat.shape[1] // 2, **stream}
+        inputs = flat.shape[1]
+        return Lowered("dsp_dense", (layer,), "rows", scratch_bytes=2 * inputs, idle=_idle(call), prepared_bytes=inputs)
+    rows = weights.reshape(len(weights), Planar.of(call, op.window).kernel[0], -1)
+    row_bytes, more_bytes = _words_of_row(rows.shape[-1])
+    whole_words = np.pad(rows, ((0, 0), (0, 0), (0, max(row_bytes - rows.shape[-1], 0))))[..., :row_bytes]
+    more = rows[..., row_bytes:].reshape(len(weights), -1)
+    # `_pairs` takes 0 and 2 of every four: here they are to be 0 and 1.
+    more = np.pad(more, ((0, 0), (0, -more.shape[1] % LANES))).reshape(len(weights), -1, 4)[..., [0, 2, 1, 3]]
+    flat = np.concatenate([more.reshape(len(weights), -1), whole_words.reshape(len(weights), -1)], axis=1)
+    stream = _stream(call, flat, is_wide)
     if stream is None:
         return None
-    if isinstance(op, Conv):
-        return _conv(op, call, stream, whole, columns)
-    if len(call.inputs[0].shape) > 3:
-        return _conv(Conv(Window.of((1, 1)), channels_last=True), as_image(call), stream, whole, columns)
-    layer: Fields = {"inputs": weights.shape[1], "outputs": weights.shape[0], **stream}
-    return Lowered("dsp_dense", (layer,), "rows", scratch_bytes=2 * _padded(weights), prepared_bytes=_padded(weights))
+    return _conv(op, call, {"row_bytes": row_bytes, "more_bytes": more_bytes, **stream}, whole, columns)
 
 
-def _conv(op: Conv, call: Call, stream: Fields, whole: bool, columns: int) -> Lowered | None:
+def _words_of_row(count: int) -> tuple[int, int]:
+    """The bytes of a window's row that are read as words, filled up where that is three bytes or the only word, and those
+    that are read one by one behind them."""
+    more = count % LANES
+    return (count + -count % LANES, 0) if more == 3 or count < LANES else (count - more, more)
+
+
+def _conv(op: Conv, call: Call, fields: Fields, whole: bool, columns: int) -> Lowered | None:
+    """`fields` are those of the weights."""
     planar = Planar.of(call, op.window)
-    weights = call.constant(1)
     if op.groups != 1 or planar.dilations[1] != 1:
         return None
     at_once = whole and planar.is_pointwise
@@ -107,26 +129,29 @@ def _conv(op: Conv, call: Call, stream: Fields, whole: bool, columns: int) -> Lo
         "input_width": planar.input_width * rows,
         "input_channels": planar.channels,
         "output_width": planar.output_width * rows,
-        "output_channels": weights.shape[0],
+        "output_channels": call.output.shape[-1],
         "kernel_height": planar.kernel[0],
         "kernel_width": planar.kernel[1],
         "stride": planar.strides[1],
         "pad": planar.pads[1],
         "input_zero_point": call.quantization(0).zero_point,
         "columns": columns,
-        **stream,
+        **fields,
     }
-    padded = _padded(weights)
-    is_copied = planar.kernel[1] * planar.channels % 4 or planar.pads[1] or planar.pads[3]
+    row_bytes, more_bytes = _words_of_row(planar.kernel[1] * planar.channels)
+    window_bytes = planar.kernel[0] * row_bytes + planar.kernel[0] * more_bytes
+    window_bytes += -window_bytes % LANES
+    copied = columns if columns == 1 or row_bytes > planar.kernel[1] * planar.channels or any(planar.pads[1::2]) else 0
     return Lowered(
         "dsp_conv2d",
         (layer,),
         "window",
         planar.rows,
         call.quantization(0).zero_point,
-        scratch_bytes=3 * padded if columns == 1 else 8 * padded + (4 * (padded + 4) if is_copied else 0),
+        scratch_bytes=(2 * columns + copied) * window_bytes + LANES,
         all_rows_at_once=at_once,
-        prepared_bytes=padded * int(np.prod(call.output.shape[1:-1])),
+        idle=_idle(call),
+        prepared_bytes=window_bytes * int(np.prod(call.output.shape[1:-1])),
     )
 
 
@@ -149,7 +174,7 @@ def _depthwise(op: Conv, call: Call, planar: Planar) -> Lowered | None:
         "dilation": planar.dilations[1],
         "input_zero_point": call.quantization(0).zero_point,
         "weights": _words(_halves(pairs[..., 0], pairs[..., 1]), 4),
-        "bias": _words(folded_bias(call), channels),
+        "bias": _words(_sums(call)[0], channels),
         **_rescale(call),
     }
     return Lowered(
@@ -193,7 +218,7 @@ def planar(call: Call, *, whole: bool) -> Lowered | None:
     taps = call.constant(1).reshape(channels, 3, 3).astype(np.int64)
     pairs = np.stack([_halves(taps[..., 0], taps[..., 1]), _halves(taps[..., 1], taps[..., 2])], axis=2)
     multiplier, rescale = _high_multiplier(call)
-    stream = np.concatenate([2 * multiplier[:, None], pairs.reshape(channels, -1), folded_bias(call)[:, None]], axis=1)
+    stream = np.concatenate([2 * multiplier[:, None], pairs.reshape(channels, -1), _sums(call)[0][:, None]], axis=1)
     stream[-1, 0] += 1
     row_width = (_in_blocks(window.output_width) - 1) * window.strides[1] + 3
     row_width += -row_width % 4
@@ -241,8 +266,8 @@ def winograd(call: Call, *, whole: bool) -> Lowered | None:
         return None
     window, weights = Planar.of(call, op.window), call.constant(1)
     is_plain = window.kernel == (3, 3) and window.dilations == (1, 1) and window.strides == (1, 1)
-    reach = linear_accumulation(call).reach
-    fits = reach.low.min() >= -(2**30) and reach.high.max() < 2**30
+    bias, sums = _sums(call)
+    fits = sums.reach.low.min() >= -(2**30) and sums.reach.high.max() < 2**30
     if not is_plain or window.channels % 16 or len(weights) % 2 or not fits:
         return None
     blocks = -(-window.output_width // 8)
@@ -256,7 +281,7 @@ def winograd(call: Call, *, whole: bool) -> Lowered | None:
         "blocks": blocks,
         "input_zero_point": call.quantization(0).zero_point,
         "output_zero_point": call.output_quantization.zero_point,
-        "weights": _winograd_stream(weights.astype(np.int64), folded_bias(call).astype(np.int64), multiplier),
+        "weights": _winograd_stream(weights.astype(np.int64), bias, multiplier),
         "rescale": rescale,
     }
     partly = 8 * len(weights) if window.output_width % 8 else 0
@@ -296,41 +321,63 @@ def _rows_kept(call: Call, window: Planar) -> int:
     return (call.output.shape[1] - 1) * min(window.strides[0], 3) + 3
 
 
-def _padded(weights: Array) -> int:
-    """Inputs under a window, filled up to fours."""
-    inputs = int(np.prod(weights.shape[1:]))
-    return inputs + -inputs % 4
+def _idle(call: Call) -> float:
+    """Channels that are computed for each of the output."""
+    channels = call.output.shape[-1]
+    return 4 * len(_fours(channels)) / channels
+
+
+def _fours(channels: int) -> npt.NDArray[np.int64]:
+    """Channels [groups, 4]: the last four of them again where they are no multiple of four, or the last of fewer."""
+    begin = np.minimum(np.arange(0, channels, 4), max(channels - 4, 0))
+    return np.minimum(begin[:, np.newaxis] + np.arange(4), channels - 1)
 
 
 def _stream(call: Call, weights: Int64Array, is_wide: bool) -> Fields | None:
     """The fields for weights [O, K] as tcn_dsp_product.h reads them, K filled up; None where it cannot read them.
 
-    That is where O is odd, or a and b as a + 256 b do not fit 16 bits, or the sum of b 24 bits: it is a difference of
-    sums modulo 2^32, divided by 256, and comes out whole if it fits.
+    That is where a and b as a + 256 b do not fit 16 bits, or the sum of b 24 bits: it is a difference of sums modulo
+    2^32, divided by 256, and comes out whole if it fits.
     """
-    if len(weights) % 2:
-        return None
-    a, b = weights[0::2], weights[1::2]
-    bias, reach = folded_bias(call).astype(np.int64), linear_accumulation(call).reach
-    bias_a, bias_b = bias[0::2], bias[1::2]
-    if is_wide:
-        words = np.stack([_pairs(a), _pairs(b)], axis=2).reshape(len(a), -1)
-    else:
-        both = a + 256 * b
-        if both.min() < -(2**15) or both.max() >= 2**15 or reach.low[1::2].min() < -(2**23):
+    fours = _fours(len(weights))
+    bias, sums = _sums(call)
+    multiplier, _ = _high_multiplier(call)
+    ends = (np.stack(sums.reach) * multiplier >> 32) + sums.zero_point
+    is_proved = (multiplier != 0) & (np.abs(ends) < 2**15 - 2**8).all(axis=0) & (len(weights) >= 4)
+    is_proved = is_proved[fours].all(axis=1, keepdims=True)
+    multiplier = np.where(is_proved, multiplier[fours], 0)
+    weights, bias = weights[fours], bias[fours]
+    if not is_wide:
+        both, of_b = weights[:, 0::2] + 256 * weights[:, 1::2], fours[:, 1::2]
+        if both.min() < -(2**15) or both.max() >= 2**15:
             return None
-        if reach.high[1::2].max() >= 2**23:
+        if sums.reach.low[of_b].min() < -(2**23) or sums.reach.high[of_b].max() >= 2**23:
             return None
-        words, bias_b = _pairs(both), bias_a + 256 * bias_b
-    multiplier, rescale = _high_multiplier(call)
-    stream = np.concatenate([np.stack([bias_a, bias_b], axis=1), words, _of_both(multiplier)], axis=1)
+        weights, bias[:, 1::2] = both, bias[:, 0::2] + 256 * bias[:, 1::2]
+    pairs = _pairs(weights.reshape(-1, weights.shape[-1])).reshape(*weights.shape[:2], -1)
+    words = pairs.transpose(0, 2, 1).reshape(len(fours), -1)
+    zero_point = np.where(is_proved, sums.zero_point + 128, 0)
+    stream = np.concatenate([bias, words, zero_point, multiplier], axis=1)
     return {
-        "output_zero_point": call.output_quantization.zero_point,
-        "pairs": weights.shape[1] // 2,
         "is_wide": int(is_wide),
         "weights": _words(stream, stream.shape[1]),
-        "rescale": rescale,
+        "rescale": _rescale_fields(sums, needed=not is_proved.all()),
     }
+
+
+def _sums(call: Call) -> tuple[Int64Array, Accumulation]:
+    """The bias of sums over the raw inputs, and what is known of the finished sums.
+
+    A channel without weights has one output, but may have a scale and a bias of any size, which nothing could be proved
+    of. It gets the sum 2^8 times its output and the scale 2^-8.
+    """
+    bias, sums = folded_bias(call).astype(np.int64), linear_accumulation(call)
+    low, high = sums.reach
+    output = requantize(low, sums.scale, sums.zero_point).astype(np.int64) - sums.zero_point
+    is_constant = low == high
+    bias, low, high = (np.where(is_constant, 2**8 * output, values) for values in (bias, low, high))
+    scale = np.where(is_constant, np.float32(2**-8), sums.scale)
+    return bias, Accumulation(Reach(low, high), scale, sums.zero_point)
 
 
 def _high_multiplier(call: Call) -> tuple[Int64Array, Fields]:
@@ -338,13 +385,17 @@ def _high_multiplier(call: Call) -> tuple[Int64Array, Fields]:
 
     Only a layer with such a 0 has the constants of any rescale besides. A proved 0 is written 1, which gives 0 as well.
     """
-    sums, zero_point = linear_accumulation(call), call.output_quantization.zero_point
+    _, sums = _sums(call)
     scale = np.ascontiguousarray(sums.scale, np.float32)
     proof = prove(scale, sums.zero_point, sums.reach, shift=HIGH_WORD, any_addend=False)
     multiplier: Int64Array = np.where(proof.is_integer, np.maximum(proof.form.multiplier, 1), 0)
-    if multiplier.all():
-        return multiplier, {"zero_point": zero_point, "multiplier": None, "addend": None, "shift": None}
-    return multiplier, rescale_fields(proof_of(sums), zero_point, slice(None))
+    return multiplier, _rescale_fields(sums, needed=not multiplier.all())
+
+
+def _rescale_fields(sums: Accumulation, *, needed: bool) -> Fields:
+    if not needed:
+        return {"zero_point": sums.zero_point, "multiplier": None, "addend": None, "shift": None}
+    return rescale_fields(proof_of(sums), sums.zero_point, slice(None))
 
 
 def _rescale(call: Call) -> Fields:

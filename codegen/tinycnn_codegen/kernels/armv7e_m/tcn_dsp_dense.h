@@ -5,12 +5,11 @@
 #include "tcn_dsp_widen.h"
 #include "tcn_kernel.h"
 
-/* Dense layer: the input is widened to int16 in scratch once, then multiplied by two channels at a time
+/* Dense layer: the input is widened to int16 in scratch once, then multiplied by four channels at a time
  * (tcn_dsp_product.h). */
 typedef struct {
     int32_t inputs;
-    int32_t outputs;         /* even */
-    int32_t output_zero_point;
+    int32_t outputs;
     int32_t pairs;           /* of inputs, filled up to an even number */
     int32_t is_wide;
     const TCN_FLASH int32_t *weights; /* the input's zero point is folded into the bias */
@@ -24,13 +23,10 @@ TCN_KERNEL static void tcn_dsp_dense_row(const TCN_FLASH tcn_dsp_dense_t *layer,
     tcn_dsp_product_t product;
 
     tcn_dsp_widen(x, input, layer->inputs);
-    product.zero_point = layer->output_zero_point;
-    product.output = output;
     product.columns = x;
-    product.end = output + layer->outputs;
-    product.pitch = layer->outputs;
-    product.pitch3 = 0;
-    product.weights = (const uint32_t *)layer->weights;
+    product.output = output;
+    product.channels = layer->outputs;
+    product.first_weights = (const uint32_t *)layer->weights;
     product.pairs = layer->pairs;
     tcn_dsp_channels1(&product, &layer->rescale, layer->is_wide);
 }

@@ -6,109 +6,136 @@
 #include "tcn_sxtb16.h"
 #include "tcn_smlad.h"
 #include "tcn_signed.h"
-#include "tcn_rescale.h"
+#include "tcn_store4.h"
+#include "tcn_dsp_rescale.h"
 
-/* Weights times gathered columns. The weights are a stream of words: for every two channels a and b
+/* Weights times gathered columns, four channels a, b, c, d at a time; where channels are no multiple of four, the last
+ * four lie over those before. The weights are a stream of words, for every four channels
  *
- *     the sums to begin with: bias of a; that of b, or of a + 256 b
- *     for every pair of inputs a + 256 b as two int16, or two int16 of a, then two of b ("wide")
- *     the multipliers of a and b, 2^32 times their scale; both are 0 where one has no such form
+ *     the sums to begin with: the bias of a, that of a + 256 b, of c, of c + 256 d
+ *     for every pair of inputs a + 256 b as two int16, then c + 256 d
+ *     the output's zero point + 128, and the four multipliers, 2^32 times the scale; all are 0 where one has no such form,
+ *     or its output before it is saturated does not fit 16 bits
  *
- * Half as many words go with a + 256 b: SXTB16 gives a, the word itself is multiplied too, and the difference of both
- * sums is 256 times that of b, which is exact while the latter fits 24 bits. */
+ * SXTB16 gives a, the word itself is multiplied too, and the difference of both sums is 256 times that of b, which is
+ * exact while the latter fits 24 bits. Where that is not proved, the stream is "wide": a, b, c and d for every pair of
+ * inputs, and each with its bias. */
 typedef struct {
-    int32_t zero_point;
-    int8_t *output;          /* of the next channel a in the first column; b's comes behind it */
-    const uint32_t *columns; /* [pairs][columns] */
-    const int8_t *end;       /* output + channels */
-    int32_t pitch;           /* from a column of the output to the next */
-    int32_t pitch3;          /* 3 pitch */
-    const uint32_t *weights; /* the next ones */
-    int32_t pairs;
-    uint32_t sums[8];        /* of two channels that are left to the caller: a's columns, then b's */
+    uint32_t *columns;             /* [pairs][columns] */
+    int8_t *output;                /* of the next channel in the first column */
+    const int8_t *end;             /* of the first column's channels */
+    int32_t channels;              /* of the output */
+    const uint32_t *weights;       /* the next ones */
+    const uint32_t *first_weights; /* of the first channel */
+    int32_t pairs;                 /* of inputs; even */
+    int32_t left;                  /* times two columns */
+    const int8_t *const *rows;     /* of the input, under a window */
+    const int8_t *const *rows_end;
+    int32_t offset;                /* in a row, of the first column's window */
+    int32_t step;                  /* from one column's window to the next */
+    int32_t row_bytes;             /* of a window in whole words */
+    int32_t more_bytes;            /* of each row behind them */
+    uint32_t *whole;               /* where the columns have the whole words, behind the other bytes */
+    uint32_t *more;                /* where the next of the others goes */
+    uint32_t sums[8];              /* of four channels that are left to the caller, column after column */
 } tcn_dsp_product_t;
 
-/* The functions below compute int8 outputs of as many channels as have a multiplier. Where they stop before `end`,
- * this finishes the two channels at `output`. */
-TCN_RARE static void tcn_dsp_product_rest(tcn_dsp_product_t *product, const TCN_FLASH tcn_rescale_t *rescale,
-                                          int32_t channel, int32_t columns, int32_t is_wide)
+/* Goes on behind the four channels that were written. */
+static void tcn_dsp_product_next(tcn_dsp_product_t *product)
 {
-    int8_t *output = product->output;
+    const int32_t left = (int32_t)(product->end - product->output);
+
+    product->output += left <= 4 ? left : left < 8 ? left - 4 : 4;
+}
+
+/* The functions below compute int8 outputs of as many channels as have a multiplier. Where they stop before `end`,
+ * this finishes the four channels at `output`, or as many as there are. */
+TCN_RARE static void tcn_dsp_product_rest(tcn_dsp_product_t *product, const TCN_FLASH tcn_rescale_t *rescale,
+                                          int32_t columns)
+{
+    const int32_t left = (int32_t)(product->end - product->output);
+    const int32_t channel = product->channels - left;
     int32_t column;
+    int32_t i;
 
     for (column = 0; column < columns; column++) {
-        const uint32_t a = product->sums[column];
-        const uint32_t b = product->sums[column + columns];
+        for (i = 0; i < 4 && i < left; i++) {
+            const int32_t sum = tcn_signed(product->sums[4 * column + i]);
 
-        output[0] = tcn_rescale(rescale, channel, tcn_signed(a));
-        output[1] = tcn_rescale(rescale, channel + 1, is_wide ? tcn_signed(b) : tcn_signed(b - a) >> 8);
-        output += product->pitch;
+            product->output[column * product->channels + i] = tcn_rescale(rescale, channel + i, sum);
+        }
     }
-    product->output += 2;
+    tcn_dsp_product_next(product);
 }
 
 #if TCN_HAS_DSP
 /* b from a + 256 b. */
 #define TCN_PRODUCT_DIFFERENCE(a, b) "sub " b ", " b ", " a "\n\tasr " b ", " b ", #8\n\t"
-#define TCN_PRODUCT_RESCALE(a, b)              \
-    "smmlar " a ", " a ", r2, r12\n\t"         \
-    "smmlar " b ", " b ", r3, r12\n\t"         \
-    "ssat " a ", #8, " a "\n\t"                \
-    "ssat " b ", #8, " b "\n\t"                \
-    "bfi " a ", " b ", #8, #8\n\t"
+/* Four finished sums as the bytes of `a`. USAT16 takes two outputs that fit 16 bits, from 0 to 255 for -128 to 127. */
+#define TCN_PRODUCT_RESCALE(zero_point, a, b, c, d, by_a, by_b, by_c, by_d) \
+    "smmlar " a ", " a ", " by_a ", " zero_point "\n\t"                     \
+    "smmlar " b ", " b ", " by_b ", " zero_point "\n\t"                     \
+    "smmlar " c ", " c ", " by_c ", " zero_point "\n\t"                     \
+    "smmlar " d ", " d ", " by_d ", " zero_point "\n\t"                     \
+    "pkhbt " a ", " a ", " c ", lsl #16\n\t"                                \
+    "pkhbt " b ", " b ", " d ", lsl #16\n\t"                                \
+    "usat16 " a ", #8, " a "\n\t"                                           \
+    "usat16 " b ", #8, " b "\n\t"                                           \
+    "orr " a ", " a ", " b ", lsl #8\n\t"                                   \
+    "eor " a ", #0x80808080\n\t"
 #else
-/* What SMMLAR and SSAT do. */
-static inline int8_t tcn_dsp_product_int8(int32_t sum, int32_t multiplier, int32_t zero_point)
-{
-    const int32_t y = (int32_t)(((int64_t)sum * multiplier + INT64_C(0x80000000)) >> 32) + zero_point;
-
-    return (int8_t)(y < -128 ? -128 : y > 127 ? 127 : y);
-}
-
-/* The same with any number of columns up to four. */
+/* What the functions in assembly do with gathered columns. */
 static void tcn_dsp_product_plain(tcn_dsp_product_t *product, int32_t columns, int32_t is_wide)
 {
-    const uint32_t *weights = product->weights;
-    int32_t column;
-    int32_t a_multiplier;
-    int32_t b_multiplier;
+    const uint32_t *const sums = product->sums;
 
     do {
-        const uint32_t *x = product->columns;
-        uint32_t *const sums = product->sums;
-        int32_t pair;
+        const uint32_t *ends = product->weights;
+        int32_t column;
+        int32_t i;
 
         for (column = 0; column < columns; column++) {
-            sums[column] = weights[0];
-            sums[column + columns] = weights[1];
-        }
-        weights += 2;
-        for (pair = 0; pair < product->pairs; pair++) {
-            const uint32_t a = is_wide ? weights[0] : tcn_sxtb16(weights[0]);
-            const uint32_t b = is_wide ? weights[1] : weights[0];
+            const uint32_t *weights = product->weights;
+            const uint32_t *x = product->columns + column;
+            const uint32_t *const end = x + columns * product->pairs;
+            uint32_t a = weights[0];
+            uint32_t b = weights[1];
+            uint32_t c = weights[2];
+            uint32_t d = weights[3];
 
-            for (column = 0; column < columns; column++) {
-                sums[column] = tcn_smlad(a, *x, sums[column]);
-                sums[column + columns] = tcn_smlad(b, *x++, sums[column + columns]);
+            weights += 4;
+            for (; x != end; x += columns) {
+                if (is_wide) {
+                    a = tcn_smlad(weights[0], *x, a);
+                    b = tcn_smlad(weights[1], *x, b);
+                    c = tcn_smlad(weights[2], *x, c);
+                    d = tcn_smlad(weights[3], *x, d);
+                    weights += 4;
+                } else {
+                    a = tcn_smlad(tcn_sxtb16(weights[0]), *x, a);
+                    b = tcn_smlad(weights[0], *x, b);
+                    c = tcn_smlad(tcn_sxtb16(weights[1]), *x, c);
+                    d = tcn_smlad(weights[1], *x, d);
+                    weights += 2;
+                }
             }
-            weights += is_wide ? 2 : 1;
+            product->sums[4 * column] = a;
+            product->sums[4 * column + 1] = is_wide ? b : (uint32_t)(tcn_signed(b - a) >> 8);
+            product->sums[4 * column + 2] = c;
+            product->sums[4 * column + 3] = is_wide ? d : (uint32_t)(tcn_signed(d - c) >> 8);
+            ends = weights;
         }
-        a_multiplier = tcn_signed(weights[0]);
-        b_multiplier = tcn_signed(weights[1]);
-        weights += 2;
-        product->weights = weights;
-        if (a_multiplier == 0) {
+        product->weights = ends + 5;
+        if (ends[1] == 0) {
             return;
         }
         for (column = 0; column < columns; column++) {
-            int8_t *const output = product->output + column * product->pitch;
-            const uint32_t b = sums[column + columns];
-            const int32_t b_sum = is_wide ? tcn_signed(b) : tcn_signed(b - sums[column]) >> 8;
-
-            output[0] = tcn_dsp_product_int8(tcn_signed(sums[column]), a_multiplier, product->zero_point);
-            output[1] = tcn_dsp_product_int8(b_sum, b_multiplier, product->zero_point);
+            for (i = 0; i < 4; i++) {
+                product->output[column * product->channels + i] = tcn_dsp_rescale(
+                    0, 0, tcn_signed(ends[1 + i]), tcn_signed(ends[0]) - 128, tcn_signed(sums[4 * column + i]));
+            }
         }
-        product->output += 2;
+        tcn_dsp_product_next(product);
     } while (product->output != product->end);
 }
 #endif
