@@ -80,7 +80,7 @@ static void tcn_dsp_conv2d_copy(const TCN_FLASH tcn_dsp_conv2d_t *layer, int8_t 
     const int32_t first = column >= 0 ? 0 : -column < width ? -column : width;
     const int32_t last = room >= width ? width : room > first ? room : first;
     int8_t *const more = to;
-    int32_t count = 0;
+    uint32_t count = 0;
     int32_t r;
     int32_t i;
 
@@ -94,7 +94,7 @@ static void tcn_dsp_conv2d_copy(const TCN_FLASH tcn_dsp_conv2d_t *layer, int8_t 
         tcn_dsp_fill(end, layer->input_zero_point, (width - last) * channels);
         to += layer->row_bytes;
         for (i = 0; i < layer->more_bytes; i++) {
-            more[count / 4 * 4 + count % 2 * 2 + count / 2 % 2] = to[i];
+            more[(count & ~UINT32_C(3)) + (count & 1) * 2 + (count >> 1 & 1)] = to[i];
             count++;
         }
     }

@@ -12,60 +12,60 @@
  * and 29 cycles on the Cortex-M4; the bound is 0.88, without the pointers and the loop. */
 #if TCN_HAS_DSP
 #define TCN_GATHER_4(a, b)              \
-    "sxtb16 r8, " a "\n\t"              \
-    "sxtb16 r9, " b "\n\t"              \
-    "sxtb16 r10, " a ", ror #8\n\t"     \
-    "sxtb16 r11, " b ", ror #8\n\t"     \
-    "stm r0!, {r8-r11}\n\t"
-/* lr: the product. */
+    "sxtb16 r4, " a "\n\t"              \
+    "sxtb16 r5, " b "\n\t"              \
+    "sxtb16 " a ", " a ", ror #8\n\t"   \
+    "sxtb16 " b ", " b ", ror #8\n\t"   \
+    "stm r0!, {r4, r5, " a ", " b "}\n\t"
+/* lr: the product. r0: where the next words go, r1 and r2: where they are, r3: their end in the first column; r10: how
+ * many bytes are behind them, r11: end of the rows, r12: next row. */
 #define TCN_GATHER                      \
-    "ldr r0, [lr]\n\t"                  \
-    "ldr r12, [lr, #32]\n\t"            \
-    "str r0, [lr, #60]\n\t"             \
-    "ldr r0, [lr, #56]\n"               \
+    "ldr r4, [lr]\n\t"                  \
+    "ldr r0, [lr, #56]\n\t"             \
+    "ldrd r12, r11, [lr, #32]\n\t"      \
+    "str r4, [lr, #60]\n"               \
     "10:\n\t"                           \
     "ldr r1, [r12], #4\n\t"             \
     "ldrd r2, r3, [lr, #40]\n\t"        \
-    "ldr r4, [lr, #48]\n\t"             \
+    "ldrd r4, r10, [lr, #48]\n\t"       \
     "add r1, r2\n\t"                    \
     "add r2, r1, r3\n\t"                \
     "add r3, r1, r4\n\t"                \
     "tst r4, #4\n\t"                    \
     "beq 11f\n\t"                       \
-    "ldr r4, [r1], #4\n\t"              \
-    "ldr r5, [r2], #4\n\t"              \
-    TCN_GATHER_4("r4", "r5")            \
+    "ldr r6, [r1], #4\n\t"              \
+    "ldr r7, [r2], #4\n\t"              \
+    TCN_GATHER_4("r6", "r7")            \
     "cmp r1, r3\n\t"                    \
     "beq 12f\n"                         \
     "11:\n\t"                           \
-    "ldr r4, [r1]\n\t"                  \
-    "ldr r5, [r2]\n\t"                  \
-    "ldr r6, [r1, #4]\n\t"              \
-    "ldr r7, [r2, #4]\n\t"              \
+    "ldr r6, [r1]\n\t"                  \
+    "ldr r7, [r2]\n\t"                  \
+    "ldr r8, [r1, #4]\n\t"              \
+    "ldr r9, [r2, #4]\n\t"              \
     "adds r1, #8\n\t"                   \
     "adds r2, #8\n\t"                   \
-    TCN_GATHER_4("r4", "r5")            \
     TCN_GATHER_4("r6", "r7")            \
+    TCN_GATHER_4("r8", "r9")            \
     "cmp r1, r3\n\t"                    \
     "bne 11b\n"                         \
     "12:\n\t"                           \
-    "ldr r4, [lr, #52]\n\t"             \
-    "cbz r4, 14f\n\t"                   \
-    "ldr r5, [lr, #60]\n"               \
+    "cmp r10, #0\n\t"                   \
+    "beq 14f\n\t"                       \
+    "ldr r3, [lr, #60]\n"               \
     "13:\n\t"                           \
-    "ldrsb r6, [r1], #1\n\t"            \
-    "ldrsb r7, [r2], #1\n\t"            \
-    "strh r6, [r5]\n\t"                 \
-    "strh r7, [r5, #4]\n\t"             \
-    "and r6, r5, #2\n\t"                \
-    "add r5, #2\n\t"                    \
-    "add r5, r5, r6, lsl #1\n\t"        \
-    "subs r4, #1\n\t"                   \
+    "ldrsb r4, [r1], #1\n\t"            \
+    "ldrsb r5, [r2], #1\n\t"            \
+    "and r6, r3, #2\n\t"                \
+    "strh r4, [r3]\n\t"                 \
+    "strh r5, [r3, #4]\n\t"             \
+    "add r3, #2\n\t"                    \
+    "add r3, r3, r6, lsl #1\n\t"        \
+    "subs r10, #1\n\t"                  \
     "bne 13b\n\t"                       \
-    "str r5, [lr, #60]\n"               \
+    "str r3, [lr, #60]\n"               \
     "14:\n\t"                           \
-    "ldr r4, [lr, #36]\n\t"             \
-    "cmp r12, r4\n\t"                   \
+    "cmp r12, r11\n\t"                  \
     "bne 10b\n\t"
 #else
 static void tcn_dsp_gather(tcn_dsp_product_t *product)
