@@ -4,14 +4,13 @@ Each function returns None where its kernel does not fit the layer, or that noth
 constant weights; then the portable kernel is taken.
 """
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
 from tinycnn.fixedpoint import Reach, prove, requantize
 from tinycnn.fixedpoint.nudge import HIGH_WORD
-from tinycnn.ir import Array
 from tinycnn.ops import Add, Call, Conv, Dense, GlobalAveragePool, MaxPool, Window, row_bytes
 from tinycnn.ops.base import Accumulation, Int64Array
 from tinycnn.ops.linear import folded_bias, linear_accumulation
@@ -24,6 +23,9 @@ from tinycnn_codegen.rescaling import proof_of, rescale_fields
 
 LANES = 4
 """Bytes of a word."""
+
+SUMS_BYTES = 4 * 4
+"""Behind a column that is multiplied by itself, for sums that C finishes."""
 
 MOST_DEPTHWISE_TAPS = 25
 """5 x 5; the pointers to them lie on the stack."""
@@ -86,42 +88,76 @@ def note(call: Call) -> str:
 
 
 def _product(op: Conv | Dense, call: Call, whole: bool, *, is_wide: bool, columns: int = 2) -> Lowered | None:
-    weights = call.constant(1).astype(np.int64)
-    if isinstance(op, Dense):
-        flat = np.pad(weights, ((0, 0), (0, -weights.shape[1] % LANES)))
-        stream = _stream(call, flat, is_wide)
-        if stream is None:
-            return None
-        if len(call.inputs[0].shape) > 3:
-            layer = {"row_bytes": flat.shape[1], "more_bytes": 0, **stream}
-            return _conv(Conv(Window.of((1, 1)), channels_last=True), as_image(call), layer, whole, columns)
-        layer = {"inputs": weights.shape[1], "outputs": len(weights), "pairs": flat.shape[1] // 2, **stream}
-        inputs = flat.shape[1]
-        return Lowered("dsp_dense", (layer,), "rows", scratch_bytes=2 * inputs, idle=_idle(call), prepared_bytes=inputs)
-    rows = weights.reshape(len(weights), Planar.of(call, op.window).kernel[0], -1)
-    row_bytes, more_bytes = _words_of_row(rows.shape[-1])
-    whole_words = np.pad(rows, ((0, 0), (0, 0), (0, max(row_bytes - rows.shape[-1], 0))))[..., :row_bytes]
-    more = rows[..., row_bytes:].reshape(len(weights), -1)
-    # `_pairs` takes 0 and 2 of every four: here they are to be 0 and 1.
-    more = np.pad(more, ((0, 0), (0, -more.shape[1] % LANES))).reshape(len(weights), -1, 4)[..., [0, 2, 1, 3]]
-    flat = np.concatenate([more.reshape(len(weights), -1), whole_words.reshape(len(weights), -1)], axis=1)
-    stream = _stream(call, flat, is_wide)
+    if isinstance(op, Conv):
+        return _conv(op, call, whole, is_wide, columns)
+    if len(call.inputs[0].shape) > 3:
+        return _conv(Conv(Window.of((1, 1)), channels_last=True), as_image(call), whole, is_wide, columns)
+    outputs, inputs = call.constant(1).shape
+    filled = _Rows.of(1, inputs).window_bytes
+    stream = _stream(call, np.pad(call.constant(1).astype(np.int64), ((0, 0), (0, filled - inputs))), is_wide)
     if stream is None:
         return None
-    return _conv(op, call, {"row_bytes": row_bytes, "more_bytes": more_bytes, **stream}, whole, columns)
+    layer: Fields = {"inputs": inputs, "outputs": outputs, "pairs": filled // 2, **stream}
+    return Lowered(
+        "dsp_dense",
+        (layer,),
+        "rows",
+        scratch_bytes=2 * filled + SUMS_BYTES,
+        idle=_idle(call),
+        prepared_bytes=filled,
+    )
 
 
-def _words_of_row(count: int) -> tuple[int, int]:
-    """The bytes of a window's row that are read as words, filled up where that is three bytes or the only word, and those
-    that are read one by one behind them."""
-    more = count % LANES
-    return (count + -count % LANES, 0) if more == 3 or count < LANES else (count - more, more)
+@dataclass(frozen=True, slots=True)
+class _Rows:
+    """The `height` rows of a window in bytes: `words` of each are read as words, `more` behind them one by one.
+
+    Three bytes, or a row of fewer than four, are filled up to a word, and a window to two words, so that sums find room
+    where it lies.
+    """
+
+    height: int
+    words: int
+    more: int
+
+    @classmethod
+    def of(cls, height: int, count: int) -> "_Rows":
+        more = count % LANES
+        if height == 1 and count <= LANES:
+            return cls(1, 2 * LANES, 0)
+        if more == 3 or count < LANES:
+            return cls(height, count + LANES - more, 0)
+        return cls(height, count - more, more)
+
+    @property
+    def all_more(self) -> int:
+        """Of all rows together, filled up to words."""
+        return self.height * self.more + -self.height * self.more % LANES
+
+    @property
+    def window_bytes(self) -> int:
+        return self.all_more + self.height * self.words
+
+    def ordered(self, weights: Int64Array) -> Int64Array:
+        """Weights [O, height, count] in the order of tcn_dsp_gather.h, [O, window_bytes]."""
+        outputs, _, count = weights.shape
+        words = np.pad(weights, ((0, 0), (0, 0), (0, max(self.words - count, 0))))[..., : self.words]
+        more = weights[..., self.words :].reshape(outputs, -1)
+        filled = np.pad(more, ((0, 0), (0, self.all_more - more.shape[1])))
+        # `_pairs` takes 0 and 2, 1 and 3 of every four: here 0 and 1, 2 and 3 are to go together.
+        fours = filled.reshape(outputs, -1, LANES)[..., [0, 2, 1, 3]]
+        return np.concatenate([fours.reshape(outputs, -1), words.reshape(outputs, -1)], axis=1)
 
 
-def _conv(op: Conv, call: Call, fields: Fields, whole: bool, columns: int) -> Lowered | None:
-    """`fields` are those of the weights."""
+def _conv(op: Conv, call: Call, whole: bool, is_wide: bool, columns: int) -> Lowered | None:
     planar = Planar.of(call, op.window)
     if op.groups != 1 or planar.dilations[1] != 1:
+        return None
+    row_bytes = planar.kernel[1] * planar.channels
+    window = _Rows.of(planar.kernel[0], row_bytes)
+    weights = call.constant(1).astype(np.int64).reshape(-1, planar.kernel[0], row_bytes)
+    stream = _stream(call, window.ordered(weights), is_wide)
+    if stream is None:
         return None
     at_once = whole and planar.is_pointwise
     rows = call.output.shape[1] if at_once else 1
@@ -129,29 +165,33 @@ def _conv(op: Conv, call: Call, fields: Fields, whole: bool, columns: int) -> Lo
         "input_width": planar.input_width * rows,
         "input_channels": planar.channels,
         "output_width": planar.output_width * rows,
-        "output_channels": call.output.shape[-1],
+        "output_channels": len(weights),
         "kernel_height": planar.kernel[0],
         "kernel_width": planar.kernel[1],
         "stride": planar.strides[1],
         "pad": planar.pads[1],
         "input_zero_point": call.quantization(0).zero_point,
+        "row_bytes": window.words,
+        "more_bytes": window.more,
         "columns": columns,
-        **fields,
+        **stream,
     }
-    row_bytes, more_bytes = _words_of_row(planar.kernel[1] * planar.channels)
-    window_bytes = planar.kernel[0] * row_bytes + planar.kernel[0] * more_bytes
-    window_bytes += -window_bytes % LANES
-    copied = columns if columns == 1 or row_bytes > planar.kernel[1] * planar.channels or any(planar.pads[1::2]) else 0
+    bytes_ = window.window_bytes
+    if columns == 1:
+        scratch_bytes = 2 * bytes_ + max(bytes_ + (LANES if window.more else 0), SUMS_BYTES)
+    else:
+        is_copied = window.words > row_bytes or planar.pads[1] or planar.pads[3]
+        scratch_bytes = (6 if is_copied else 4) * bytes_ + (LANES if window.more else 0)
     return Lowered(
         "dsp_conv2d",
         (layer,),
         "window",
         planar.rows,
         call.quantization(0).zero_point,
-        scratch_bytes=(2 * columns + copied) * window_bytes + LANES,
+        scratch_bytes=scratch_bytes,
         all_rows_at_once=at_once,
         idle=_idle(call),
-        prepared_bytes=window_bytes * int(np.prod(call.output.shape[1:-1])),
+        prepared_bytes=bytes_ * int(np.prod(call.output.shape[1:-1])),
     )
 
 

@@ -76,7 +76,7 @@ def assert_every_kernel(generated: Generated) -> None:
 
 
 @pytest.mark.parametrize("staged", [False, True], ids=["layer by layer", "rows"])
-@pytest.mark.parametrize("seed", [0, 4])
+@pytest.mark.parametrize("seed", [2, 4])
 def test_plain_c_on_the_host(seed: int, staged: bool, tmp_path: Path) -> None:
     builder, graph = layers(seed)
     generated = generate(planned(graph, staged=staged, seed=seed), "net", target_name="host")
@@ -169,7 +169,7 @@ def test_a_bound_that_is_not_proved_takes_wide_weights() -> None:
     graph = builder.graph([y])
     target = load_target("cortex-m4")
     names = [way.kernel for way in alternatives(graph, target)[y]]
-    assert names == ["portable", "armv7e_m", "armv7e_m lean", "armv7e_m wide"]
+    assert names == ["portable", "armv7e_m", "armv7e_m lean"]
     weights = graph.constants["w0"]
     weights[0], weights[1] = -1, -128
     assert [way.kernel for way in alternatives(graph, target)[y]] == ["portable", "armv7e_m wide"]
@@ -177,8 +177,10 @@ def test_a_bound_that_is_not_proved_takes_wide_weights() -> None:
 
 def test_what_takes_more_flash_is_left_out_where_flash_is_short() -> None:
     builder = GraphBuilder(1)
-    y = builder.conv(builder.input(8, 8, 64), 64, Window.of((1, 1)))
+    y = builder.conv(builder.input(8, 8, 16), 16, Window.of((3, 3), (1, 1), (1, 1, 1, 1)))
     graph = builder.graph([y])
     target = load_target("cortex-m4")
-    tight = replace(target, flash_bytes=2 * (64 * 64 * 2))
-    assert [way.kernel for way in alternatives(graph, tight)[y]] == ["portable", "armv7e_m", "armv7e_m lean"]
+    names = ["portable", "armv7e_m", "armv7e_m lean"]
+    assert [way.kernel for way in alternatives(graph, target)[y]] == [*names, "armv7e_m winograd"]
+    tight = replace(target, flash_bytes=2 * (3 * 3 * 16 * 16 * 2))
+    assert [way.kernel for way in alternatives(graph, tight)[y]] == names

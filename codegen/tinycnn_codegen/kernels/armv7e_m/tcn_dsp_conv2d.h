@@ -71,8 +71,8 @@ static int32_t tcn_dsp_conv2d_more_bytes(const TCN_FLASH tcn_dsp_conv2d_t *layer
 
 /* The bytes under the window that begins at `column` in the order of tcn_dsp_gather.h, so that they are whole words. Up
  * to two bytes behind them are written as well. */
-static void tcn_dsp_conv2d_copy(const TCN_FLASH tcn_dsp_conv2d_t *layer, int8_t *to, const int8_t *const *rows,
-                                int32_t column)
+TCN_RARE static void tcn_dsp_conv2d_copy(const TCN_FLASH tcn_dsp_conv2d_t *layer, int8_t *to,
+                                         const int8_t *const *rows, int32_t column)
 {
     const int32_t channels = layer->input_channels;
     const int32_t width = layer->kernel_width;

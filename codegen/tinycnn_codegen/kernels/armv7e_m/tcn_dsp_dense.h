@@ -19,15 +19,14 @@ typedef struct {
 TCN_KERNEL static void tcn_dsp_dense_row(const TCN_FLASH tcn_dsp_dense_t *layer, const int8_t *input, int8_t *scratch,
                                          int8_t *output)
 {
-    uint32_t *const x = (uint32_t *)(void *)scratch;
     tcn_dsp_product_t product;
 
-    tcn_dsp_widen(x, input, layer->inputs);
-    product.columns = x;
+    product.columns = (uint32_t *)(void *)scratch;
     product.output = output;
     product.channels = layer->outputs;
     product.first_weights = (const uint32_t *)layer->weights;
     product.pairs = layer->pairs;
+    tcn_dsp_widen(product.columns, input, layer->inputs);
     tcn_dsp_channels1(&product, &layer->rescale, layer->is_wide);
 }
 

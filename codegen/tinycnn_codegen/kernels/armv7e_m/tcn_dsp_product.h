@@ -37,7 +37,6 @@ typedef struct {
     int32_t more_bytes;            /* of each row behind them */
     uint32_t *whole;               /* where the columns have the whole words, behind the other bytes */
     uint32_t *more;                /* where the next of the others goes */
-    uint32_t sums[8];              /* of four channels that are left to the caller, column after column */
 } tcn_dsp_product_t;
 
 /* Goes on behind the four channels that were written. */
@@ -49,9 +48,9 @@ static void tcn_dsp_product_next(tcn_dsp_product_t *product)
 }
 
 /* The functions below compute int8 outputs of as many channels as have a multiplier. Where they stop before `end`,
- * this finishes the four channels at `output`, or as many as there are. */
-TCN_RARE static void tcn_dsp_product_rest(tcn_dsp_product_t *product, const TCN_FLASH tcn_rescale_t *rescale,
-                                          int32_t columns)
+ * this finishes the four channels at `output`, or as many as there are, from their sums[column][4]. */
+TCN_KERNEL static void tcn_dsp_product_rest(tcn_dsp_product_t *product, const TCN_FLASH tcn_rescale_t *rescale,
+                                            const uint32_t *sums, int32_t columns)
 {
     const int32_t left = (int32_t)(product->end - product->output);
     const int32_t channel = product->channels - left;
@@ -60,7 +59,7 @@ TCN_RARE static void tcn_dsp_product_rest(tcn_dsp_product_t *product, const TCN_
 
     for (column = 0; column < columns; column++) {
         for (i = 0; i < 4 && i < left; i++) {
-            const int32_t sum = tcn_signed(product->sums[4 * column + i]);
+            const int32_t sum = tcn_signed(sums[4 * column + i]);
 
             product->output[column * product->channels + i] = tcn_rescale(rescale, channel + i, sum);
         }
@@ -84,13 +83,12 @@ TCN_RARE static void tcn_dsp_product_rest(tcn_dsp_product_t *product, const TCN_
     "orr " a ", " a ", " b ", lsl #8\n\t"                                   \
     "eor " a ", #0x80808080\n\t"
 #else
-/* What the functions in assembly do with gathered columns. */
-static void tcn_dsp_product_plain(tcn_dsp_product_t *product, int32_t columns, int32_t is_wide)
+/* What the functions in assembly do with gathered columns. Leaves sums to the caller in `rest`. */
+static void tcn_dsp_product_plain(tcn_dsp_product_t *product, int32_t columns, uint32_t *rest, int32_t is_wide)
 {
-    const uint32_t *const sums = product->sums;
-
     do {
         const uint32_t *ends = product->weights;
+        uint32_t sums[8];
         int32_t column;
         int32_t i;
 
@@ -119,14 +117,17 @@ static void tcn_dsp_product_plain(tcn_dsp_product_t *product, int32_t columns, i
                     weights += 2;
                 }
             }
-            product->sums[4 * column] = a;
-            product->sums[4 * column + 1] = is_wide ? b : (uint32_t)(tcn_signed(b - a) >> 8);
-            product->sums[4 * column + 2] = c;
-            product->sums[4 * column + 3] = is_wide ? d : (uint32_t)(tcn_signed(d - c) >> 8);
+            sums[4 * column] = a;
+            sums[4 * column + 1] = is_wide ? b : (uint32_t)(tcn_signed(b - a) >> 8);
+            sums[4 * column + 2] = c;
+            sums[4 * column + 3] = is_wide ? d : (uint32_t)(tcn_signed(d - c) >> 8);
             ends = weights;
         }
         product->weights = ends + 5;
         if (ends[1] == 0) {
+            for (i = 0; i < 4 * columns; i++) {
+                rest[i] = sums[i];
+            }
             return;
         }
         for (column = 0; column < columns; column++) {

@@ -7,7 +7,7 @@
 #ifdef __OPTIMIZE_SIZE__
 #define TCN_COLUMN_REPEATED "1"
 #else
-#define TCN_COLUMN_REPEATED "8"
+#define TCN_COLUMN_REPEATED "4"
 #endif
 #define TCN_COLUMN_PAIR(ab, cd, x)       \
     "smlad r5, " ab ", " x ", r5\n\t"    \
@@ -64,9 +64,7 @@
     "str r3, [sp, #4]\n\t"                   \
     "b 1b\n"                                 \
     "3:\n\t"                                 \
-    "ldr r1, [sp, #12]\n\t"                  \
-    "add r1, #64\n\t"                        \
-    "stm r1, {r4-r7}\n"                      \
+    "stm r12, {r4-r7}\n"                     \
     "4:\n\t"                                 \
     "ldr r1, [sp, #12]\n\t"                  \
     "ldr r2, [sp, #4]\n\t"                   \
@@ -100,9 +98,11 @@ static void tcn_dsp_product1_wide(TCN_UNUSED tcn_dsp_product_t *product)
 }
 #endif
 
-/* All channels of one column. */
+/* All channels of one column. Behind it there is room for four sums. */
 static void tcn_dsp_channels1(tcn_dsp_product_t *product, const TCN_FLASH tcn_rescale_t *rescale, int32_t is_wide)
 {
+    uint32_t *const sums = product->columns + product->pairs;
+
     product->weights = product->first_weights;
     product->end = product->output + product->channels;
     while (product->output != product->end) {
@@ -113,10 +113,10 @@ static void tcn_dsp_channels1(tcn_dsp_product_t *product, const TCN_FLASH tcn_re
             tcn_dsp_product1(product);
         }
 #else
-        tcn_dsp_product_plain(product, 1, is_wide);
+        tcn_dsp_product_plain(product, 1, sums, is_wide);
 #endif
         if (product->output != product->end) {
-            tcn_dsp_product_rest(product, rescale, 1);
+            tcn_dsp_product_rest(product, rescale, sums, 1);
         }
     }
 }

@@ -105,8 +105,7 @@ static void tcn_dsp_product2_next(tcn_dsp_product_t *product)
     "bls 1b\n\t"                                             \
     "b 4f\n"                                                 \
     "3:\n\t"                                                 \
-    "ldr r1, [sp, #24]\n\t"                                  \
-    "add r1, #64\n\t"                                        \
+    "ldr r1, [sp]\n\t"                                       \
     "stm r1, {r6-r12, lr}\n\t"                               \
     "b 5f\n"                                                 \
     "4:\n\t"                                                 \
@@ -154,14 +153,14 @@ static void tcn_dsp_product2(TCN_UNUSED tcn_dsp_product_t *product)
 TCN_ASSEMBLY(64)
 static void tcn_dsp_product2_wide(TCN_UNUSED tcn_dsp_product_t *product)
 {
-    __asm__(TCN_PRODUCT(TCN_PRODUCT_TWO_WIDE, "88", "2", ""));
+    __asm__(TCN_PRODUCT(TCN_PRODUCT_TWO_WIDE, "88", "1", ""));
 }
 #else
 static void tcn_dsp_product2_plain(tcn_dsp_product_t *product, int32_t is_wide)
 {
     do {
         tcn_dsp_gather(product);
-        tcn_dsp_product_plain(product, 2, is_wide);
+        tcn_dsp_product_plain(product, 2, product->columns, is_wide);
         if (product->output != product->end) {
             return;
         }
@@ -170,7 +169,8 @@ static void tcn_dsp_product2_plain(tcn_dsp_product_t *product, int32_t is_wide)
 }
 #endif
 
-/* All channels of the columns that are left, two at a time. */
+/* All channels of the columns that are left, two at a time. Sums that are left over take the place of the columns,
+ * which are gathered once more behind them. */
 static void tcn_dsp_channels2(tcn_dsp_product_t *product, const TCN_FLASH tcn_rescale_t *rescale, int32_t is_wide)
 {
     product->weights = product->first_weights;
@@ -186,7 +186,7 @@ static void tcn_dsp_channels2(tcn_dsp_product_t *product, const TCN_FLASH tcn_re
         tcn_dsp_product2_plain(product, is_wide);
 #endif
         if (product->left != 0) {
-            tcn_dsp_product_rest(product, rescale, 2);
+            tcn_dsp_product_rest(product, rescale, product->columns, 2);
             if (product->output == product->end) {
                 tcn_dsp_product2_next(product);
             }
