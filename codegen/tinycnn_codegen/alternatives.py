@@ -9,9 +9,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tinycnn.ir import Graph
+from tinycnn.ir import Graph, Node
 from tinycnn.ops import Call, Conv, Dense, GlobalAveragePool, call_of
 from tinycnn.plan import Alternative, is_view
+from tinycnn.plan.pairs import joined, pairs
 from tinycnn.target import Estimate, Target
 from tinycnn_codegen import armv6_m, armv7_m, armv7e_m, helium, winograd, word32
 from tinycnn_codegen.lowered import Lowered
@@ -25,16 +26,22 @@ class InstructionSet:
 
     `least_gain` is how many instructions of an inference each byte by which weights grow must save. With `whole` it
     is for nodes whose tensors are held with all rows; where those of a plan are not, another kernel takes its place.
+    One that is `paired` computes two layers at once (`tinycnn.plan.pairs`).
     """
 
     suits: Callable[[Target], bool]
     lower: Callable[..., Lowered | None]
     least_gain: float = -np.inf
     whole: bool = False
+    paired: bool = False
 
 
 def _has_dsp(target: Target) -> bool:
     return "dsp" in target.extensions
+
+
+def _has_plain_dsp(target: Target) -> bool:
+    return _has_dsp(target) and not _has_helium(target)
 
 
 def _has_long_multiply(target: Target) -> bool:
@@ -81,6 +88,7 @@ INSTRUCTION_SETS: Mapping[str, InstructionSet] = {
     "armv7e_m wide": InstructionSet(_has_dsp, armv7e_m.wide),
     "armv7e_m planar": InstructionSet(_has_dsp, armv7e_m.planar),
     "armv7e_m winograd": InstructionSet(_has_dsp, armv7e_m.winograd),
+    "armv7e_m pair": InstructionSet(_has_plain_dsp, armv7e_m.pair, paired=True),
     "armv7_m": InstructionSet(_has_long_multiply, armv7_m.alternative),
     "armv7_m depthwise": InstructionSet(_has_long_multiply, armv7_m.depthwise),
     "armv6_m": InstructionSet(_has_short_multiply, armv6_m.alternative),
@@ -137,6 +145,9 @@ COSTS: Mapping[tuple[str, str], tuple[float, float, float]] = {
 what `tinycnn bench` counted on the Cortex-M4, M3, M0 and RV32IMC for the layers of MLPerf Tiny's networks."""
 
 
+LAST_COLUMN = 0.45
+"""By how much a column by itself takes longer than one of two on the Cortex-M4."""
+
 BLOCK_SHARE = 0.8
 """Of the instructions of portable C without blocks, which the target file has, what those of `word32` take. They run on
 processors as different as the i486 and the LX106."""
@@ -160,7 +171,8 @@ def alternatives(graph: Graph, target: Target) -> Mapping[str, tuple[Alternative
     Ways that take more flash than the smallest are left out where they save less than their `least_gain`, or their
     constants would not fit half of the target's flash: those that save the fewest instructions per byte first.
     """
-    sets = {name: found for name, found in INSTRUCTION_SETS.items() if found.suits(target)}
+    suited = {name: found for name, found in INSTRUCTION_SETS.items() if found.suits(target)}
+    sets = {name: found for name, found in suited.items() if not found.paired}
     ways: dict[str, dict[str, Alternative]] = {}
     constants: dict[str, dict[str, int]] = {}
     for node in graph.nodes:
@@ -189,10 +201,20 @@ def alternatives(graph: Graph, target: Target) -> Mapping[str, tuple[Alternative
             constants[output] = {name: kernel.constants_bytes for name, kernel in kernels.items()}
             constants[output][PORTABLE] = _portable_constants_bytes(call)
     too_large = set(_too_large(ways, constants, (target.flash_bytes or 0) // 2))
-    return {
+    found = {
         output: tuple(way for name, way in named.items() if (output, name) not in too_large)
         for output, named in ways.items()
     }
+    for first, second in pairs(graph):
+        call = call_of(graph, joined(graph, first, second))
+        instructions = _pair_instructions(graph, first, second)
+        one_by_one = sum(min(way.instructions for way in found[node.outputs[0]]) for node in (first, second))
+        for name in suited.keys() - sets.keys():
+            kernel = suited[name].lower(call, whole=False)
+            if kernel is not None and instructions < one_by_one:
+                way = Alternative(name, instructions, kernel.scratch_bytes, kernel.keeps_scratch, paired=True)
+                found[second.outputs[0]] += (way,)
+    return found
 
 
 def kernel_notes(graph: Graph, target: Target) -> Mapping[str, str]:
@@ -238,6 +260,19 @@ def _cost(name: str, kernel: Lowered, estimate: Estimate) -> tuple[float, float,
 
 def _kernel_instructions(cost: tuple[float, float, float], kernel: Lowered, macs: int, outputs: int) -> int:
     return int((cost[0] * macs + cost[1] * outputs) * kernel.idle + cost[2] * kernel.prepared_bytes)
+
+
+def _pair_instructions(graph: Graph, first: Node, second: Node) -> int:
+    """What both layers take one by one, without bringing the rows between them into another order.
+
+    Pairs are computed row by row, so that of an odd width a column is left each time.
+    """
+    product, depthwise = COSTS["armv7e_m", "dsp_conv2d"], COSTS["armv7e_m planar", "dsp_planar"]
+    (x, between, y) = graph.shapes((first.inputs[0], first.outputs[0], second.outputs[0]))
+    columns = between[2] + LAST_COLUMN * (between[2] % 2)
+    products = product[0] * graph.macs(first) + product[1] * np.prod(between) + product[2] * np.prod(x)
+    taps = depthwise[0] * graph.macs(second) + depthwise[1] * np.prod(y)
+    return int(products * columns / between[2] + taps)
 
 
 def _portable_constants_bytes(call: Call) -> int:

@@ -14,6 +14,7 @@ from tinycnn.fixedpoint.nudge import HIGH_WORD
 from tinycnn.ops import Add, Call, Conv, Dense, GlobalAveragePool, MaxPool, Window, row_bytes
 from tinycnn.ops.base import Accumulation, Int64Array
 from tinycnn.ops.linear import folded_bias, linear_accumulation
+from tinycnn.plan.pairs import PointwiseDepthwise
 from tinycnn_codegen.ctext import ConstantArray
 from tinycnn_codegen.elementwise import lower_add
 from tinycnn_codegen.lower_pools import lower_max_pool
@@ -26,6 +27,9 @@ LANES = 4
 
 SUMS_BYTES = 4 * 4
 """Behind a column that is multiplied by itself, for sums that C finishes."""
+
+PLANAR_OFFSET = 128
+"""What the kernel for pairs adds to the outputs of the first layer."""
 
 MOST_DEPTHWISE_TAPS = 25
 """5 x 5; the pointers to them lie on the stack."""
@@ -249,35 +253,12 @@ def _add(op: Add, call: Call) -> Lowered | None:
 def planar(call: Call, *, whole: bool) -> Lowered | None:
     """A faster kernel for depthwise 3 x 3, which keeps three rows of int16 in scratch."""
     op = call.node.op
-    if not isinstance(op, Conv) or not op.is_depthwise(call.constant(1).shape):
+    layer = _planar_layer(call, 0)
+    if not isinstance(op, Conv) or layer is None:
         return None
     window, channels = Planar.of(call, op.window), call.constant(1).shape[0]
-    is_plain = window.kernel == (3, 3) and window.dilations == (1, 1) and window.strides[1] in (1, 2)
-    if op.groups != channels or channels % 4 or not is_plain:
-        return None
-    taps = call.constant(1).reshape(channels, 3, 3).astype(np.int64)
-    pairs = np.stack([_halves(taps[..., 0], taps[..., 1]), _halves(taps[..., 1], taps[..., 2])], axis=2)
-    multiplier, rescale = _high_multiplier(call)
-    stream = np.concatenate([2 * multiplier[:, None], pairs.reshape(channels, -1), _sums(call)[0][:, None]], axis=1)
-    stream[-1, 0] += 1
-    row_width = (_in_blocks(window.output_width) - 1) * window.strides[1] + 3
-    row_width += -row_width % 4
-    layer: Fields = {
-        "input_width": window.input_width,
-        "channels": channels,
-        "output_width": window.output_width,
-        "stride": window.strides[1],
-        "input_height": window.input_sizes[0],
-        "row_stride": window.strides[0],
-        "row_pad": window.pads[0],
-        "pad": window.pads[1],
-        "row_width": row_width,
-        "input_zero_point": call.quantization(0).zero_point,
-        "output_zero_point": call.output_quantization.zero_point,
-        "is_proved": int(multiplier.all()),
-        "weights": _words(stream, 8),
-        "rescale": rescale,
-    }
+    row_width = layer["row_width"]
+    assert isinstance(row_width, int)
     return Lowered(
         "dsp_planar",
         (layer,),
@@ -291,9 +272,84 @@ def planar(call: Call, *, whole: bool) -> Lowered | None:
     )
 
 
+def _planar_layer(call: Call, added: int) -> Fields | None:
+    """The fields for tcn_dsp_planar_outputs.h, where the inputs are `added` more than they are."""
+    op = call.node.op
+    if not isinstance(op, Conv) or not op.is_depthwise(call.constant(1).shape):
+        return None
+    window, channels = Planar.of(call, op.window), call.constant(1).shape[0]
+    is_plain = window.kernel == (3, 3) and window.dilations == (1, 1) and window.strides[1] in (1, 2)
+    if op.groups != channels or channels % LANES or not is_plain:
+        return None
+    taps = call.constant(1).reshape(channels, 3, 3).astype(np.int64)
+    pairs = np.stack([_halves(taps[..., 0], taps[..., 1]), _halves(taps[..., 1], taps[..., 2])], axis=2)
+    multiplier, rescale = _high_multiplier(call)
+    bias = _sums(call)[0] - added * taps.sum(axis=(1, 2))
+    stream = np.concatenate([2 * multiplier[:, None], pairs.reshape(channels, -1), bias[:, None]], axis=1)
+    stream[-1, 0] += 1
+    row_width = (_in_blocks(window.output_width) - 1) * window.strides[1] + 3
+    row_width += -row_width % 4
+    return {
+        "input_width": window.input_width,
+        "channels": channels,
+        "output_width": window.output_width,
+        "stride": window.strides[1],
+        "input_height": window.input_sizes[0],
+        "row_stride": window.strides[0],
+        "row_pad": window.pads[0],
+        "pad": window.pads[1],
+        "row_width": row_width,
+        "input_zero_point": call.quantization(0).zero_point + added,
+        "output_zero_point": call.output_quantization.zero_point,
+        "is_proved": int(multiplier.all()),
+        "weights": _words(stream, 8),
+        "rescale": rescale,
+    }
+
+
 def _in_blocks(outputs: int) -> int:
     """How many outputs are read for: blocks of six, at last one of three or six, which may begin before the rest."""
     return outputs + (0, 2, 1, 0, 0, 1)[outputs % 6]
+
+
+def pair(call: Call, *, whole: bool) -> Lowered | None:
+    """A kernel for a pointwise layer and the depthwise 3 x 3 behind it, which makes the rows between in scratch.
+
+    It makes no rows that the second does not read, so that layers that leave some out are computed one by one.
+    """
+    op = call.node.op
+    if not isinstance(op, PointwiseDepthwise):
+        return None
+    first, second = op.calls(call)
+    weights = first.constant(1).reshape(-1, first.inputs[0].shape[-1]).astype(np.int64)
+    if weights.shape[1] % LANES:
+        return None
+    stream = _stream(first, weights, is_wide=False) or _stream(first, weights, is_wide=True)
+    depthwise = _planar_layer(second, PLANAR_OFFSET)
+    window = Planar.of(second, op.depthwise.window)
+    last_row = (call.output.shape[1] - 1) * window.strides[0] - window.pads[0] + 2
+    leaves_rows = window.strides[0] > 3 or last_row < op.between.shape[1] - 1
+    if leaves_rows or stream is None or depthwise is None:
+        return None
+    row_width = depthwise["row_width"]
+    assert isinstance(row_width, int)
+    layer: Fields = {
+        "pointwise": {
+            "width": op.between.shape[2],
+            "input_channels": weights.shape[1],
+            "output_channels": len(weights),
+            **stream,
+        },
+        "depthwise": depthwise,
+    }
+    return Lowered(
+        "dsp_pair",
+        (layer,),
+        "counted window",
+        window.rows,
+        scratch_bytes=6 * len(weights) * row_width + max(4 * weights.shape[1], 2 * SUMS_BYTES) + SUMS_BYTES,
+        keeps_scratch=True,
+    )
 
 
 def winograd(call: Call, *, whole: bool) -> Lowered | None:

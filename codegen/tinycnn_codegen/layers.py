@@ -5,8 +5,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from tinycnn.ir import Operator, Shape
-from tinycnn.ops import call_of, is_int8, row_bytes
+from tinycnn.ops import call_of, is_int8, row_bytes, row_count
 from tinycnn.plan import Place, Plan, Step
+from tinycnn.plan.pairs import PointwiseDepthwise
 from tinycnn_codegen.alternatives import PORTABLE
 from tinycnn_codegen.ctext import (
     ConstantArray,
@@ -16,6 +17,7 @@ from tinycnn_codegen.ctext import (
     constant_arrays,
     struct_definition,
 )
+from tinycnn_codegen.generated import TappedTensor
 from tinycnn_codegen.lower import lower
 from tinycnn_codegen.lowered import Lowered
 
@@ -28,7 +30,8 @@ class Layer:
     `base` begins the layer's identifiers; `output` and `inputs` begin those of the tensors. `tap` is the number of
     the output tensor. `parts` structs are called one after the other for each row. `window_taps` is 0 when the
     kernel reads no window. `padding` is the row that stands outside the input, which all rows but those from
-    `inner_rows[0]` up to `inner_rows[1]` read, if they do.
+    `inner_rows[0]` up to `inner_rows[1]` read, if they do. Of two layers in one (`tinycnn.plan.pairs`) `between` is the
+    tensor between them and `tap_between` its number.
     """
 
     base: str
@@ -45,6 +48,8 @@ class Layer:
     output_rows: int
     padding: Place | None
     inner_rows: tuple[int, int]
+    between: TappedTensor | None
+    tap_between: int
 
     @property
     def kernel(self) -> str:
@@ -97,7 +102,9 @@ class Layer:
         return self.lowered.reads == "summed rows"
 
 
-def make_layer(plan: Plan, step: Step, number: int, tap: int, base: str, tensors: Mapping[str, str]) -> Layer:
+def make_layer(
+    plan: Plan, step: Step, number: int, tap: int, tap_between: int, base: str, tensors: Mapping[str, str]
+) -> Layer:
     """The layer of a node whose first step is `step`, the step `number`; `tensors` has the C bases of tensors."""
     graph, node = plan.graph, step.node
     (output,) = node.outputs
@@ -108,7 +115,7 @@ def make_layer(plan: Plan, step: Step, number: int, tap: int, base: str, tensors
     lowered = lower(call_of(graph, node), kernels, whole=whole)
     return Layer(
         base,
-        _comment(plan, step, number),
+        _comment(plan, step, number, tap_between),
         tuple(_definitions(lowered, base, step)),
         lowered,
         tensors[output],
@@ -121,7 +128,16 @@ def make_layer(plan: Plan, step: Step, number: int, tap: int, base: str, tensors
         held[1].rows,
         None if lowered.makes_padding else step.padding,
         _inner_rows(plan, step),
+        _between(node.op),
+        tap_between,
     )
+
+
+def _between(op: Operator) -> TappedTensor | None:
+    if not isinstance(op, PointwiseDepthwise):
+        return None
+    shape = op.between.shape
+    return TappedTensor(op.between.name, row_count(shape), row_bytes(shape))
 
 
 def _rows_read(op: Operator, inputs: Sequence[Shape], output_rows: int) -> tuple[str, ...]:
@@ -152,14 +168,18 @@ def _inner_rows(plan: Plan, step: Step) -> tuple[int, int]:
     return (inner[0], inner[-1] + 1)
 
 
-def _comment(plan: Plan, step: Step, number: int) -> str:
+def _comment(plan: Plan, step: Step, number: int, tap_between: int) -> str:
     graph, node = plan.graph, step.node
     shapes = " + ".join(str(list(graph.tensors[name].shape)) for name in graph.activations(node))
     macs = graph.macs(node)
     head = f"Step {number}, {node.name}: {node.op.label}, {shapes} to {list(graph.tensors[node.outputs[0]].shape)}"
     cost = f", {macs:,} multiply-accumulates." if macs else "."
     origins = ", ".join(node.origins)
-    return comment(head + cost, *([f"ONNX: {origins}"] if origins else []))
+    between = []
+    if isinstance(node.op, PointwiseDepthwise):
+        shape = list(node.op.between.shape)
+        between.append(f"Between them lies {node.op.between.name}, {shape}, three rows in scratch; tap {tap_between}.")
+    return comment(head + cost, *between, *([f"ONNX: {origins}"] if origins else []))
 
 
 def _definitions(lowered: Lowered, base: str, step: Step) -> Iterator[str]:

@@ -8,6 +8,7 @@ import numpy as np
 
 from tinycnn.plan import Place, Plan, Step
 from tinycnn.plan.model import ALIGNMENT_BYTES
+from tinycnn.plan.pairs import PointwiseDepthwise
 from tinycnn_codegen.cnames import unique_bases
 from tinycnn_codegen.ctext import ConstantArray, Field, array_definition, plain, struct_definition
 from tinycnn_codegen.generated import TappedTensor
@@ -60,6 +61,10 @@ class Source:
         return "TCN_PORTABLE" in self.kernels
 
     @property
+    def has_pairs(self) -> bool:
+        return any(layer.between for layer in self.layers)
+
+    @property
     def has_loop(self) -> bool:
         return any(step.rows > 1 for step in self.steps)
 
@@ -102,8 +107,10 @@ def make_source(plan: Plan, network: str, *, uint8_input: bool) -> Source:
     tensor_bases = dict(zip(used, unique_bases(used, network), strict=True))
     scattered = [plan.places[tensor] for tensor in used if plan.places[tensor].row_offsets]
     layer_bases = unique_bases([node.name for node in nodes], network)
+    pairs = [node.outputs[0] for node in nodes if isinstance(node.op, PointwiseDepthwise)]
+    taps_between = {output: number for number, output in enumerate(pairs, len(nodes))}
     layers = {
-        output: make_layer(plan, step, number, tap, base, tensor_bases)
+        output: make_layer(plan, step, number, tap, taps_between.get(output, 0), base, tensor_bases)
         for tap, (base, (output, (number, step))) in enumerate(zip(layer_bases, first_steps.items(), strict=True))
     }
     steps = _run_steps(plan, layers)
@@ -116,7 +123,10 @@ def make_source(plan: Plan, network: str, *, uint8_input: bool) -> Source:
         ),
         tuple(layers.values()),
         steps,
-        tuple(TappedTensor(tensor, plan.places[tensor].rows, plan.places[tensor].row_bytes) for tensor in layers),
+        (
+            *(TappedTensor(tensor, plan.places[tensor].rows, plan.places[tensor].row_bytes) for tensor in layers),
+            *(layer.between for layer in layers.values() if layer.between),
+        ),
         schedule_table([(step.layer, step.rows) for step in steps], len(layers), plan.arrivals, plan.departures),
         tensor_bases[pushed[0]] if pushed else "",
         tensor_bases[plan.graph.outputs[0]] if plan.is_pulled else "",

@@ -65,7 +65,10 @@ def layers(seed: int) -> tuple[GraphBuilder, Graph]:
 def planned(graph: Graph, *, staged: bool, seed: int = 0) -> Plan:
     """Every node by one of its kernels for the instruction set, picked at random."""
     rng = np.random.default_rng(seed)
-    ways = alternatives(graph, load_target("cortex-m4"))
+    ways = {
+        output: [way for way in some if not way.paired]
+        for output, some in alternatives(graph, load_target("cortex-m4")).items()
+    }
     chosen = {output: some[int(rng.integers(1, len(some)))] for output, some in ways.items()}
     return in_stages(graph, [0] if staged else range(len(ways)), chosen)
 

@@ -124,6 +124,7 @@ TCN_KERNEL static void tcn_dsp_conv2d_row(const TCN_FLASH tcn_dsp_conv2d_t *laye
 
     product.columns = (uint32_t *)(void *)scratch;
     product.channels = layer->output_channels;
+    product.pitch = layer->output_channels;
     product.first_weights = (const uint32_t *)layer->weights;
     product.pairs = bytes / 2;
     while (left > 0) {

@@ -24,6 +24,7 @@ TCN_KERNEL static void tcn_dsp_dense_row(const TCN_FLASH tcn_dsp_dense_t *layer,
     product.columns = (uint32_t *)(void *)scratch;
     product.output = output;
     product.channels = layer->outputs;
+    product.pitch = layer->outputs;
     product.first_weights = (const uint32_t *)layer->weights;
     product.pairs = layer->pairs;
     tcn_dsp_widen(product.columns, input, layer->inputs);

@@ -24,7 +24,7 @@ typedef struct {
     uint32_t *columns;             /* [pairs][columns] */
     int8_t *output;                /* of the next channel in the first column */
     const int8_t *end;             /* of the first column's channels */
-    int32_t channels;              /* of the output */
+    int32_t pitch;                 /* of the output, from a column to the next; see below where it is planar */
     const uint32_t *weights;       /* the next ones */
     const uint32_t *first_weights; /* of the first channel */
     int32_t pairs;                 /* of inputs; even */
@@ -37,14 +37,44 @@ typedef struct {
     int32_t more_bytes;            /* of each row behind them */
     uint32_t *whole;               /* where the columns have the whole words, behind the other bytes */
     uint32_t *more;                /* where the next of the others goes */
+    int32_t channels;              /* of the output */
 } tcn_dsp_product_t;
+
+/* An output is planar where the pitch is below 0: then it is that from a channel to the one before, in bytes, and the
+ * columns lie side by side as int16, 128 more than they are. Channels are a multiple of four. */
+static inline void tcn_dsp_product_put(const tcn_dsp_product_t *product, int32_t channel, int32_t column, int8_t value)
+{
+    if (product->pitch < 0) {
+        ((int16_t *)(void *)(product->output - channel * product->pitch))[column] = (int16_t)(value + 128);
+    } else {
+        product->output[column * product->pitch + channel] = value;
+    }
+}
+
+/* Channels that are not written yet. */
+static inline int32_t tcn_dsp_product_left(const tcn_dsp_product_t *product)
+{
+    const int32_t bytes = (int32_t)(product->end - product->output);
+
+    return product->pitch < 0 ? bytes / -product->pitch : bytes;
+}
+
+/* All channels of the next columns at `output`. */
+static inline void tcn_dsp_product_begin(tcn_dsp_product_t *product)
+{
+    const int32_t channel_bytes = product->pitch < 0 ? -product->pitch : 1;
+
+    product->weights = product->first_weights;
+    product->end = product->output + product->channels * channel_bytes;
+}
 
 /* Goes on behind the four channels that were written. */
 static void tcn_dsp_product_next(tcn_dsp_product_t *product)
 {
-    const int32_t left = (int32_t)(product->end - product->output);
+    const int32_t left = tcn_dsp_product_left(product);
+    const int32_t channels = left <= 4 ? left : left < 8 ? left - 4 : 4;
 
-    product->output += left <= 4 ? left : left < 8 ? left - 4 : 4;
+    product->output += product->pitch < 0 ? -channels * product->pitch : channels;
 }
 
 /* The functions below compute int8 outputs of as many channels as have a multiplier. Where they stop before `end`,
@@ -52,7 +82,7 @@ static void tcn_dsp_product_next(tcn_dsp_product_t *product)
 TCN_KERNEL static void tcn_dsp_product_rest(tcn_dsp_product_t *product, const TCN_FLASH tcn_rescale_t *rescale,
                                             const uint32_t *sums, int32_t columns)
 {
-    const int32_t left = (int32_t)(product->end - product->output);
+    const int32_t left = tcn_dsp_product_left(product);
     const int32_t channel = product->channels - left;
     int32_t column;
     int32_t i;
@@ -61,7 +91,7 @@ TCN_KERNEL static void tcn_dsp_product_rest(tcn_dsp_product_t *product, const TC
         for (i = 0; i < 4 && i < left; i++) {
             const int32_t sum = tcn_signed(sums[4 * column + i]);
 
-            product->output[column * product->channels + i] = tcn_rescale(rescale, channel + i, sum);
+            tcn_dsp_product_put(product, i, column, tcn_rescale(rescale, channel + i, sum));
         }
     }
     tcn_dsp_product_next(product);
@@ -70,17 +100,19 @@ TCN_KERNEL static void tcn_dsp_product_rest(tcn_dsp_product_t *product, const TC
 #if TCN_HAS_DSP
 /* b from a + 256 b. */
 #define TCN_PRODUCT_DIFFERENCE(a, b) "sub " b ", " b ", " a "\n\tasr " b ", " b ", #8\n\t"
-/* Four finished sums as the bytes of `a`. USAT16 takes two outputs that fit 16 bits, from 0 to 255 for -128 to 127. */
-#define TCN_PRODUCT_RESCALE(zero_point, a, b, c, d, by_a, by_b, by_c, by_d) \
-    "smmlar " a ", " a ", " by_a ", " zero_point "\n\t"                     \
-    "smmlar " b ", " b ", " by_b ", " zero_point "\n\t"                     \
-    "smmlar " c ", " c ", " by_c ", " zero_point "\n\t"                     \
-    "smmlar " d ", " d ", " by_d ", " zero_point "\n\t"                     \
-    "pkhbt " a ", " a ", " c ", lsl #16\n\t"                                \
-    "pkhbt " b ", " b ", " d ", lsl #16\n\t"                                \
-    "usat16 " a ", #8, " a "\n\t"                                           \
-    "usat16 " b ", #8, " b "\n\t"                                           \
-    "orr " a ", " a ", " b ", lsl #8\n\t"                                   \
+/* Four finished sums as outputs that are not saturated yet. */
+#define TCN_PRODUCT_SCALE(zero_point, a, b, c, d, by_a, by_b, by_c, by_d) \
+    "smmlar " a ", " a ", " by_a ", " zero_point "\n\t"                   \
+    "smmlar " b ", " b ", " by_b ", " zero_point "\n\t"                   \
+    "smmlar " c ", " c ", " by_c ", " zero_point "\n\t"                   \
+    "smmlar " d ", " d ", " by_d ", " zero_point "\n\t"
+/* These as the bytes of `a`. USAT16 takes two that fit 16 bits, from 0 to 255 for -128 to 127. */
+#define TCN_PRODUCT_BYTES(a, b, c, d)          \
+    "pkhbt " a ", " a ", " c ", lsl #16\n\t"   \
+    "pkhbt " b ", " b ", " d ", lsl #16\n\t"   \
+    "usat16 " a ", #8, " a "\n\t"              \
+    "usat16 " b ", #8, " b "\n\t"              \
+    "orr " a ", " a ", " b ", lsl #8\n\t"      \
     "eor " a ", #0x80808080\n\t"
 #else
 /* What the functions in assembly do with gathered columns. Leaves sums to the caller in `rest`. */
@@ -132,8 +164,10 @@ static void tcn_dsp_product_plain(tcn_dsp_product_t *product, int32_t columns, u
         }
         for (column = 0; column < columns; column++) {
             for (i = 0; i < 4; i++) {
-                product->output[column * product->channels + i] = tcn_dsp_rescale(
-                    0, 0, tcn_signed(ends[1 + i]), tcn_signed(ends[0]) - 128, tcn_signed(sums[4 * column + i]));
+                const int32_t sum = tcn_signed(sums[4 * column + i]);
+
+                tcn_dsp_product_put(product, i, column,
+                                    tcn_dsp_rescale(0, 0, tcn_signed(ends[1 + i]), tcn_signed(ends[0]) - 128, sum));
             }
         }
         tcn_dsp_product_next(product);

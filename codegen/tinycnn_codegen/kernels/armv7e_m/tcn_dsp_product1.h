@@ -23,14 +23,14 @@
     "smlad r6, r10, " x ", r6\n\t"       \
     "smlad r7, r11, " x ", r7\n\t"
 /* r0: weights, r1: column, r4-r7: sums, r12: end of the column, lr: where the inner loop is entered; sp: column, output,
- * the last four channels; the product. */
+ * the last four channels, pitch; the product. */
 #define TCN_COLUMN(two_pairs, bytes, differences) \
     "push {r0, r4-r11, lr}\n\t"              \
-    "sub sp, #12\n\t"                        \
+    "sub sp, #16\n\t"                        \
     "ldm r0, {r1-r5}\n\t"                    \
     "ldr r6, [r0, #24]\n\t"                  \
     "sub r3, #4\n\t"                         \
-    "stm sp, {r1-r3}\n\t"                    \
+    "stm sp, {r1-r4}\n\t"                    \
     "mov r0, r5\n\t"                         \
     "add r12, r1, r6, lsl #2\n\t"            \
     "lsr r6, #1\n\t"                         \
@@ -52,8 +52,12 @@
     "ldm r0!, {r1, r2, r3, r8, r9}\n\t"      \
     differences                              \
     "cbz r2, 3f\n\t"                         \
-    TCN_PRODUCT_RESCALE("r1", "r4", "r5", "r6", "r7", "r2", "r3", "r8", "r9") \
+    TCN_PRODUCT_SCALE("r1", "r4", "r5", "r6", "r7", "r2", "r3", "r8", "r9") \
+    "ldr r8, [sp, #12]\n\t"                  \
     "ldm sp, {r1-r3}\n\t"                    \
+    "cmp r8, #0\n\t"                         \
+    "bmi 6f\n\t"                             \
+    TCN_PRODUCT_BYTES("r4", "r5", "r6", "r7") \
     "str r4, [r2], #4\n\t"                   \
     "str r2, [sp, #4]\n\t"                   \
     "cmp r2, r3\n\t"                         \
@@ -66,16 +70,33 @@
     "3:\n\t"                                 \
     "stm r12, {r4-r7}\n"                     \
     "4:\n\t"                                 \
-    "ldr r1, [sp, #12]\n\t"                  \
+    "ldr r1, [sp, #16]\n\t"                  \
     "ldr r2, [sp, #4]\n\t"                   \
     "str r2, [r1, #4]\n\t"                   \
     "str r0, [r1, #16]\n\t"                  \
-    "add sp, #16\n\t"                        \
-    "pop {r4-r11, pc}"
+    "add sp, #20\n\t"                        \
+    "pop {r4-r11, pc}\n"                      \
+    "6:\n\t"                                 \
+    "usat r4, #8, r4\n\t"                    \
+    "usat r5, #8, r5\n\t"                    \
+    "usat r6, #8, r6\n\t"                    \
+    "usat r7, #8, r7\n\t"                    \
+    "sub r9, r2, r8\n\t"                     \
+    "sub r10, r9, r8\n\t"                    \
+    "strh r4, [r2]\n\t"                      \
+    "sub r11, r10, r8\n\t"                   \
+    "strh r5, [r9]\n\t"                      \
+    "strh r6, [r10]\n\t"                     \
+    "sub r2, r11, r8\n\t"                    \
+    "strh r7, [r11]\n\t"                     \
+    "str r2, [sp, #4]\n\t"                   \
+    "cmp r2, r3\n\t"                         \
+    "bls 1b\n\t"                             \
+    "b 4b\n"
 
 /* One column. Two pairs take 14 instructions for 16 multiply-accumulates (LDM, LDRD, 4 SXTB16, 8 SMLAD), 0.88 each, and
  * 20 cycles on the Cortex-M4, 1.25 each; the bound is 0.5, SMLAD alone. */
-TCN_ASSEMBLY(52)
+TCN_ASSEMBLY(56)
 static void tcn_dsp_product1(TCN_UNUSED tcn_dsp_product_t *product)
 {
     __asm__(TCN_COLUMN("ldm r0!, {r8-r11}\n\t"
@@ -88,7 +109,7 @@ static void tcn_dsp_product1(TCN_UNUSED tcn_dsp_product_t *product)
 }
 
 /* With wide weights 11 instructions (2 LDM, LDRD, 8 SMLAD), 0.69 each, and 21 cycles, 1.31 each. */
-TCN_ASSEMBLY(52)
+TCN_ASSEMBLY(56)
 static void tcn_dsp_product1_wide(TCN_UNUSED tcn_dsp_product_t *product)
 {
     __asm__(TCN_COLUMN("ldrd r2, r3, [r1], #8\n\t"
@@ -103,8 +124,7 @@ static void tcn_dsp_channels1(tcn_dsp_product_t *product, const TCN_FLASH tcn_re
 {
     uint32_t *const sums = product->columns + product->pairs;
 
-    product->weights = product->first_weights;
-    product->end = product->output + product->channels;
+    tcn_dsp_product_begin(product);
     while (product->output != product->end) {
 #if TCN_HAS_DSP
         if (is_wide) {

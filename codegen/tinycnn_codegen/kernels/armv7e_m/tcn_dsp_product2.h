@@ -7,9 +7,8 @@
 /* Goes on to the next two columns. */
 static void tcn_dsp_product2_next(tcn_dsp_product_t *product)
 {
-    product->output += product->channels;
-    product->end += 2 * product->channels;
-    product->weights = product->first_weights;
+    product->output += product->pitch < 0 ? product->channels * product->pitch + 4 : product->channels;
+    tcn_dsp_product_begin(product);
     product->offset += 2 * product->step;
     product->left--;
 }
@@ -57,7 +56,7 @@ static void tcn_dsp_product2_next(tcn_dsp_product_t *product)
     TCN_PRODUCT_WIDE("r6", "r7", "r10", "r11", "r10", "r11")      \
     "ldrd r2, r3, [r0], #8\n\t"                                   \
     TCN_PRODUCT_WIDE("r8", "r9", "r12", "lr", "r12", "lr")
-/* Products of two columns, two pairs of inputs being computed by `two_pairs`. r0: weights, r1: columns; sp: columns, output, the last four channels, channels, where the inner loop is entered, end of the
+/* Products of two columns, two pairs of inputs being computed by `two_pairs`. r0: weights, r1: columns; sp: columns, output, the last four channels, pitch, where the inner loop is entered, end of the
  * columns; the product. */
 #define TCN_PRODUCT(two_pairs, bytes, repeated, differences) \
     "push {r0, r4-r11, lr}\n\t"                              \
@@ -95,9 +94,13 @@ static void tcn_dsp_product2_next(tcn_dsp_product_t *product)
     "ldm r0!, {r1-r5}\n\t"                                   \
     differences                                              \
     "cbz r2, 3f\n\t"                                         \
-    TCN_PRODUCT_RESCALE("r1", "r6", "r7", "r8", "r9", "r2", "r3", "r4", "r5")    \
-    TCN_PRODUCT_RESCALE("r1", "r10", "r11", "r12", "lr", "r2", "r3", "r4", "r5") \
+    TCN_PRODUCT_SCALE("r1", "r6", "r7", "r8", "r9", "r2", "r3", "r4", "r5")    \
+    TCN_PRODUCT_SCALE("r1", "r10", "r11", "r12", "lr", "r2", "r3", "r4", "r5") \
     "ldm sp, {r1-r4}\n\t"                                    \
+    "cmp r4, #0\n\t"                                         \
+    "bmi 6f\n\t"                                             \
+    TCN_PRODUCT_BYTES("r6", "r7", "r8", "r9")                \
+    TCN_PRODUCT_BYTES("r10", "r11", "r12", "lr")             \
     "str r10, [r2, r4]\n\t"                                  \
     "str r6, [r2], #4\n\t"                                   \
     "str r2, [sp, #4]\n\t"                                   \
@@ -116,7 +119,8 @@ static void tcn_dsp_product2_next(tcn_dsp_product_t *product)
     "bne 1b\n\t"                                             \
     "ldr lr, [sp, #24]\n\t"                                  \
     "add r2, r4\n\t"                                         \
-    "add r3, r3, r4, lsl #1\n\t"                             \
+    "add r3, r3, r4, lsl #1\n"                               \
+    "7:\n\t"                                                 \
     "strd r2, r3, [sp, #4]\n\t"                              \
     "ldr r0, [lr, #20]\n\t"                                  \
     "ldr r4, [lr, #28]\n\t"                                  \
@@ -134,7 +138,33 @@ static void tcn_dsp_product2_next(tcn_dsp_product_t *product)
     "strd r2, r3, [r1, #4]\n\t"                              \
     "str r0, [r1, #16]\n\t"                                  \
     "add sp, #28\n\t"                                        \
-    "pop {r4-r11, pc}"
+    "pop {r4-r11, pc}\n"                                      \
+    "6:\n\t"                                                 \
+    "pkhbt r6, r6, r10, lsl #16\n\t"                         \
+    "pkhbt r7, r7, r11, lsl #16\n\t"                         \
+    "pkhbt r8, r8, r12, lsl #16\n\t"                         \
+    "pkhbt r9, r9, lr, lsl #16\n\t"                          \
+    "usat16 r6, #8, r6\n\t"                                  \
+    "usat16 r7, #8, r7\n\t"                                  \
+    "usat16 r8, #8, r8\n\t"                                  \
+    "usat16 r9, #8, r9\n\t"                                  \
+    "sub r10, r2, r4\n\t"                                    \
+    "sub r11, r10, r4\n\t"                                   \
+    "str r6, [r2]\n\t"                                       \
+    "sub r12, r11, r4\n\t"                                   \
+    "str r7, [r10]\n\t"                                      \
+    "str r8, [r11]\n\t"                                      \
+    "sub r2, r12, r4\n\t"                                    \
+    "str r9, [r12]\n\t"                                      \
+    "str r2, [sp, #4]\n\t"                                   \
+    "cmp r2, r3\n\t"                                         \
+    "bls 1b\n\t"                                             \
+    "ldr lr, [sp, #24]\n\t"                                  \
+    "ldr r5, [lr, #64]\n\t"                                  \
+    "mla r2, r5, r4, r2\n\t"                                 \
+    "adds r2, #4\n\t"                                        \
+    "adds r3, #4\n\t"                                        \
+    "b 7b\n"
 
 /* A pair takes 12 instructions for 16 multiply-accumulates (2 LDRD, 2 SXTB16, 8 SMLAD), 0.75 each, and 16 cycles on the
  * Cortex-M4, 1 each; the bound is 0.5, SMLAD alone. Four LDR would take one cycle less than two LDRD, and two instructions
@@ -173,8 +203,7 @@ static void tcn_dsp_product2_plain(tcn_dsp_product_t *product, int32_t is_wide)
  * which are gathered once more behind them. */
 static void tcn_dsp_channels2(tcn_dsp_product_t *product, const TCN_FLASH tcn_rescale_t *rescale, int32_t is_wide)
 {
-    product->weights = product->first_weights;
-    product->end = product->output + product->channels;
+    tcn_dsp_product_begin(product);
     while (product->left != 0) {
 #if TCN_HAS_DSP
         if (is_wide) {
