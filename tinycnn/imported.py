@@ -11,7 +11,7 @@ from tinycnn.fixedpoint.add import AddParameters, order_dependent
 from tinycnn.float_bounds import limited_may_differ, may_differ
 from tinycnn.ir import Array, Graph, Node
 from tinycnn.ops import Add, Clip, call_of, quantize_array
-from tinycnn.passes.fuse_qdq import SUFFIX
+from tinycnn.passes.int8_draft import SUFFIX
 from tinycnn.plan import is_view
 from tinycnn.runners import onnxruntime as ort
 from tinycnn.verify import RunnerComparison, TensorComparison, as_int8

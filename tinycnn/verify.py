@@ -11,7 +11,7 @@ from tinycnn.ir import Array, Graph
 from tinycnn.onnx_io import FORMATS, Format, export
 from tinycnn.ops import Transpose
 from tinycnn.passes import EXPORT_PASSES, run_passes
-from tinycnn.passes.fuse_qdq import SUFFIX
+from tinycnn.passes.int8_draft import SUFFIX
 from tinycnn.plan import is_view, plan
 from tinycnn.runners import onnxruntime as ort
 from tinycnn.runners import run_emulated, run_on_host

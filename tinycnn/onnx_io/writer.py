@@ -11,7 +11,7 @@ from tinycnn.errors import ModelError
 from tinycnn.ir import Array, Graph, Node, Quantization, Shape, Tensor, unused_name
 from tinycnn.onnx_io.metadata import set_origins
 from tinycnn.ops import Window
-from tinycnn.passes.fuse_qdq import SUFFIX
+from tinycnn.passes.int8_draft import SUFFIX
 
 MICROSOFT = "com.microsoft"
 """onnxruntime's own operators."""

@@ -11,7 +11,7 @@ from dataclasses import replace
 import numpy as np
 
 from tinycnn.errors import UnsupportedError
-from tinycnn.ir import Array, Graph, Node, Quantization, Tensor, rebuild, rename, unused_name
+from tinycnn.ir import Graph, Node, Quantization, Tensor, rebuild, rename, unused_name
 from tinycnn.ops import (
     Add,
     Arithmetic,
@@ -37,13 +37,17 @@ from tinycnn.ops import (
     quantize_array,
 )
 from tinycnn.ops.softmax import float_exponentials, float_shares
+from tinycnn.passes.int8_draft import Int8Draft
+from tinycnn.passes.quantized_constants import (
+    bias_behind,
+    check_constants,
+    in_parts,
+    quantized_constant,
+    transposed_constant,
+)
 
-SUFFIX = "_quantized"
-"""What `export` puts behind the name of a tensor for its int8 form."""
 TakesConstant = Add | Arithmetic | Divide | Extremum | Multiply
 """Operators on two tensors, one of which may be a constant as quantized as an activation."""
-BIAS_SCALE_TOLERANCE = 1e-6
-"""Relative; how far the scale of a bias may be from the product of the scales of input and weights."""
 
 
 def is_qdq(graph: Graph) -> bool:
@@ -55,25 +59,12 @@ def fuse_qdq(graph: Graph) -> Graph:
     return _Fusion(graph).run()
 
 
-class _Fusion:
-    """One run over a graph.
-
-    `tensors` and `constants` are those of the int8 graph. `real` maps a float tensor to the int8 tensor that it is
-    dequantized from, `int8` a quantized tensor of the file to its name in the int8 graph. `absorbed` are the outputs
-    of QuantizeLinear and Clip nodes that are part of another node, `unknown` those of nodes that stay in float.
-    """
+class _Fusion(Int8Draft):
+    """One run over a graph; `absorbed` are the outputs of QuantizeLinear and Clip nodes that are part of another."""
 
     def __init__(self, graph: Graph) -> None:
-        self.graph = graph
-        self.tensors: dict[str, Tensor] = {}
-        self.constants: dict[str, Array] = {}
-        self.nodes: list[Node] = []
-        self.problems: list[str] = []
-        self.real: dict[str, str] = {}
-        self.int8: dict[str, str] = {}
-        self.dequantized: dict[tuple[str, Quantization, bool], str] = {}
+        super().__init__(graph)
         self.absorbed: set[str] = set()
-        self.unknown: set[str] = set()
 
     def run(self) -> Graph:
         for node in self.graph.nodes:
@@ -90,7 +81,7 @@ class _Fusion:
             if (not found or found in self.constants) and not self.problems:
                 self.problems.append(f"output {name!r} is not made by a quantized operator")
             is_copy = not self.problems and (found in self.graph.inputs or found in outputs)
-            outputs.append(self._copied(found, name) if is_copy else found)
+            outputs.append(self.copied(found, name) if is_copy else found)
         if self.problems:
             raise UnsupportedError(self.graph.name, self.problems)
         fused = rebuild(self.graph, self.nodes, self.tensors, self.constants, outputs=tuple(outputs))
@@ -108,9 +99,9 @@ class _Fusion:
         elif isinstance(op, DequantizeLinear):
             self._dequantized(node, source, op.quantization)
         elif isinstance(op, Transpose) and self.real.get(source) in self.constants:
-            self._transposed_constant(node, self.real[source], op.permutation)
+            transposed_constant(self, node, self.real[source], op.permutation)
         elif not (is_int8(op) or isinstance(op, Transpose)):
-            self._left_in_float(node, "it has no int8 form")
+            self.left_in_float(node, "it has no int8 form")
         elif source in self.int8:
             self._on_int8(node, op)
         elif not self._moved_input(node, source):
@@ -120,7 +111,7 @@ class _Fusion:
         """QuantizeLinear that no operator absorbed: the graph's input, under its float name."""
         seen = self.tensors.get(source)
         if source not in self.graph.inputs or (seen is not None and seen.quantization != quantization):
-            self._left_in_float(node, f"it requantizes {source!r}")
+            self.left_in_float(node, f"it requantizes {source!r}")
             return
         self.int8[node.outputs[0]] = source
         self.tensors[source] = replace(self.graph.tensors[source], dtype="int8", quantization=quantization)
@@ -130,7 +121,7 @@ class _Fusion:
         if self.tensors[source].quantization == quantization:
             self.int8[node.outputs[0]] = source
         else:
-            self._emit(replace(node, op=Clip()), (source,), node.outputs[0], quantization, node.origins)
+            self.emit(replace(node, op=Clip()), (source,), node.outputs[0], quantization, node.origins)
 
     def _moved_input(self, node: Node, source: str) -> bool:
         """Reshape, Pad and Transpose between an input of the graph and the node that tells its scale, moved to int8.
@@ -160,7 +151,7 @@ class _Fusion:
         quantization = _signed(last.op.quantization, dtype)
         self.tensors[source] = replace(self.graph.tensors[source], dtype="int8", quantization=quantization)
         for link, output in zip(chain, outputs, strict=True):
-            self._emit(link, (source,), output, quantization, link.origins)
+            self.emit(link, (source,), output, quantization, link.origins)
             source = self.int8[output]
         return True
 
@@ -170,91 +161,48 @@ class _Fusion:
         if source in self.graph.constants:
             readers = self.graph.consumers.get(node.outputs[0], ())
             is_operand = dtype != "int32" and all(isinstance(reader.op, TakesConstant) for reader in readers)
-            self.real[node.outputs[0]] = self._constant(source, quantization, is_operand)
+            self.real[node.outputs[0]] = quantized_constant(self, source, quantization, is_operand)
             return
         if source in self.graph.inputs and source not in self.int8:
             self.int8[source] = source
             self.tensors[source] = replace(self.graph.tensors[source], dtype="int8", quantization=quantization)
         if source not in self.int8:
-            self._left_in_float(node, f"nothing quantizes {source!r}")
+            self.left_in_float(node, f"nothing quantizes {source!r}")
             return
         if self.tensors[self.int8[source]].quantization != quantization:
             self.problems.append(f"node {node.name!r} reads {source!r} with another scale than it was made with")
         self.real[node.outputs[0]] = self.int8[source]
 
-    def _constant(self, name: str, quantization: Quantization, is_operand: bool) -> str:
-        """Record a quantized constant as int8 or int32; the name it has in the int8 graph.
-
-        Weights are around zero point 0: only differences from the zero point count, so that taking it off is exact;
-        where they do not fit int8 they become int16, which `_in_parts` splits. What is added to an activation
-        (`is_operand`) keeps its zero point, as activations do.
-        """
-        if is_operand and len(quantization.scale) == 1:
-            quantization = replace(quantization, axis=None)
-        key = (name, quantization, is_operand)
-        if key not in self.dequantized:
-            value = self.graph.constants[name]
-            if value.dtype == np.uint8:
-                value = (value.astype(np.int16) - 128).astype(np.int8)
-            folded = quantization
-            if quantization.zero_point != 0 and not is_operand:
-                distances = value.astype(np.int64) - quantization.zero_point
-                folded = replace(quantization, zero_point=0)
-                value = distances.astype(value.dtype)
-                if not np.array_equal(value, distances) and value.dtype == np.int32:
-                    self.problems.append(f"constant {name!r} less its zero point does not fit int32")
-                elif not np.array_equal(value, distances):
-                    value = distances.astype(np.int16)
-            elif value.dtype == np.int16 and value.min() >= -128 and value.max() <= 127:
-                value = value.astype(np.int8)
-            self.dequantized[key] = self._declare_constant(self._int8_name(name), value, folded)
-        return self.dequantized[key]
-
-    def _transposed_constant(self, node: Node, name: str, permutation: tuple[int, ...]) -> None:
-        quantization = self.tensors[name].quantization
-        assert quantization is not None
-        if quantization.axis is not None:
-            quantization = replace(quantization, axis=permutation.index(quantization.axis))
-        rows = np.ascontiguousarray(self.constants[name].transpose(permutation))
-        self.real[node.outputs[0]] = self._declare_constant(
-            unused_name(f"{name}_rows", self.tensors), rows, quantization
-        )
-
-    def _declare_constant(self, name: str, value: Array, quantization: Quantization) -> str:
-        self.constants[name] = value
-        self.tensors[name] = Tensor(name, value.shape, value.dtype.name, quantization)  # type: ignore[arg-type]
-        return name
-
     def _on_int8(self, node: Node, op: Int8Operator | Transpose) -> None:
         """An operator that stands on quantized tensors themselves, such as MaxPool."""
         missing = [name for name in node.inputs if name not in self.int8]
         if missing:
-            self._left_in_float(node, f"{missing[0]!r} is not computed int8")
+            self.left_in_float(node, f"{missing[0]!r} is not computed int8")
             return
         inputs = tuple(self.int8[name] for name in node.inputs)
         source = inputs[0]
         fixed: Quantization | None = getattr(op, "fixed_quantization", None)
         if fixed is None and not isinstance(op, Concat | Transpose) and op.output_scale != "input":
-            self._left_in_float(node, "it computes with the bytes themselves, which have no scale then")
+            self.left_in_float(node, "it computes with the bytes themselves, which have no scale then")
             return
         if isinstance(op, Concat) and len({self.tensors[name].quantization for name in inputs}) > 1:
             self.problems.append(f"node {node.name!r} joins bytes of different scales")
         if isinstance(op, Take) and op.fills:  # with a byte as it is stored, here as a real number
-            unit = self._quantization(source)
+            unit = self.quantization(source)
             offset = 128 if self.graph.tensors[node.inputs[0]].dtype == "uint8" else 0
             fill = float((op.fill - offset - unit.zero_point) * unit.scale[0])
             node = replace(node, op=replace(op, fill=fill))
-        self._emit(node, inputs, node.outputs[0], fixed or self.tensors[source].quantization, node.origins)
+        self.emit(node, inputs, node.outputs[0], fixed or self.tensors[source].quantization, node.origins)
 
     def _between_quantizers(self, node: Node, op: Int8Operator | Transpose) -> None:
         missing = [name for name in node.inputs if name not in self.real]
         if missing:
             kind = "a float constant" if missing[0] in self.graph.constants else "not dequantized int8"
-            self._left_in_float(node, f"{missing[0]!r} is {kind}")
+            self.left_in_float(node, f"{missing[0]!r} is {kind}")
             return
         inputs = tuple(self.real[name] for name in node.inputs)
         origins, last, limits = node.origins, self.graph.sole_consumer(node.outputs[0]), None
-        bias = self._bias_behind(node, last)
+        bias = bias_behind(self, node, last)
         if last is not None and bias:
             inputs, origins = (*inputs, bias), origins + last.origins
             self.absorbed.add(last.outputs[0])
@@ -266,7 +214,7 @@ class _Fusion:
         if last is None or not isinstance(last.op, QuantizeLinear):
             ends = " where the file ends: let it end before this node, or quantize the float model with tinycnn"
             leaves = node.outputs[0] in self.graph.outputs
-            self._left_in_float(node, "no QuantizeLinear follows it" + (ends if leaves else " alone"))
+            self.left_in_float(node, "no QuantizeLinear follows it" + (ends if leaves else " alone"))
             return
         self.absorbed.add(last.outputs[0])
         quantization = _signed(last.op.quantization, last.op.dtype)
@@ -274,28 +222,26 @@ class _Fusion:
             op = self._like_onnxruntime(node, op, inputs, last)
             node = replace(node, op=op)
         made, behind = quantization, limits if limits is not None and not _saturates(quantization, limits) else None
-        if op.output_scale == "input" and self._quantization(inputs[0]) != quantization:
-            made, behind = self._quantization(inputs[0]), limits or Clip()
+        if op.output_scale == "input" and self.quantization(inputs[0]) != quantization:
+            made, behind = self.quantization(inputs[0]), limits or Clip()
         if isinstance(op, Softmax):
-            powers = float_exponentials(
-                self._quantization(inputs[0]), self.graph.tensors[node.inputs[0]].shape[op.axis]
-            )
+            powers = float_exponentials(self.quantization(inputs[0]), self.graph.tensors[node.inputs[0]].shape[op.axis])
             if not np.isfinite(float_shares(powers, quantization)[0]):
                 self.problems.append(
                     f"node {node.name!r} ({op.label}) has an output scale so small that onnxruntime overflows"
                 )
             node = replace(node, op=replace(op, as_onnxruntime=True))
         if isinstance(op, Conv | ConvTranspose | Dense):
-            inputs = self._in_parts(node, *inputs)
-            self._check_constants(node, *inputs)
+            inputs = in_parts(self, node, *inputs)
+            check_constants(self, node, *inputs)
         if behind is None:
-            self._emit(node, inputs, last.outputs[0], quantization, origins)
+            self.emit(node, inputs, last.outputs[0], quantization, origins)
             return
         before = unused_name(f"{node.outputs[0]}_unlimited", self.graph.tensors)  # rounding keeps order: clip after it
         self.tensors[before] = Tensor(before, self.graph.tensors[node.outputs[0]].shape, "int8", made)
         self.nodes.append(replace(node, inputs=inputs, outputs=(before,), origins=origins))
         clipping = Node(f"{node.name}_limits", behind, (), (), ())
-        self._emit(clipping, (before,), last.outputs[0], quantization, origins)
+        self.emit(clipping, (before,), last.outputs[0], quantization, origins)
 
     def _like_onnxruntime(
         self, node: Node, op: Int8Operator | Transpose, inputs: tuple[str, ...], last: Node
@@ -314,97 +260,16 @@ class _Fusion:
     def _difference(self, node: Node) -> Node:
         """a - b as the sum of a and -b, whose bytes lose nothing."""
         source = self.real[node.inputs[1]]
-        quantization = self._quantization(source)
+        quantization = self.quantization(source)
         name = unused_name(f"{node.name}_subtrahend", self.graph.tensors)
         negative = replace(quantization, zero_point=-1 - quantization.zero_point)
         if source in self.constants:
-            self._declare_constant(name, np.invert(self.constants[source]), negative)
+            self.declare_constant(name, np.invert(self.constants[source]), negative)
         else:
             self.tensors[name] = replace(self.tensors[source], name=name, quantization=negative)
             self.nodes.append(Node(f"{node.name}_negative", Unary("Neg"), (source,), (name,), ()))
         self.real[name] = name
         return replace(node, op=Add(), inputs=(node.inputs[0], name))
-
-    def _in_parts(self, node: Node, x: str, weights: str, *bias: str) -> tuple[str, ...]:
-        """The inputs of a layer whose int16 weights become a sum of int8 ones: it reads each channel several times."""
-        value = self.constants.get(weights)
-        if value is None or value.dtype != np.int16:
-            return (x, weights, *bias)
-        parts = []
-        while value.any():
-            parts.append(np.clip(value, -128, 127).astype(np.int8))
-            value = value - parts[-1]
-        axis, groups = (1, node.op.groups) if isinstance(node.op, Conv | ConvTranspose) else (-1, 1)
-        tensor = self.tensors[x]
-        channels = np.arange(tensor.shape[axis]).reshape(groups, -1)
-        tables: list[tuple[int, ...] | None] = [None] * len(tensor.shape)
-        tables[axis] = tuple(np.tile(channels, len(parts)).reshape(-1).tolist())
-        repeated = replace(tensor, name=unused_name(f"{x}_repeated", self.tensors))
-        (shape,) = Take(tuple(tables)).output_shapes(tensor.shape)
-        self.tensors[repeated.name] = replace(repeated, shape=shape)
-        self.nodes.append(Node(f"{node.name}_repeated", Take(tuple(tables)), (x,), (repeated.name,), ()))
-        name, quantization = unused_name(f"{weights}_parts", self.tensors), self.tensors[weights].quantization
-        assert quantization is not None
-        return (repeated.name, self._declare_constant(name, np.concatenate(parts, 1), quantization), *bias)
-
-    def _bias_behind(self, node: Node, follower: Node | None) -> str:
-        """The int32 constant that an Add behind a Dense without bias adds to each output, or ""."""
-        if not isinstance(node.op, Dense) or len(node.inputs) != 2 or follower is None:
-            return ""
-        if not isinstance(follower.op, Add) or len(follower.inputs) != 2:
-            return ""
-        (other,) = [name for name in follower.inputs if name != node.outputs[0]] or [""]
-        name = self.real.get(other, "")
-        outputs = self.graph.tensors[node.outputs[0]].shape[-1:]
-        is_bias = name in self.constants and self.tensors[name].dtype == "int32" and self.tensors[name].shape == outputs
-        return name if is_bias else ""
-
-    def _check_constants(self, node: Node, x: str, weights: str, bias: str | None = None) -> None:
-        """Weights are int8 with a scale per output channel or one, biases int32 in units of the accumulator."""
-        w, quantization = self.tensors[weights], self.tensors[x].quantization
-        if weights not in self.constants or w.dtype != "int8" or w.quantization is None or w.quantization.axis:
-            self._left_in_float(node, "its weights are not constant int8 with a scale for each output channel")
-        elif bias is not None and quantization is not None:
-            b = self.tensors[bias]
-            units = np.float64(quantization.scale[0]) * w.quantization.scales
-            if bias not in self.constants or b.dtype != "int32" or b.quantization is None:
-                self._left_in_float(node, "its bias is not constant int32")
-            elif not np.allclose(b.quantization.scales, units, rtol=BIAS_SCALE_TOLERANCE, atol=0):
-                self._left_in_float(node, "the scale of its bias is not that of its input times that of its weights")
-
-    def _copied(self, source: str, output: str) -> str:
-        """Another name for an input or for another output: a node that makes it."""
-        tensor, name = self.tensors[source], unused_name(output, self.tensors)
-        self.tensors[name] = replace(tensor, name=name)
-        self.nodes.append(Node(f"{output}_copy", Take((None,) * len(tensor.shape)), (source,), (name,), ()))
-        return name
-
-    def _quantization(self, name: str) -> Quantization:
-        quantization = self.tensors[name].quantization
-        assert quantization is not None, name
-        return quantization
-
-    def _left_in_float(self, node: Node, why: str) -> None:
-        self.problems.append(f"node {node.name!r} ({node.op.label}) is left in float: {why}")
-        self.unknown.update(node.outputs)
-
-    def _emit(
-        self,
-        node: Node,
-        inputs: tuple[str, ...],
-        output: str,
-        quantization: Quantization | None,
-        origins: tuple[str, ...],
-    ) -> None:
-        name = self._int8_name(output)
-        self.int8[output] = name
-        self.tensors[name] = Tensor(name, self.graph.tensors[output].shape, "int8", quantization)
-        self.nodes.append(replace(node, inputs=inputs, outputs=(name,), origins=origins))
-
-    def _int8_name(self, name: str) -> str:
-        """`name` without the suffix of quantized tensors, where nothing else in the int8 graph has that name."""
-        base = name.removesuffix(SUFFIX)
-        return base if base not in self.tensors else unused_name(name, self.tensors)
 
 
 def _signed(quantization: Quantization, dtype: str) -> Quantization:
