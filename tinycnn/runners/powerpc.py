@@ -3,7 +3,7 @@
 Encodings: Power ISA, book I, appendix of instructions sorted by opcode.
 """
 
-from tinycnn.runners.timing import Instruction
+from tinycnn.runners.timing import Instruction, signed
 
 _LOADS = range(32, 36), range(40, 44)  # LWZ, LWZU, LBZ, LBZU; LHZ, LHZU, LHA, LHAU
 _STORES = range(36, 40), range(44, 46)  # STW, STWU, STB, STBU; STH, STHU
@@ -33,9 +33,9 @@ def decode(code: bytes, offset: int) -> Instruction:
         case 7:
             return Instruction(4, "multiply", needs=frozenset((first,)), late=frozenset((target,)))
         case 16:
-            return Instruction(4, "branch")
+            return Instruction(4, "branch", target=signed(word & 0xFFFC, 16))
         case 18:
-            return Instruction(4, "jump")
+            return Instruction(4, "jump", target=signed(word & 0x03FFFFFC, 26))
         case 19 if word >> 1 & 0x3FF in (16, 528):
             return Instruction(4, "jump" if target & 0b10100 == 0b10100 else "branch")  # BLR, BCTR; else conditional
         case 31:

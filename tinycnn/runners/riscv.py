@@ -3,7 +3,9 @@
 Encodings: RISC-V Instruction Set Manual, volume I, chapters RV32/64G and "C" Standard Extension, instruction listings.
 """
 
-from tinycnn.runners.timing import Instruction
+from collections.abc import Sequence
+
+from tinycnn.runners.timing import Instruction, signed
 
 _READ_TWO = (0x33, 0x23, 0x63)  # OP, STORE, BRANCH
 _READ_NONE = (0x37, 0x17, 0x6F)  # LUI, AUIPC, JAL
@@ -21,8 +23,14 @@ def decode(code: bytes, offset: int) -> Instruction:
         return Instruction(4, "load", needs=needs, late=frozenset((target,)))
     if opcode == 0x23:
         return Instruction(4, "store", needs=needs)
-    if opcode in (0x63, 0x67, 0x6F):
-        return Instruction(4, "branch" if opcode == 0x63 else "jump", needs=needs)
+    if opcode == 0x63:
+        distance = (word >> 31) << 11 | (word >> 7 & 1) << 10 | (word >> 25 & 0x3F) << 4 | word >> 8 & 15
+        return Instruction(4, "branch", needs=needs, target=2 * signed(distance, 12))
+    if opcode == 0x6F:
+        distance = (word >> 31) << 19 | (word >> 12 & 0xFF) << 11 | (word >> 20 & 1) << 10 | word >> 21 & 0x3FF
+        return Instruction(4, "jump", target=2 * signed(distance, 20))
+    if opcode == 0x67:
+        return Instruction(4, "jump", needs=needs)
     if opcode == 0x33 and word >> 25 == 1:
         kind = "divide" if function >= 4 else "multiply_long" if function else "multiply"
         return Instruction(4, kind, needs=needs)
@@ -40,9 +48,10 @@ def _compressed(half: int) -> Instruction:
         case 0, _:
             return Instruction(2, "other", needs=frozenset((2,)))
         case 1, 1 | 5:
-            return Instruction(2, "jump")
+            return Instruction(2, "jump", target=signed(_moved(half, (5, 1, 2, 3, 7, 6, 10, 8, 9, 4, 11)), 12))
         case 1, 6 | 7:
-            return Instruction(2, "branch", needs=frozenset((short,)))
+            target = signed(_moved(half & ~0x380, (5, 1, 2, 6, 7, 0, 0, 0, 3, 4, 8)), 9)
+            return Instruction(2, "branch", needs=frozenset((short,)), target=target)
         case 1, 4:
             two = half >> 10 & 3 == 3
             return Instruction(2, "other", needs=frozenset((short, short_second) if two else (short,)))
@@ -57,3 +66,8 @@ def _compressed(half: int) -> Instruction:
         case 2, 0:
             return Instruction(2, "other", needs=frozenset((full,)))
     return Instruction(2, "other", needs=frozenset((full,) if function == 0 else ()))
+
+
+def _moved(half: int, places: Sequence[int]) -> int:
+    """A number whose bits stand in `half` from bit 2 on: at `places` in the number."""
+    return sum((half >> 2 + bit & 1) << place for bit, place in enumerate(places))

@@ -4,7 +4,7 @@ Encodings: Armv7-M Architecture Reference Manual (DDI 0403), A5.2 and A5.3; Armv
 the loops of Armv8.1-M.
 """
 
-from tinycnn.runners.timing import Instruction
+from tinycnn.runners.timing import Instruction, signed
 
 _SP, _PC = 13, 15
 
@@ -43,9 +43,9 @@ def _narrow(half: int) -> Instruction:
     if half >> 12 == 0b1100:
         return Instruction(2, "multiple", registers=(half & 0xFF).bit_count(), needs=frozenset((high,)))
     if half >> 12 == 0b1101 and half >> 9 & 7 < 7:
-        return Instruction(2, "branch", target=4 + 2 * _signed(half, 8))
+        return Instruction(2, "branch", target=4 + 2 * signed(half, 8))
     if top == 0b11100:
-        return Instruction(2, "branch", target=4 + 2 * _signed(half, 11))
+        return Instruction(2, "branch", target=4 + 2 * signed(half, 11))
     if half & 0xF500 == 0xB100:  # CBZ, CBNZ
         return Instruction(2, "branch", target=4 + (half >> 3 & 0x40) + (half >> 2 & 0x3E))
     if half >> 12 == 0b1101 or half & 0xFF00 == 0x4700:
@@ -110,10 +110,10 @@ def _wide_branch(first: int, second: int) -> Instruction:
     if second & 0x1000:  # B, BL
         near, far = 1 ^ sign ^ second >> 11 & 1, 1 ^ sign ^ second >> 13 & 1
         distance = sign << 23 | far << 22 | near << 21 | (first & 0x3FF) << 11 | low
-        return Instruction(4, "branch", target=4 + 2 * _signed(distance, 24))
+        return Instruction(4, "branch", target=4 + 2 * signed(distance, 24))
     if first >> 7 & 7 != 7:  # B under a condition
         distance = sign << 19 | (second >> 11 & 1) << 18 | (second >> 13 & 1) << 17 | (first & 0x3F) << 11 | low
-        return Instruction(4, "branch", target=4 + 2 * _signed(distance, 20))
+        return Instruction(4, "branch", target=4 + 2 * signed(distance, 20))
     return Instruction(4, "branch" if second & 0x4000 else "other")
 
 
@@ -142,9 +142,3 @@ def _coprocessor(first: int, second: int) -> Instruction:
         return Instruction(4, "multiple", registers=second & 0xFF, needs=needs)
     divides = first & 0xFFB0 == 0xEE80 or (first & 0xFFBF == 0xEEB1 and second & 0xC0 == 0xC0)
     return Instruction(4, "floating_divide" if divides else "floating")
-
-
-def _signed(number: int, bits: int) -> int:
-    """The lowest `bits` of `number` as two's complement."""
-    half = 1 << bits - 1
-    return (number & 2 * half - 1 ^ half) - half

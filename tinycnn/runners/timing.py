@@ -46,6 +46,12 @@ class Price:
 Decode = Callable[[bytes, int], Instruction]
 
 
+def signed(number: int, bits: int) -> int:
+    """The lowest `bits` of `number` as two's complement."""
+    half = 1 << bits - 1
+    return (number & 2 * half - 1 ^ half) - half
+
+
 def decoded(
     sections: Sequence[CodeSection], symbols: Sequence[Symbol], decode: Decode
 ) -> Iterator[tuple[int, Instruction]]:
