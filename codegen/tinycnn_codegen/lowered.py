@@ -46,7 +46,7 @@ class Lowered:
     given a pointer to so many aligned bytes, with `keeps_scratch` the same from its first row to its last; with
     `all_rows_at_once` one call computes the whole tensor. `idle` is how many outputs are computed for each that counts,
     `prepared_bytes` how much input is brought into another order first, as often as it is.
-    `stand_ins` are files of kernels/ that take the place of others, the same for all layers of a network.
+    `stand_ins` are files of kernels/ that take the place of others, for all layers of a network.
     """
 
     kernel: str

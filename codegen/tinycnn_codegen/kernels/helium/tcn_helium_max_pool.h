@@ -48,7 +48,9 @@ static inline void tcn_helium_larger_each(int8_t *to, int32_t to_step, const int
                                           const int8_t *b, int32_t b_step, int32_t bytes, int32_t count)
 {
 #if TCN_HAS_HELIUM
-    __asm__ volatile("vctp.8 %6\n\t"
+    /* `bytes` comes from memory: -O0 has no register for an eighth operand. */
+    __asm__ volatile("ldr lr, %6\n\t"
+                     "vctp.8 lr\n\t"
                      "dls lr, %7\n"
                      "1:\n\t"
                      "vpstttt\n\t"
@@ -61,7 +63,7 @@ static inline void tcn_helium_larger_each(int8_t *to, int32_t to_step, const int
                      "add %0, %3\n\t"
                      "le lr, 1b"
                      : "+r"(to), "+r"(a), "+r"(b)
-                     : "r"(to_step), "r"(a_step), "r"(b_step), "r"(bytes), "r"(count)
+                     : "r"(to_step), "r"(a_step), "r"(b_step), "m"(bytes), "r"(count)
                      : "q0", "q1", "lr", "cc", "memory");
 #else
     for (; count > 0; count--) {
