@@ -312,7 +312,7 @@ static void tcn_dsp_planar_sixes(const TCN_FLASH tcn_dsp_planar_t *layer, const 
 #endif
 
 /* One channel in C: where there is no assembly, and where the channel has no multiplier. */
-TCN_KERNEL static void tcn_dsp_planar_channel(const TCN_FLASH tcn_dsp_planar_t *layer, const int16_t *const *rows,
+TCN_SELDOM static void tcn_dsp_planar_channel(const TCN_FLASH tcn_dsp_planar_t *layer, const int16_t *const *rows,
                                               int32_t channel, int8_t *output)
 {
     const uint32_t *const weights = (const uint32_t *)(layer->weights + 8 * channel);
