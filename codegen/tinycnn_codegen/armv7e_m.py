@@ -4,6 +4,7 @@ Each function returns None where its kernel does not fit the layer, or that noth
 constant weights; then the portable kernel is taken.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -109,6 +110,7 @@ def _product(op: Conv | Dense, call: Call, whole: bool, *, is_wide: bool, column
         scratch_bytes=2 * filled + SUMS_BYTES,
         idle=_idle(call),
         prepared_bytes=filled,
+        stand_ins=_files(is_wide),
     )
 
 
@@ -196,6 +198,7 @@ def _conv(op: Conv, call: Call, whole: bool, is_wide: bool, columns: int) -> Low
         all_rows_at_once=at_once,
         idle=_idle(call),
         prepared_bytes=bytes_ * int(np.prod(call.output.shape[1:-1])),
+        stand_ins=_files(is_wide),
     )
 
 
@@ -415,6 +418,11 @@ def _of_both(multiplier: Int64Array) -> Int64Array:
 def _rows_kept(call: Call, window: Planar) -> int:
     """How many rows a kernel that keeps three of them brings into its order."""
     return (call.output.shape[1] - 1) * min(window.strides[0], 3) + 3
+
+
+def _files(is_wide: bool) -> Mapping[str, str]:
+    """Networks without wide weights leave out what multiplies them."""
+    return {"tcn_dsp_weights.h": "tcn_dsp_wide_weights.h"} if is_wide else {}
 
 
 def _idle(call: Call) -> float:

@@ -68,6 +68,14 @@
     "cmp r12, r11\n\t"                  \
     "bne 10b\n\t"
 #else
+/* One int16 of a word; the other one is kept. */
+static void tcn_dsp_gather_half(uint32_t *word, int32_t is_high, int8_t value)
+{
+    const uint32_t half = (uint32_t)value & 0xFFFFu;
+
+    *word = is_high ? (*word & 0xFFFFu) | half << 16 : (*word & 0xFFFF0000u) | half;
+}
+
 static void tcn_dsp_gather(tcn_dsp_product_t *product)
 {
     uint32_t *to = product->whole;
@@ -89,10 +97,8 @@ static void tcn_dsp_gather(tcn_dsp_product_t *product)
             to += 4;
         }
         for (i = 0; i < product->more_bytes; i++) {
-            int16_t *const half = (int16_t *)(void *)(product->columns + count / 2 * 2) + count % 2;
-
-            half[0] = first[i];
-            half[2] = second[i];
+            tcn_dsp_gather_half(product->columns + count / 2 * 2, count % 2, first[i]);
+            tcn_dsp_gather_half(product->columns + count / 2 * 2 + 1, count % 2, second[i]);
             count++;
         }
     }

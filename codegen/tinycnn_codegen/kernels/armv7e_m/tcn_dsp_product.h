@@ -3,6 +3,7 @@
 
 #include "tcn_kernel.h"
 #include "tcn_dsp.h"
+#include "tcn_dsp_weights.h"
 #include "tcn_sxtb16.h"
 #include "tcn_smlad.h"
 #include "tcn_signed.h"
@@ -135,7 +136,7 @@ static void tcn_dsp_product_plain(tcn_dsp_product_t *product, int32_t columns, u
 
             weights += 4;
             for (; x != end; x += columns) {
-                if (is_wide) {
+                if (TCN_IS_WIDE(is_wide)) {
                     a = tcn_smlad(weights[0], *x, a);
                     b = tcn_smlad(weights[1], *x, b);
                     c = tcn_smlad(weights[2], *x, c);
@@ -150,9 +151,9 @@ static void tcn_dsp_product_plain(tcn_dsp_product_t *product, int32_t columns, u
                 }
             }
             sums[4 * column] = a;
-            sums[4 * column + 1] = is_wide ? b : (uint32_t)(tcn_signed(b - a) >> 8);
+            sums[4 * column + 1] = TCN_IS_WIDE(is_wide) ? b : (uint32_t)(tcn_signed(b - a) >> 8);
             sums[4 * column + 2] = c;
-            sums[4 * column + 3] = is_wide ? d : (uint32_t)(tcn_signed(d - c) >> 8);
+            sums[4 * column + 3] = TCN_IS_WIDE(is_wide) ? d : (uint32_t)(tcn_signed(d - c) >> 8);
             ends = weights;
         }
         product->weights = ends + 5;

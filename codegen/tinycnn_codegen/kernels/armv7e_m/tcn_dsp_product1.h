@@ -127,7 +127,7 @@ static void tcn_dsp_channels1(tcn_dsp_product_t *product, const TCN_FLASH tcn_re
     tcn_dsp_product_begin(product);
     while (product->output != product->end) {
 #if TCN_HAS_DSP
-        if (is_wide) {
+        if (TCN_IS_WIDE(is_wide)) {
             tcn_dsp_product1_wide(product);
         } else {
             tcn_dsp_product1(product);

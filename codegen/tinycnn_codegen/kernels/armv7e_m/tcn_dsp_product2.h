@@ -206,7 +206,7 @@ static void tcn_dsp_channels2(tcn_dsp_product_t *product, const TCN_FLASH tcn_re
     tcn_dsp_product_begin(product);
     while (product->left != 0) {
 #if TCN_HAS_DSP
-        if (is_wide) {
+        if (TCN_IS_WIDE(is_wide)) {
             tcn_dsp_product2_wide(product);
         } else {
             tcn_dsp_product2(product);
