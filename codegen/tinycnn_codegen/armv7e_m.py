@@ -4,30 +4,21 @@ Each function returns None where its kernel does not fit the layer, or that noth
 constant weights; then the portable kernel is taken.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
-import numpy.typing as npt
 
-from tinycnn.fixedpoint import Reach, prove, requantize
-from tinycnn.fixedpoint.nudge import HIGH_WORD
-from tinycnn.ops import Add, Call, Conv, Dense, GlobalAveragePool, MaxPool, Window, row_bytes
-from tinycnn.ops.base import Accumulation, Int64Array
-from tinycnn.ops.linear import folded_bias, linear_accumulation
+from tinycnn.ops import Add, Call, Conv, Dense, GlobalAveragePool, MaxPool, row_bytes
+from tinycnn.ops.base import Int64Array
 from tinycnn.plan.pairs import PointwiseDepthwise
 from tinycnn_codegen.ctext import ConstantArray
+from tinycnn_codegen.dsp_product import LANES, SUMS_BYTES, lower_product, product_files, weight_stream
+from tinycnn_codegen.dsp_words import channel_sums, halves, high_multiplier, pairs_of_inputs, words_of
 from tinycnn_codegen.elementwise import lower_add
 from tinycnn_codegen.lower_pools import lower_max_pool
 from tinycnn_codegen.lowered import Fields, Lowered
-from tinycnn_codegen.planar import Planar, as_image
+from tinycnn_codegen.planar import Planar
 from tinycnn_codegen.rescaling import proof_of, rescale_fields
-
-LANES = 4
-"""Bytes of a word."""
-
-SUMS_BYTES = 4 * 4
-"""Behind a column that is multiplied by itself, for sums that C finishes."""
 
 PLANAR_OFFSET = 128
 """What the kernel for pairs adds to the outputs of the first layer."""
@@ -42,7 +33,7 @@ def compact(call: Call, *, whole: bool) -> Lowered | None:
         case Conv() as op if op.is_depthwise(call.constant(1).shape):
             return _depthwise(op, call, Planar.of(call, op.window))
         case Conv() | Dense() as op:
-            return _product(op, call, whole, is_wide=False)
+            return lower_product(op, call, whole, is_wide=False)
         case GlobalAveragePool() as op:
             return _mean(op, call)
         case Add() as op:
@@ -57,7 +48,7 @@ def lean(call: Call, *, whole: bool) -> Lowered | None:
     op = call.node.op
     if not isinstance(op, Conv) or op.is_depthwise(call.constant(1).shape):
         return None
-    return _product(op, call, whole, is_wide=False, columns=1)
+    return lower_product(op, call, whole, is_wide=False, columns=1)
 
 
 def wide(call: Call, *, whole: bool) -> Lowered | None:
@@ -65,9 +56,9 @@ def wide(call: Call, *, whole: bool) -> Lowered | None:
     op = call.node.op
     if (isinstance(op, Conv) and op.is_depthwise(call.constant(1).shape)) or not isinstance(op, Conv | Dense):
         return None
-    if _product(op, call, whole, is_wide=False) is not None:
+    if lower_product(op, call, whole, is_wide=False) is not None:
         return None
-    return _product(op, call, whole, is_wide=True)
+    return lower_product(op, call, whole, is_wide=True)
 
 
 def note(call: Call) -> str:
@@ -86,120 +77,10 @@ def note(call: Call) -> str:
     reasons = []
     if is_wide:
         reasons.append("two channels may overflow as a + 256 b, so weights are int16")
-    without = int(np.count_nonzero(_high_multiplier(call)[0] == 0))
+    without = int(np.count_nonzero(high_multiplier(call)[0] == 0))
     if without:
         reasons.append(f"{without:,} of {len(weights):,} channels have no proved rescale of two instructions")
     return "; ".join(reasons)
-
-
-def _product(op: Conv | Dense, call: Call, whole: bool, *, is_wide: bool, columns: int = 2) -> Lowered | None:
-    if isinstance(op, Conv):
-        return _conv(op, call, whole, is_wide, columns)
-    if len(call.inputs[0].shape) > 3:
-        return _conv(Conv(Window.of((1, 1)), channels_last=True), as_image(call), whole, is_wide, columns)
-    outputs, inputs = call.constant(1).shape
-    filled = _Rows.of(1, inputs).window_bytes
-    stream = _stream(call, np.pad(call.constant(1).astype(np.int64), ((0, 0), (0, filled - inputs))), is_wide)
-    if stream is None:
-        return None
-    layer: Fields = {"inputs": inputs, "outputs": outputs, "pairs": filled // 2, **stream}
-    return Lowered(
-        "dsp_dense",
-        (layer,),
-        "rows",
-        scratch_bytes=2 * filled + SUMS_BYTES,
-        idle=_idle(call),
-        prepared_bytes=filled,
-        stand_ins=_files(is_wide),
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class _Rows:
-    """The `height` rows of a window in bytes: `words` of each are read as words, `more` behind them one by one.
-
-    Three bytes, or a row of fewer than four, are filled up to a word, and a window to two words, so that sums find room
-    where it lies.
-    """
-
-    height: int
-    words: int
-    more: int
-
-    @classmethod
-    def of(cls, height: int, count: int) -> "_Rows":
-        more = count % LANES
-        if height == 1 and count <= LANES:
-            return cls(1, 2 * LANES, 0)
-        if more == 3 or count < LANES:
-            return cls(height, count + LANES - more, 0)
-        return cls(height, count - more, more)
-
-    @property
-    def all_more(self) -> int:
-        """Of all rows together, filled up to words."""
-        return self.height * self.more + -self.height * self.more % LANES
-
-    @property
-    def window_bytes(self) -> int:
-        return self.all_more + self.height * self.words
-
-    def ordered(self, weights: Int64Array) -> Int64Array:
-        """Weights [O, height, count] in the order of tcn_dsp_gather.h, [O, window_bytes]."""
-        outputs, _, count = weights.shape
-        words = np.pad(weights, ((0, 0), (0, 0), (0, max(self.words - count, 0))))[..., : self.words]
-        more = weights[..., self.words :].reshape(outputs, -1)
-        filled = np.pad(more, ((0, 0), (0, self.all_more - more.shape[1])))
-        # `_pairs` takes 0 and 2, 1 and 3 of every four: here 0 and 1, 2 and 3 are to go together.
-        fours = filled.reshape(outputs, -1, LANES)[..., [0, 2, 1, 3]]
-        return np.concatenate([fours.reshape(outputs, -1), words.reshape(outputs, -1)], axis=1)
-
-
-def _conv(op: Conv, call: Call, whole: bool, is_wide: bool, columns: int) -> Lowered | None:
-    planar = Planar.of(call, op.window)
-    if op.groups != 1 or planar.dilations[1] != 1:
-        return None
-    row_bytes = planar.kernel[1] * planar.channels
-    window = _Rows.of(planar.kernel[0], row_bytes)
-    weights = call.constant(1).astype(np.int64).reshape(-1, planar.kernel[0], row_bytes)
-    stream = _stream(call, window.ordered(weights), is_wide)
-    if stream is None:
-        return None
-    at_once = whole and planar.is_pointwise
-    rows = call.output.shape[1] if at_once else 1
-    layer: Fields = {
-        "input_width": planar.input_width * rows,
-        "input_channels": planar.channels,
-        "output_width": planar.output_width * rows,
-        "output_channels": len(weights),
-        "kernel_height": planar.kernel[0],
-        "kernel_width": planar.kernel[1],
-        "stride": planar.strides[1],
-        "pad": planar.pads[1],
-        "input_zero_point": call.quantization(0).zero_point,
-        "row_bytes": window.words,
-        "more_bytes": window.more,
-        "columns": columns,
-        **stream,
-    }
-    bytes_ = window.window_bytes
-    if columns == 1:
-        scratch_bytes = 2 * bytes_ + max(bytes_ + (LANES if window.more else 0), SUMS_BYTES)
-    else:
-        is_copied = window.words > row_bytes or planar.pads[1] or planar.pads[3]
-        scratch_bytes = (6 if is_copied else 4) * bytes_ + (LANES if window.more else 0)
-    return Lowered(
-        "dsp_conv2d",
-        (layer,),
-        "window",
-        planar.rows,
-        call.quantization(0).zero_point,
-        scratch_bytes=scratch_bytes,
-        all_rows_at_once=at_once,
-        idle=_idle(call),
-        prepared_bytes=bytes_ * int(np.prod(call.output.shape[1:-1])),
-        stand_ins=_files(is_wide),
-    )
 
 
 def _depthwise(op: Conv, call: Call, planar: Planar) -> Lowered | None:
@@ -220,8 +101,8 @@ def _depthwise(op: Conv, call: Call, planar: Planar) -> Lowered | None:
         "pad": planar.pads[1],
         "dilation": planar.dilations[1],
         "input_zero_point": call.quantization(0).zero_point,
-        "weights": _words(_halves(pairs[..., 0], pairs[..., 1]), 4),
-        "bias": _words(_sums(call)[0], channels),
+        "weights": words_of(halves(pairs[..., 0], pairs[..., 1]), 4),
+        "bias": words_of(channel_sums(call)[0], channels),
         **_rescale(call),
     }
     return Lowered(
@@ -285,9 +166,9 @@ def _planar_layer(call: Call, added: int) -> Fields | None:
     if op.groups != channels or channels % LANES or not is_plain:
         return None
     taps = call.constant(1).reshape(channels, 3, 3).astype(np.int64)
-    pairs = np.stack([_halves(taps[..., 0], taps[..., 1]), _halves(taps[..., 1], taps[..., 2])], axis=2)
-    multiplier, rescale = _high_multiplier(call)
-    bias = _sums(call)[0] - added * taps.sum(axis=(1, 2))
+    pairs = np.stack([halves(taps[..., 0], taps[..., 1]), halves(taps[..., 1], taps[..., 2])], axis=2)
+    multiplier, rescale = high_multiplier(call)
+    bias = channel_sums(call)[0] - added * taps.sum(axis=(1, 2))
     stream = np.concatenate([2 * multiplier[:, None], pairs.reshape(channels, -1), bias[:, None]], axis=1)
     stream[-1, 0] += 1
     row_width = (_in_blocks(window.output_width) - 1) * window.strides[1] + 3
@@ -305,7 +186,7 @@ def _planar_layer(call: Call, added: int) -> Fields | None:
         "input_zero_point": call.quantization(0).zero_point + added,
         "output_zero_point": call.output_quantization.zero_point,
         "is_proved": int(multiplier.all()),
-        "weights": _words(stream, 8),
+        "weights": words_of(stream, 8),
         "rescale": rescale,
     }
 
@@ -327,7 +208,7 @@ def pair(call: Call, *, whole: bool) -> Lowered | None:
     weights = first.constant(1).reshape(-1, first.inputs[0].shape[-1]).astype(np.int64)
     if weights.shape[1] % LANES:
         return None
-    stream = _stream(first, weights, is_wide=False) or _stream(first, weights, is_wide=True)
+    stream = weight_stream(first, weights, is_wide=False) or weight_stream(first, weights, is_wide=True)
     depthwise = _planar_layer(second, PLANAR_OFFSET)
     window = Planar.of(second, op.depthwise.window)
     last_row = (call.output.shape[1] - 1) * window.strides[0] - window.pads[0] + 2
@@ -352,6 +233,7 @@ def pair(call: Call, *, whole: bool) -> Lowered | None:
         window.rows,
         scratch_bytes=6 * len(weights) * row_width + max(4 * weights.shape[1], 2 * SUMS_BYTES) + SUMS_BYTES,
         keeps_scratch=True,
+        stand_ins=product_files(stream),
     )
 
 
@@ -365,12 +247,12 @@ def winograd(call: Call, *, whole: bool) -> Lowered | None:
         return None
     window, weights = Planar.of(call, op.window), call.constant(1)
     is_plain = window.kernel == (3, 3) and window.dilations == (1, 1) and window.strides == (1, 1)
-    bias, sums = _sums(call)
+    bias, sums = channel_sums(call)
     fits = sums.reach.low.min() >= -(2**30) and sums.reach.high.max() < 2**30
     if not is_plain or window.channels % 16 or len(weights) % 2 or not fits:
         return None
     blocks = -(-window.output_width // 8)
-    multiplier, rescale = _high_multiplier(call)
+    multiplier, rescale = high_multiplier(call)
     layer: Fields = {
         "input_width": window.input_width,
         "input_channels": window.channels,
@@ -402,11 +284,11 @@ def _winograd_stream(weights: Int64Array, bias: Int64Array, multiplier: Int64Arr
     outputs, channels = len(weights), weights.shape[-1]
     left, middle, right = weights[:, :, 0], weights[:, :, 1], weights[:, :, 2]
     factors = np.stack([2 * left, left + middle + right, left - middle + right, 2 * right], axis=1)
-    pairs = _pairs(factors.reshape(-1, channels)).reshape(outputs // 2, 2, 4, -1).transpose(0, 2, 3, 1)
+    pairs = pairs_of_inputs(factors.reshape(-1, channels)).reshape(outputs // 2, 2, 4, -1).transpose(0, 2, 3, 1)
     begin = np.zeros((outputs // 2, 4, 2), np.int64)
     begin[:, 1] = 2 * bias.reshape(-1, 2)
     words = np.concatenate([begin, pairs.reshape(outputs // 2, 4, -1)], axis=2).reshape(outputs // 2, -1)
-    return _words(np.concatenate([words, _of_both(multiplier)], axis=1), 3 * channels + 2)
+    return words_of(np.concatenate([words, _of_both(multiplier)], axis=1), 3 * channels + 2)
 
 
 def _of_both(multiplier: Int64Array) -> Int64Array:
@@ -420,108 +302,10 @@ def _rows_kept(call: Call, window: Planar) -> int:
     return (call.output.shape[1] - 1) * min(window.strides[0], 3) + 3
 
 
-def _files(is_wide: bool) -> Mapping[str, str]:
-    """Networks without wide weights leave out what multiplies them."""
-    return {"tcn_dsp_weights.h": "tcn_dsp_wide_weights.h"} if is_wide else {}
-
-
-def _idle(call: Call) -> float:
-    """Channels that are computed for each of the output."""
-    channels = call.output.shape[-1]
-    return 4 * len(_fours(channels)) / channels
-
-
-def _fours(channels: int) -> npt.NDArray[np.int64]:
-    """Channels [groups, 4]: the last four of them again where they are no multiple of four, or the last of fewer."""
-    begin = np.minimum(np.arange(0, channels, 4), max(channels - 4, 0))
-    return np.minimum(begin[:, np.newaxis] + np.arange(4), channels - 1)
-
-
-def _stream(call: Call, weights: Int64Array, is_wide: bool) -> Fields | None:
-    """The fields for weights [O, K] as tcn_dsp_product.h reads them, K filled up; None where it cannot read them.
-
-    That is where a and b as a + 256 b do not fit 16 bits, or the sum of b 24 bits: it is a difference of sums modulo
-    2^32, divided by 256, and comes out whole if it fits.
-    """
-    fours = _fours(len(weights))
-    bias, sums = _sums(call)
-    multiplier, _ = _high_multiplier(call)
-    ends = (np.stack(sums.reach) * multiplier >> 32) + sums.zero_point
-    is_proved = (multiplier != 0) & (np.abs(ends) < 2**15 - 2**8).all(axis=0) & (len(weights) >= 4)
-    is_proved = is_proved[fours].all(axis=1, keepdims=True)
-    multiplier = np.where(is_proved, multiplier[fours], 0)
-    weights, bias = weights[fours], bias[fours]
-    if not is_wide:
-        both, of_b = weights[:, 0::2] + 256 * weights[:, 1::2], fours[:, 1::2]
-        if both.min() < -(2**15) or both.max() >= 2**15:
-            return None
-        if sums.reach.low[of_b].min() < -(2**23) or sums.reach.high[of_b].max() >= 2**23:
-            return None
-        weights, bias[:, 1::2] = both, bias[:, 0::2] + 256 * bias[:, 1::2]
-    pairs = _pairs(weights.reshape(-1, weights.shape[-1])).reshape(*weights.shape[:2], -1)
-    words = pairs.transpose(0, 2, 1).reshape(len(fours), -1)
-    zero_point = np.where(is_proved, sums.zero_point + 128, 0)
-    stream = np.concatenate([bias, words, zero_point, multiplier], axis=1)
-    return {
-        "is_wide": int(is_wide),
-        "weights": _words(stream, stream.shape[1]),
-        "rescale": _rescale_fields(sums, needed=not is_proved.all()),
-    }
-
-
-def _sums(call: Call) -> tuple[Int64Array, Accumulation]:
-    """The bias of sums over the raw inputs, and what is known of the finished sums.
-
-    A channel without weights has one output, but may have a scale and a bias of any size, which nothing could be proved
-    of. It gets the sum 2^8 times its output and the scale 2^-8.
-    """
-    bias, sums = folded_bias(call).astype(np.int64), linear_accumulation(call)
-    low, high = sums.reach
-    output = requantize(low, sums.scale, sums.zero_point).astype(np.int64) - sums.zero_point
-    is_constant = low == high
-    bias, low, high = (np.where(is_constant, 2**8 * output, values) for values in (bias, low, high))
-    scale = np.where(is_constant, np.float32(2**-8), sums.scale)
-    return bias, Accumulation(Reach(low, high), scale, sums.zero_point)
-
-
-def _high_multiplier(call: Call) -> tuple[Int64Array, Fields]:
-    """2^32 times the scale of each channel, where ((sum * multiplier + 2^31) >> 32) is proved, else 0.
-
-    Only a layer with such a 0 has the constants of any rescale besides. A proved 0 is written 1, which gives 0 as well.
-    """
-    _, sums = _sums(call)
-    scale = np.ascontiguousarray(sums.scale, np.float32)
-    proof = prove(scale, sums.zero_point, sums.reach, shift=HIGH_WORD, any_addend=False)
-    multiplier: Int64Array = np.where(proof.is_integer, np.maximum(proof.form.multiplier, 1), 0)
-    return multiplier, _rescale_fields(sums, needed=not multiplier.all())
-
-
-def _rescale_fields(sums: Accumulation, *, needed: bool) -> Fields:
-    if not needed:
-        return {"zero_point": sums.zero_point, "multiplier": None, "addend": None, "shift": None}
-    return rescale_fields(proof_of(sums), sums.zero_point, slice(None))
-
-
 def _rescale(call: Call) -> Fields:
-    multiplier, rescale = _high_multiplier(call)
+    multiplier, rescale = high_multiplier(call)
     return {
         "output_zero_point": call.output_quantization.zero_point,
-        "high_multiplier": _words(multiplier, len(multiplier)),
+        "high_multiplier": words_of(multiplier, len(multiplier)),
         "rescale": rescale,
     }
-
-
-def _pairs(values: Int64Array) -> Int64Array:
-    """[O, K] as words of two int16, [O, K / 2]: the inputs 0 and 2, 1 and 3 of every four."""
-    fours = values.reshape(len(values), -1, 4)
-    return _halves(fours[..., :2], fours[..., 2:]).reshape(len(values), -1)
-
-
-def _halves(low: Int64Array, high: Int64Array) -> Int64Array:
-    return (low & 0xFFFF) | (high & 0xFFFF) << 16
-
-
-def _words(values: Int64Array, per_line: int) -> ConstantArray:
-    """Values modulo 2^32 as int32."""
-    words: npt.NDArray[np.int32] = (values.reshape(-1) & 0xFFFFFFFF).astype(np.uint32).view(np.int32)
-    return ConstantArray("int32_t", words, per_line)

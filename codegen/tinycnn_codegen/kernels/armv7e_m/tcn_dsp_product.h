@@ -80,7 +80,7 @@ static void tcn_dsp_product_next(tcn_dsp_product_t *product)
 
 /* The functions below compute int8 outputs of as many channels as have a multiplier. Where they stop before `end`,
  * this finishes the four channels at `output`, or as many as there are, from their sums[column][4]. */
-TCN_KERNEL static void tcn_dsp_product_rest(tcn_dsp_product_t *product, const TCN_FLASH tcn_rescale_t *rescale,
+TCN_SELDOM static void tcn_dsp_product_rest(tcn_dsp_product_t *product, const TCN_FLASH tcn_rescale_t *rescale,
                                             const uint32_t *sums, int32_t columns)
 {
     const int32_t left = tcn_dsp_product_left(product);
