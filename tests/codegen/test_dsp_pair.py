@@ -23,7 +23,7 @@ SANITIZED = ["-fsanitize=undefined", "-fno-sanitize-recover=all", "-O1"]
 
 
 def separable(seed: int) -> tuple[GraphBuilder, Graph]:
-    """Images of several widths with pairs of both strides, padded on all sides or none."""
+    """Images of several widths with pairs of both strides, padded on all sides or none, one with wide weights."""
     builder = GraphBuilder(seed)
     rng = builder.rng
     outputs = []
@@ -37,6 +37,8 @@ def separable(seed: int) -> tuple[GraphBuilder, Graph]:
             y = builder.conv(y, channels, Window.of((1, 1)), spread=float(rng.choice([0.1, 0.5, 1.0])))
             y = builder.conv(y, channels, Window.of((3, 3), (stride, stride), pads), channels, spread=0.5)
         outputs.append(y)
+    weights = builder.constants["w0"]
+    weights[0::2], weights[1::2] = -1, -128
     return builder, builder.graph(outputs)
 
 
