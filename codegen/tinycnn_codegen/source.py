@@ -151,7 +151,7 @@ def _kernels(plan: Plan, layers: Sequence[Layer], uint8_input: bool) -> str:
     if layers:
         files.add("tcn_tensor.h")
     files.update(f"tcn_{layer.window_kind}.h" for layer in layers if layer.window_taps)
-    if any(step.padding for step in plan.steps):
+    if any(layer.padding for layer in layers):
         files.add("tcn_fill.h")
     if uint8_input:
         files.add("tcn_from_uint8.h")
