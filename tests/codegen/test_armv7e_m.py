@@ -1,12 +1,13 @@
 """The kernels for the DSP extension: random layers against the engine, in assembly on the emulated Cortex-M4, and in
 their plain C on the host."""
 
+import subprocess
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-from compiled_network import CompiledNetwork
+from compiled_network import STRICT, CompiledNetwork
 from int8_graphs import GraphBuilder
 from needs import needs
 
@@ -16,7 +17,7 @@ from tinycnn.ops import Window
 from tinycnn.plan import Plan, in_stages
 from tinycnn.runners import count_instructions, measure_code, run_emulated
 from tinycnn.target import load_target
-from tinycnn_codegen import generate
+from tinycnn_codegen import generate, write
 from tinycnn_codegen.alternatives import alternatives
 from tinycnn_codegen.generated import Generated
 
@@ -137,6 +138,16 @@ def test_depthwise_of_every_width_on_the_host(stride: int, tmp_path: Path) -> No
     expected = engine.trace(graph, samples)
     for name, array in CompiledNetwork(generated, tmp_path, "-DNET_PORTABLE", *SANITIZED).run(samples).items():
         np.testing.assert_array_equal(array, expected[name].reshape(array.shape), err_msg=name)
+
+
+@pytest.mark.parametrize("flags", [[], ["--target=arm-none-eabi", "-mcpu=cortex-m4", "-mthumb", "-ffreestanding"]])
+def test_depthwise_alone_compiles_without_a_warning(flags: list[str], tmp_path: Path) -> None:
+    """Where no other kernel uses what it does not."""
+    needs("clang")
+    _, graph = depthwise_layers(1)
+    generated = generate(planar_plan(graph), "net", target_name="host")
+    write(generated, tmp_path)
+    subprocess.run(["clang", *STRICT, *flags, "-fsyntax-only", "net.c"], cwd=tmp_path, check=True)
 
 
 @pytest.mark.parametrize("stride", [1, 2])

@@ -7,8 +7,8 @@
 /* A finished sum of channel `channel` as int8: SMMLAR and SSAT, ((sum * multiplier + 2^31) >> 32) + zero_point,
  * saturated. That this is the rescale of float32 for every sum that can occur was proved when the network was
  * generated; where it is not, the multiplier is 0 and `rescale` has the channel's own form. */
-static inline int8_t tcn_dsp_rescale(const TCN_FLASH tcn_rescale_t *rescale, int32_t channel, int32_t multiplier,
-                                     int32_t zero_point, int32_t sum)
+TCN_UNUSED static inline int8_t tcn_dsp_rescale(const TCN_FLASH tcn_rescale_t *rescale, int32_t channel,
+                                                int32_t multiplier, int32_t zero_point, int32_t sum)
 {
     int32_t y;
 
