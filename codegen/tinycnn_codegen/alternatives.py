@@ -161,6 +161,9 @@ PORTABLE_MEAN = 12.0
 PORTABLE_SHARE = 1.25
 """Constants that exceed those of portable C by less than this are no reason to take portable C."""
 
+SMALL_BYTES = 1024
+"""So much more flash than the smallest way a layer may take in any case: a last dense layer filled up to eights."""
+
 CHANNEL_BYTES = 16
 """What a channel takes beside its weights, about."""
 
@@ -235,6 +238,8 @@ def _too_large(
     smallest = {output: min(sizes, key=lambda name: sizes[name]) for output, sizes in constants.items()}
     room = flash_bytes - sum(constants[output][name] for output, name in smallest.items())
 
+    small = SMALL_BYTES if flash_bytes else 0
+
     def gain(way: tuple[str, str]) -> float:
         output, name = way
         saved = ways[output][smallest[output]].instructions - ways[output][name].instructions
@@ -244,7 +249,7 @@ def _too_large(
     for output, name in sorted(larger, key=gain, reverse=True):
         more = constants[output][name] - constants[output][smallest[output]]
         least_gain = INSTRUCTION_SETS[name].least_gain if name != PORTABLE else 0.0
-        if name != PORTABLE and more > 0 and (more > room or gain((output, name)) < least_gain):
+        if name != PORTABLE and more > 0 and (more > max(room, small) or gain((output, name)) < least_gain):
             yield output, name
         else:
             room -= more
