@@ -209,6 +209,8 @@ def alternatives(graph: Graph, target: Target) -> Mapping[str, tuple[Alternative
         for output, named in ways.items()
     }
     for first, second in pairs(graph):
+        if not {first.outputs[0], second.outputs[0]} <= found.keys():
+            continue
         call = call_of(graph, joined(graph, first, second))
         instructions = _pair_instructions(graph, first, second)
         one_by_one = sum(min(way.instructions for way in found[node.outputs[0]]) for node in (first, second))
