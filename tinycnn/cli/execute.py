@@ -27,6 +27,7 @@ from tinycnn.cli.target_options import (
 )
 from tinycnn.imported import compare_with_file
 from tinycnn.ir import Graph
+from tinycnn.report.names import shown
 from tinycnn.target import load_target
 from tinycnn.verify import RunnerComparison
 from tinycnn.verify import verify as verify_graph
@@ -148,7 +149,10 @@ def bench(
         f"{found.model} on {target.title}",
         ("layer", "instructions", "cycles", "MACs", "instructions per MAC", "cycles per MAC"),
         [
-            *((layer.name, layer.instructions, layer.cycles, layer.macs, *_per_mac(layer)) for layer in found.layers),
+            *(
+                (shown(layer.name), layer.instructions, layer.cycles, layer.macs, *_per_mac(layer))
+                for layer in found.layers
+            ),
             ("total", found.instructions, found.cycles, found.macs, *_per_mac(found)),
         ],
     )

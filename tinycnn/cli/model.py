@@ -33,6 +33,7 @@ from tinycnn.onnx_io import FORMATS, Format, save
 from tinycnn.quantize import METHODS, Method
 from tinycnn.quantize import quantize as quantize_graph
 from tinycnn.report.budget import proofs
+from tinycnn.report.names import shown
 from tinycnn.report.summary import summarize
 
 
@@ -50,7 +51,7 @@ def inspect(model: str, input_shapes: tuple[str, ...], json_path: str | None) ->
         f" {summary.macs:,} MACs",
         ("layer", "operator", "output", "parameters", "MACs", "sees"),
         [
-            (layer.name, layer.op, layer.output_shape, layer.parameters, layer.macs, layer.receptive_field)
+            (shown(layer.name), layer.op, layer.output_shape, layer.parameters, layer.macs, layer.receptive_field)
             for layer in summary.layers
         ],
     )

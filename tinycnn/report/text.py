@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from tinycnn.fixedpoint import WAYS
 from tinycnn.report.budget import Budget, Choice
+from tinycnn.report.names import shown
 from tinycnn.target import Target
 
 BAR_COLUMNS = 40
@@ -70,15 +71,15 @@ def budget_text(found: Budget, target: Target, *, is_float: bool) -> str:
     else:
         lines.append("exact     every channel rescales like onnxruntime; proved in integers: plain, with a fitted")
         lines.append("          multiplier, with a nudged scale; or computed in float arithmetic")
-        width = max((len(proof.name) for proof in found.proofs), default=0)
+        width = max((len(shown(proof.name)) for proof in found.proofs), default=0)
         for proof in found.proofs:
             ways = ", ".join(f"{proof.ways[way]:,} {way}" for way in WAYS if proof.ways[way])
-            lines.append(f"          {proof.name:<{width}}  {ways}")
+            lines.append(f"          {shown(proof.name):<{width}}  {ways}")
     if found.kernels:
         lines.append("kernels   of this target's instruction set, and what keeps a layer from a faster one")
-        width = max(len(layer.name) for layer in found.kernels)
+        width = max(len(shown(layer.name)) for layer in found.kernels)
         for layer in found.kernels:
-            lines.append(f"          {layer.name:<{width}}  {layer.kernel}{layer.note and ': '}{layer.note}")
+            lines.append(f"          {shown(layer.name):<{width}}  {layer.kernel}{layer.note and ': '}{layer.note}")
     return "\n".join([*lines, "", _conclusion(found, target)])
 
 

@@ -4,6 +4,7 @@ from itertools import accumulate, cycle
 from string import ascii_letters, digits
 
 from tinycnn.report.budget import Budget, Occupation
+from tinycnn.report.names import shown
 
 COLUMNS = 72
 LINES = 40
@@ -14,22 +15,22 @@ def timeline_text(found: Budget) -> str:
     """A line for every few pulls and one for the pull with most bytes alive; then which letter is what."""
     alive = _alive_bytes(found)
     peak = alive.index(max(alive))
-    shown = sorted({*range(0, found.pulls, -(-found.pulls // LINES)), peak})
+    pulls = sorted({*range(0, found.pulls, -(-found.pulls // LINES)), peak})
     column_bytes = max(-(-found.arena_bytes // COLUMNS), 1)
     names = list(dict.fromkeys(occupation.name for occupation in found.arena))
     letters = dict(zip(names, cycle(ascii_letters + digits), strict=False))
     begins = dict(found.begins)
     title = f"arena, {column_bytes} B a column"
     lines = [f"{'pull':>6} {'alive':>9}  {title:<{COLUMNS}}  computed from here on"]
-    for number, pull in enumerate(shown):
-        until = [*shown, found.pulls][number + 1]
+    for number, pull in enumerate(pulls):
+        until = [*pulls, found.pulls][number + 1]
         started = [name for first, name in begins.items() if pull <= first < until]
         there = [occupation for occupation in found.arena if occupation.first_pull <= pull < occupation.last_pull]
-        label = (started[0][-30:] + (f" and {len(started) - 1} more" if len(started) > 1 else "")) if started else ""
+        label = (shown(started[0]) + (f" and {len(started) - 1} more" if len(started) > 1 else "")) if started else ""
         mark = " <- the most" if pull == peak else ""
         art = _line(there, letters, column_bytes, -(-found.arena_bytes // column_bytes))
         lines.append(f"{pull:>6} {alive[pull]:>9,}  {art:<{COLUMNS}}  {label}{mark}".rstrip())
-    lines += ["", *(f"{letters[name]:>6}  {name}" for name in names)]
+    lines += ["", *(f"{letters[name]:>6}  {shown(name)}" for name in names)]
     return "\n".join(lines)
 
 
