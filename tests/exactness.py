@@ -13,7 +13,7 @@ from onnx import ModelProto
 import tinycnn
 from tinycnn import engine
 from tinycnn.ir import Array, Graph
-from tinycnn.plan import candidates
+from tinycnn.plan import Plan, candidates
 from tinycnn_codegen import Selftest, generate, write
 
 SANITIZED = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-g", "-O1"]
@@ -45,9 +45,14 @@ def assert_same_c(graph: Graph, inputs: Mapping[str, Array], folder: Path) -> No
         network = CompiledNetwork(generate(plan, "net", target_name="host"), place)
         for name, value in network.run(inputs).items():
             np.testing.assert_array_equal(value.reshape(-1), expected[name].reshape(-1), err_msg=name)
-        checked = generate(plan, "checked", target_name="host", selftest=selftest)
-        write(checked, place)
-        sources = [file for file in checked.files if file.endswith(".c")]
-        command = ["gcc", *STRICT[:-1], *SANITIZED, "-DCHECKED_SELFTEST_MAIN", "-o", "selftest", *sources]
-        subprocess.run(command, cwd=place, check=True)
-        subprocess.run([place / "selftest"], check=True)
+        assert_selftest_passes(plan, selftest, place)
+
+
+def assert_selftest_passes(plan: Plan, selftest: Selftest, folder: Path) -> None:
+    """The C of a plan, compiled to `folder`, gives the expected outputs under ASan and UBSan."""
+    checked = generate(plan, "checked", target_name="host", selftest=selftest)
+    write(checked, folder)
+    sources = [file for file in checked.files if file.endswith(".c")]
+    command = ["gcc", *STRICT[:-1], *SANITIZED, "-DCHECKED_SELFTEST_MAIN", "-o", "selftest", *sources]
+    subprocess.run(command, cwd=folder, check=True)
+    subprocess.run([folder / "selftest"], check=True)

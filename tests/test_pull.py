@@ -1,13 +1,12 @@
 """Rows pulled out: the output is never stored either, and every byte is the engine's all the same."""
 
 import ctypes
-import subprocess
 from pathlib import Path
 
 import numpy as np
 import pytest
-from compiled_network import STRICT, CompiledNetwork
-from exactness import SANITIZED
+from compiled_network import CompiledNetwork
+from exactness import assert_selftest_passes
 from int8_graphs import GraphBuilder
 from needs import needs
 from test_row_plan import SAME, assert_computes_every_row_once, random_cuts
@@ -19,7 +18,7 @@ from tinycnn.ir import Array, Graph
 from tinycnn.ops import Window
 from tinycnn.plan import Plan, candidates, check, in_stages, plan
 from tinycnn.plan.rows import RowGraph
-from tinycnn_codegen import Selftest, generate, write
+from tinycnn_codegen import Selftest, generate
 
 
 class PulledNetwork(CompiledNetwork):
@@ -79,12 +78,7 @@ def assert_same_pulled(made: Plan, samples: dict[str, Array], folder: Path) -> N
     for name, array in found.items():
         np.testing.assert_array_equal(array, expected[name].reshape(array.shape), err_msg=name)
     selftest = Selftest(tuple(samples.values()), tuple(expected[name] for name in graph.outputs))
-    checked = generate(made, "checked", target_name="host", selftest=selftest)
-    write(checked, folder)
-    sources = [file for file in checked.files if file.endswith(".c")]
-    command = ["gcc", *STRICT[:-1], *SANITIZED, "-DCHECKED_SELFTEST_MAIN", "-o", "selftest", *sources]
-    subprocess.run(command, cwd=folder, check=True)
-    subprocess.run([folder / "selftest"], check=True)
+    assert_selftest_passes(made, selftest, folder)
 
 
 @pytest.mark.parametrize("pushed", [False, True])

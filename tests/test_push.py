@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from compiled_network import STRICT, CompiledNetwork
-from exactness import SANITIZED
+from exactness import assert_selftest_passes
 from int8_graphs import GraphBuilder
 from needs import needs
 from test_row_plan import SAME, assert_computes_every_row_once, random_cuts, random_graph
@@ -56,13 +56,7 @@ def assert_same_pushed(graph: Graph, samples: Array, cuts: list[int] | None, fol
     found = PushedNetwork(generate(made, "net", target_name="host"), folder).run({graph.inputs[0]: samples})
     for name, array in found.items():
         np.testing.assert_array_equal(array, expected[name].reshape(array.shape), err_msg=name)
-    selftest = Selftest((samples,), tuple(expected[name] for name in graph.outputs))
-    checked = generate(made, "checked", target_name="host", selftest=selftest)
-    write(checked, folder)
-    sources = [file for file in checked.files if file.endswith(".c")]
-    command = ["gcc", *STRICT[:-1], *SANITIZED, "-DCHECKED_SELFTEST_MAIN", "-o", "selftest", *sources]
-    subprocess.run(command, cwd=folder, check=True)
-    subprocess.run([folder / "selftest"], check=True)
+    assert_selftest_passes(made, Selftest((samples,), tuple(expected[name] for name in graph.outputs)), folder)
 
 
 @pytest.mark.parametrize("seed", range(6))

@@ -68,10 +68,10 @@ def report(graph: Graph, target: Target, *, pushed: bool = False, pulled: bool =
     plans = candidates(int8, ways, pushed=pushed, pulled=pulled)
     others = _plans_with_rows_passed(int8, ways, pushed=pushed, pulled=pulled)
     bound = schedule_free_bound(int8, ways, pushed=pushed, pulled=pulled)
+    notes = kernel_notes(int8, target)
     for planned in plans:
         generated = generate(planned, "network", target_name=target.name)
         code, note = _code(generated, target)
-        notes = kernel_notes(int8, target)
         found = budget(int8, planned, target, constants_bytes(generated), code, note, (*plans, *others), notes, bound)
         if found.fits:
             break
