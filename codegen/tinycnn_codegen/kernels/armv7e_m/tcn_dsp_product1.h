@@ -7,7 +7,7 @@
 #ifdef __OPTIMIZE_SIZE__
 #define TCN_COLUMN_REPEATED "1"
 #else
-#define TCN_COLUMN_REPEATED "4"
+#define TCN_COLUMN_REPEATED "8"
 #endif
 #define TCN_COLUMN_PAIR(ab, cd, x)       \
     "smlad r5, " ab ", " x ", r5\n\t"    \
