@@ -7,7 +7,6 @@
 #include "tcn_sxtb16.h"
 #include "tcn_smlad.h"
 #include "tcn_signed.h"
-#include "tcn_store4.h"
 #include "tcn_dsp_rescale.h"
 
 /* Weights times gathered columns, four channels a, b, c, d at a time; where channels are no multiple of four, the last
