@@ -62,7 +62,14 @@ def unique_bases(texts: Sequence[str], network: str) -> tuple[str, ...]:
 
 
 def _base(text: str, *avoided: str) -> str:
-    words = re.sub("[^a-z0-9]+", "_", text.lower())[-LONGEST_NAME:].strip("_")
+    """Of a name like `a;b;c`, as TensorFlow writes for what it fused, and of two layers in one, `a + b`, the first says
+    enough. A long one loses whole words at its beginning, since names that are paths differ at their ends.
+    """
+    words = re.sub("[^a-z0-9]+", "_", re.split("; *| \\+ ", text.lower())[0]).strip("_")
+    if len(words) > LONGEST_NAME:
+        end = words[-LONGEST_NAME:]
+        words = end if words[-LONGEST_NAME - 1] == "_" or "_" not in end else end.split("_", 1)[1]
+        words = words.strip("_")
     if re.match("[a-z]", words) and not words.startswith(avoided):
         return words
     return f"n_{words}"[:LONGEST_NAME].rstrip("_")

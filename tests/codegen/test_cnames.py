@@ -41,6 +41,10 @@ def test_bases_are_identifiers_and_differ() -> None:
 def test_bases_resemble_the_names() -> None:
     bases = unique_bases(["conv1", "/features/0/Conv", "conv1", "7up"], "net")
     assert bases == ("conv1", "features_0_conv", "conv1_2", "n_7up")
+    fused = "model/activation_1/Relu;model/conv2d_1/BiasAdd;model/conv2d_1/Conv2D1"
+    path = "module/features/denseblock4/denselayer16/conv2/Conv"
+    bases = unique_bases([fused, f"{fused} + model/activation_2/Relu", path], "net")
+    assert bases == ("model_activation_1_relu", "model_activation_1_relu_2", "denseblock4_denselayer16_conv2_conv")
 
 
 @pytest.mark.parametrize("name", ["lenet5", "a", "kws_dscnn_int8", "x" * 40])
