@@ -150,15 +150,15 @@ def test_depthwise_alone_compiles_without_a_warning(flags: list[str], tmp_path: 
     subprocess.run(["clang", *STRICT, *flags, "-fsyntax-only", "net.c"], cwd=tmp_path, check=True)
 
 
-@pytest.mark.parametrize("stride", [1, 2])
-def test_depthwise_of_every_width_on_the_target(stride: int) -> None:
+@pytest.mark.parametrize(("stride", "optimize"), [(1, "-O2"), (2, "-O2"), (2, "-Os")])
+def test_depthwise_of_every_width_on_the_target(stride: int, optimize: str) -> None:
     needs("arm-none-eabi-gcc", "qemu-system-arm")
     builder, graph = depthwise_layers(stride)
     target = load_target("cortex-m4")
     generated = generate(planar_plan(graph), "net", target_name=target.name)
     assert generated.files["net.c"].count("tcn_dsp_planar_row(&") == len(graph.nodes)
     samples = builder.samples(3)
-    result = run_emulated(generated, [samples[port.name] for port in generated.inputs], target, optimize="-O2")
+    result = run_emulated(generated, [samples[port.name] for port in generated.inputs], target, optimize=optimize)
     expected = engine.trace(graph, samples)
     for name, array in result.tensors.items():
         np.testing.assert_array_equal(array.reshape(3, -1), expected[name].reshape(3, -1), err_msg=name)

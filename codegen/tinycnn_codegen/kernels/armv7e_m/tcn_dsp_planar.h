@@ -43,6 +43,12 @@
     "str r6, [r0]\n\t"                        \
     "str r8, [r0, #4]\n\t"                    \
     "add r0, r5\n\t"
+#if defined(__OPTIMIZE_SIZE__)
+#define TCN_PLANAR_TURN "add r12, r1\n2:\n\t" TCN_PLANAR_PIXELS
+#else
+#define TCN_PLANAR_TURN                       \
+    "tst r12, #4\n\tadd r12, r1\n\tbne 3f\n2:\n\t" TCN_PLANAR_PIXELS "3:\n\t" TCN_PLANAR_PIXELS
+#endif
 TCN_ASSEMBLY(44)
 static void tcn_dsp_planar_pixels(TCN_UNUSED int16_t *to, TCN_UNUSED const int8_t *const *from,
                                   TCN_UNUSED int32_t channels, TCN_UNUSED int32_t pitch_bytes,
@@ -54,13 +60,7 @@ static void tcn_dsp_planar_pixels(TCN_UNUSED int16_t *to, TCN_UNUSED const int8_
             "ldr lr, [sp, #44]\n"
             "1:\n\t"
             "ldrd r0, r12, [sp]\n\t"
-            "tst r12, #4\n\t"
-            "add r12, r1\n\t"
-            "bne 3f\n"
-            "2:\n\t"
-            TCN_PLANAR_PIXELS
-            "3:\n\t"
-            TCN_PLANAR_PIXELS
+            TCN_PLANAR_TURN
             "cmp r1, r12\n\t"
             "bne 2b\n\t"
             "ldrd r0, r12, [sp]\n\t"

@@ -39,6 +39,7 @@ typedef struct {
     int32_t blocks;
     int32_t next_block_bytes; /* from the row behind the last channel's to the next block of the first */
     int32_t kind;             /* 1 with stride 2, and 2 for blocks of three */
+    int32_t next_block;       /* of the output */
 } tcn_dsp_planar_part_t;
 
 #if TCN_HAS_DSP
@@ -201,37 +202,48 @@ typedef struct {
     "strb r6, [r9, r11]\n\t"                  \
     "strb r5, [r9, r10]\n\t"                  \
     "strb r4, [r9]\n\t"
+/* How many outputs a block has with stride 2; threes, which take a sixth longer, save 400 bytes. */
+#if defined(__OPTIMIZE_SIZE__)
+#define TCN_PLANAR_MOST2 3
+#else
+#define TCN_PLANAR_MOST2 6
+#endif
+
 /* The loop over channels takes 84 instructions and 98 cycles for six outputs, 54 multiply-accumulates, with stride 1 (36
  * to multiply, 20 loads of inputs and weights, 28 for the six outputs and the loop), 91 and 111 with stride 2: 1.6 and
  * 1.8, 1.7 and 2.1 each. The bound is 0.5, SMLAD alone, and 0.67 for what is multiplied here. Three outputs take 54 and
  * 62, 57 and 65.
  *
  * sp: zero point, row_bytes, output as the address of the next channel's weights / 32 less, last, channels, blocks,
- * next_block_bytes, kind. "lsrs" alone changes the carry; behind a channel it tells whether that was the last. */
-TCN_ASSEMBLY(72)
+ * next_block_bytes, kind, next_block. "lsrs" alone changes the carry; behind a channel it tells whether that was the last. */
+TCN_ASSEMBLY(76)
 static void tcn_dsp_planar_part(TCN_UNUSED const tcn_dsp_planar_part_t *part)
 {
     __asm__("push {r4-r11, lr}\n\t"
-            "sub sp, #36\n\t"
+            "sub sp, #40\n\t"
             "mov r12, r0\n\t"
             "ldm r12!, {r0-r3}\n\t"
-            "ldm r12, {r4-r12}\n\t"
+            "ldm r12, {r4-r12, lr}\n\t"
             "sub r6, r6, r3, lsr #5\n\t"
             "sub r6, #1\n\t"
-            "stm sp, {r4-r12}\n"
+            "stm sp, {r4-r12, lr}\n"
             "1:\n\t"
             "ldr r4, [sp, #32]\n\t"
             "lsrs r4, r4, #1\n\t"
-            "bne 4f\n\t"
-            "bcs 3f\n");
+            "bne 4f\n");
+#if TCN_PLANAR_MOST2 == 6
+    __asm__("bcs 3f\n");
+#endif
     __asm__("2:\n\t"
             TCN_PLANAR_6(TCN_PLANAR_BEGIN1_6, TCN_PLANAR_STRIDE1_6)
             "bcc 2b\n\t"
             "b 7f\n");
+#if TCN_PLANAR_MOST2 == 6
     __asm__("3:\n\t"
             TCN_PLANAR_6(TCN_PLANAR_BEGIN2_6, TCN_PLANAR_STRIDE2_6)
             "bcc 3b\n\t"
             "b 7f\n");
+#endif
     __asm__("4:\n\t"
             "ldr lr, [sp, #4]\n\t"
             "bcs 6f\n"
@@ -247,21 +259,22 @@ static void tcn_dsp_planar_part(TCN_UNUSED const tcn_dsp_planar_part_t *part)
             "ldr r5, [sp, #28]\n\t"
             "ldr r6, [sp, #20]\n\t"
             "ldr r7, [sp, #8]\n\t"
+            "ldr r8, [sp, #36]\n\t"
             "add r0, r5\n\t"
             "add r1, r5\n\t"
             "add r2, r5\n\t"
             "sub r3, r3, r6, lsl #5\n\t"
-            "add r6, r6, r6, lsl #1\n\t"
-            "add r7, r7, r6, lsl #1\n\t"
+            "add r7, r8\n\t"
             "str r7, [sp, #8]\n\t"
             "subs r4, #1\n\t"
             "str r4, [sp, #24]\n\t"
             "bne 1b\n\t"
-            "add sp, #36\n\t"
+            "add sp, #40\n\t"
             "pop {r4-r11, pc}");
 }
 
-/* `blocks` times `outputs` from column x of the output on, of all channels: six, or one block of five or up to three. */
+/* `blocks` times `outputs` from column x of the output on, of all channels: six or three, or one block of any number but
+ * four. */
 TCN_KERNEL static void tcn_dsp_planar_blocks(const TCN_FLASH tcn_dsp_planar_t *layer, const int16_t *const *rows,
                                              int8_t *output, int32_t x, int32_t outputs, int32_t blocks)
 {
@@ -278,8 +291,9 @@ TCN_KERNEL static void tcn_dsp_planar_blocks(const TCN_FLASH tcn_dsp_planar_t *l
     part.output = output + x * channels;
     part.channels = channels;
     part.blocks = blocks;
-    part.next_block_bytes = 12 * layer->stride - channels * part.row_bytes;
+    part.next_block_bytes = 2 * outputs * layer->stride - channels * part.row_bytes;
     part.kind = layer->stride - 1;
+    part.next_block = outputs * channels;
     if (outputs > 3) {
         part.last[0] = 0;
         part.last[1] = outputs > 5 ? 5 * channels : 0;
@@ -294,11 +308,12 @@ TCN_KERNEL static void tcn_dsp_planar_blocks(const TCN_FLASH tcn_dsp_planar_t *l
 /* All channels of a row. A column where a block begins is even, for the words of its inputs. */
 static void tcn_dsp_planar_sixes(const TCN_FLASH tcn_dsp_planar_t *layer, const int16_t *const *rows, int8_t *output)
 {
-    const int32_t sixes = layer->output_width / 6;
-    const int32_t rest = layer->output_width - 6 * sixes;
+    const int32_t most = layer->stride == 1 ? 6 : TCN_PLANAR_MOST2;
+    const int32_t sixes = layer->output_width / most;
+    const int32_t rest = layer->output_width - most * sixes;
 
     if (sixes > 0) {
-        tcn_dsp_planar_blocks(layer, rows, output, 0, 6, sixes);
+        tcn_dsp_planar_blocks(layer, rows, output, 0, most, sixes);
     }
     if (rest == 4 && sixes > 0) {
         tcn_dsp_planar_blocks(layer, rows, output, 6 * sixes - 2, 6, 1);
@@ -306,7 +321,7 @@ static void tcn_dsp_planar_sixes(const TCN_FLASH tcn_dsp_planar_t *layer, const 
         tcn_dsp_planar_blocks(layer, rows, output, 0, 2, 1);
         tcn_dsp_planar_blocks(layer, rows, output, 2, 2, 1);
     } else if (rest > 0) {
-        tcn_dsp_planar_blocks(layer, rows, output, 6 * sixes, rest, 1);
+        tcn_dsp_planar_blocks(layer, rows, output, most * sixes, rest, 1);
     }
 }
 #endif
