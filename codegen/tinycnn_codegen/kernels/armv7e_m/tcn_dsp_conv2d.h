@@ -2,6 +2,7 @@
 #define TCN_DSP_CONV2D_H
 
 #include "tcn_kernel.h"
+#include "tcn_store4.h"
 #include "tcn_dsp_product1.h"
 #include "tcn_dsp_product2.h"
 #include "tcn_dsp_widen.h"
@@ -27,40 +28,17 @@ typedef struct {
     tcn_rescale_t rescale;            /* of channels without a multiplier */
 } tcn_dsp_conv2d_t;
 
-/* Four bytes. */
-static inline void tcn_copy4(int8_t *to, const int8_t *from)
-{
-#if TCN_HAS_DSP
-    __builtin_memcpy(to, from, 4);
-#else
-    to[0] = from[0];
-    to[1] = from[1];
-    to[2] = from[2];
-    to[3] = from[3];
-#endif
-}
-
-/* `count` bytes. Returns where the next one goes. */
-static int8_t *tcn_dsp_copy(int8_t *to, const int8_t *from, int32_t count)
+/* `count` bytes. */
+static void tcn_dsp_copy(int8_t *to, const int8_t *from, int32_t count)
 {
     for (; count >= 4; count -= 4) {
-        tcn_copy4(to, from);
+        tcn_store4(to, tcn_load4(from));
         to += 4;
         from += 4;
     }
     for (; count > 0; count--) {
         *to++ = *from++;
     }
-    return to;
-}
-
-/* `count` times `value`. Returns where the next one goes. */
-static int8_t *tcn_dsp_fill(int8_t *to, int32_t value, int32_t count)
-{
-    for (; count > 0; count--) {
-        *to++ = (int8_t)value;
-    }
-    return to;
 }
 
 /* Under a window behind the whole words of its rows, filled up to words themselves. */
@@ -70,7 +48,7 @@ static int32_t tcn_dsp_conv2d_more_bytes(const TCN_FLASH tcn_dsp_conv2d_t *layer
 }
 
 /* The bytes under the window that begins at `column` in the order of tcn_dsp_gather.h, so that they are whole words. Up
- * to two bytes behind them are written as well. */
+ * to three bytes behind them are written as well. */
 TCN_RARE static void tcn_dsp_conv2d_copy(const TCN_FLASH tcn_dsp_conv2d_t *layer, int8_t *to,
                                          const int8_t *const *rows, int32_t column)
 {
@@ -79,19 +57,23 @@ TCN_RARE static void tcn_dsp_conv2d_copy(const TCN_FLASH tcn_dsp_conv2d_t *layer
     const int32_t room = layer->input_width - column;
     const int32_t first = column >= 0 ? 0 : -column < width ? -column : width;
     const int32_t last = room >= width ? width : room > first ? room : first;
+    const int32_t inside = (last - first) * channels;
+    const uint32_t padding = ((uint32_t)layer->input_zero_point & 0xFFu) * UINT32_C(0x01010101);
+    const int8_t *const *const end = rows + layer->kernel_height;
     int8_t *const more = to;
     uint32_t count = 0;
-    int32_t r;
     int32_t i;
 
     to += tcn_dsp_conv2d_more_bytes(layer);
-    for (r = 0; r < layer->kernel_height; r++) {
-        int8_t *end = tcn_dsp_fill(to, layer->input_zero_point, first * channels);
-
-        if (first < last) {
-            end = tcn_dsp_copy(end, rows[r] + (column + first) * channels, (last - first) * channels);
+    for (; rows != end; rows++) {
+        if (inside < width * channels) {
+            for (i = 0; i < width * channels; i += 4) {
+                tcn_store4(to + i, padding);
+            }
         }
-        tcn_dsp_fill(end, layer->input_zero_point, (width - last) * channels);
+        if (inside > 0) {
+            tcn_dsp_copy(to + first * channels, *rows + (column + first) * channels, inside);
+        }
         to += layer->row_bytes;
         for (i = 0; i < layer->more_bytes; i++) {
             more[(count & ~UINT32_C(3)) + (count & 1) * 2 + (count >> 1 & 1)] = to[i];

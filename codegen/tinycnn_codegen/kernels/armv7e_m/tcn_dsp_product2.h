@@ -46,18 +46,18 @@ static void tcn_dsp_product2_next(tcn_dsp_product_t *product)
     "smlad " a ", r2, r4, " a "\n\t"                         \
     "smlad " b ", r3, r4, " b "\n\t"
 #define TCN_PRODUCT_TWO_WIDE(from_a, from_b, from_c, from_d)      \
-    "ldrd r2, r3, [r0], #8\n\t"                                 \
-    "ldrd r4, r5, [r1], #8\n\t"                                 \
+    "ldrd r2, r3, [r0], #8\n\t"                                   \
+    "ldrd r4, r5, [r1], #8\n\t"                                   \
     TCN_PRODUCT_WIDE("r6", "r7", "r10", "r11", from_a, from_b)    \
     "ldrd r2, r3, [r0], #8\n\t"                                   \
     TCN_PRODUCT_WIDE("r8", "r9", "r12", "lr", from_c, from_d)     \
-    "ldrd r2, r3, [r0], #8\n\t"                                 \
+    "ldrd r2, r3, [r0], #8\n\t"                                   \
     "ldrd r4, r5, [r1], #8\n\t"                                   \
     TCN_PRODUCT_WIDE("r6", "r7", "r10", "r11", "r10", "r11")      \
     "ldrd r2, r3, [r0], #8\n\t"                                   \
     TCN_PRODUCT_WIDE("r8", "r9", "r12", "lr", "r12", "lr")
-/* Products of two columns, two pairs of inputs being computed by `two_pairs`. r0: weights, r1: columns; sp: columns, output, the last four channels, pitch, where the inner loop is entered, end of the
- * columns; the product. */
+/* Products of two columns, two pairs of inputs being computed by `two_pairs`. r0: weights, r1: columns; sp: columns,
+ * output, the last four channels, pitch, where the inner loop is entered, end of the columns; the product. */
 #define TCN_PRODUCT(two_pairs, bytes, repeated, differences) \
     "push {r0, r4-r11, lr}\n\t"                              \
     "sub sp, #24\n\t"                                        \
