@@ -168,7 +168,7 @@ static void tcn_dsp_product2_next(tcn_dsp_product_t *product)
 
 /* A pair takes 12 instructions for 16 multiply-accumulates (2 LDRD, 2 SXTB16, 8 SMLAD), 0.75 each, and 16 cycles on the
  * Cortex-M4, 1 each; the bound is 0.5, SMLAD alone. Four LDR would take one cycle less than two LDRD, and two instructions
- * more. */
+ * more. An output takes 5.4 instructions and 8 cycles besides. */
 TCN_ASSEMBLY(64)
 static void tcn_dsp_product2(TCN_UNUSED tcn_dsp_product_t *product)
 {
