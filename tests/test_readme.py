@@ -11,6 +11,7 @@ from needs import needs
 import tinycnn
 from tinycnn.cli import COMMANDS
 from tinycnn.cli.demo import examples_folder
+from tinycnn_codegen.alternatives import alternatives
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -18,6 +19,15 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 def blocks(language: str) -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```", README, re.M | re.S)
+
+
+@pytest.fixture(scope="module")
+def lenet5() -> tinycnn.Graph:
+    """The int8 LeNet-5 of the commands shown."""
+    graph = tinycnn.load(examples_folder() / "lenet5/lenet5.onnx")
+    sample = tinycnn.load_array(f"{examples_folder() / 'mnist_sample/mnist_sample.npz'}:calibration_images")
+    images = tinycnn.as_samples(sample, graph.tensors[graph.inputs[0]].shape, "sample")
+    return tinycnn.quantize(graph, images)
 
 
 def test_the_networks_at_the_top_are_those_of_the_examples():
@@ -68,17 +78,23 @@ def test_the_c_compiles_with_the_generated_header(tmp_path):
     subprocess.run(["gcc", *flags, "firmware.c", "lenet5.c"], cwd=tmp_path, check=True)
 
 
-def test_the_report_is_what_the_command_prints(tmp_path, capsys):
+def test_with_less_ram_the_arena_is_what_it_says(lenet5):
+    target = tinycnn.load_target("stm32f446")
+    stated = re.search(r"With `--ram 4K`.*?takes ([\d,]+) bytes .*?`--ram 1500` it takes ([\d,]*\d)", README, re.S)
+    assert stated is not None
+    for number, ram_bytes in zip(stated.groups(), (4096, 1500), strict=True):
+        plan = tinycnn.plan(lenet5, ram_bytes, alternatives(lenet5, target))
+        assert f"{plan.arena_bytes:,}" == number
+
+
+def test_the_report_is_what_the_command_prints(tmp_path, capsys, lenet5):
     needs("gcc")
     from tinycnn.cli import main
 
     commands = re.findall(r"^tinycnn report (\S+) --target (\S+)\n((?:.+\n|\n)*?)(?=^```)", README, re.M)
     if not commands:
         pytest.fail("README shows no report.")
-    graph = tinycnn.load(examples_folder() / "lenet5/lenet5.onnx")
-    sample = tinycnn.load_array(f"{examples_folder() / 'mnist_sample/mnist_sample.npz'}:calibration_images")
-    images = tinycnn.as_samples(sample, graph.tensors[graph.inputs[0]].shape, "sample")
-    tinycnn.save(tinycnn.quantize(graph, images), tmp_path / "lenet5_int8.onnx")
+    tinycnn.save(lenet5, tmp_path / "lenet5_int8.onnx")
     shown = commands[0]
     with pytest.raises(SystemExit):
         main(["report", str(tmp_path / "lenet5_int8.onnx"), "--target", shown[1]])
