@@ -136,3 +136,14 @@ def test_the_operator_says_what_padding_is() -> None:
     quantization = graph.tensors[x].quantization
     assert quantization is not None
     assert RowGraph(graph).paddings == ((-128, 12), (quantization.zero_point, 12), None)
+
+
+def test_no_padding_lies_in_the_arena_for_kernels_that_make_it() -> None:
+    builder = GraphBuilder(2)
+    y = builder.conv(builder.input(6, 4, 3), 3, Window.of((3, 3), (1, 1), (1, 1, 1, 1)))
+    graph = builder.graph([y])
+    for makes_padding in (False, True):
+        made = in_stages(graph, [0], {y: Alternative("any", makes_padding=makes_padding)})
+        check(made)
+        assert any(step.padding is None for step in made.steps) == makes_padding
+        assert any("padding" in occupant.name for occupant in made.occupants) != makes_padding

@@ -4,7 +4,7 @@ To add an instruction set: a module with a function like `helium.lower`, its lin
 kernels in a folder kernels/<name>/, whose files have names of their own.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -196,6 +196,7 @@ def alternatives(graph: Graph, target: Target) -> Mapping[str, tuple[Alternative
                     kernel.scratch_bytes,
                     kernel.keeps_scratch,
                     sets[name].whole,
+                    makes_padding=kernel.makes_padding,
                 )
                 for name, kernel in kernels.items()
             }
@@ -208,18 +209,26 @@ def alternatives(graph: Graph, target: Target) -> Mapping[str, tuple[Alternative
         output: tuple(way for name, way in named.items() if (output, name) not in too_large)
         for output, named in ways.items()
     }
+    for output, way in _pair_ways(graph, found, [name for name, each in suited.items() if each.paired]):
+        found[output] += (way,)
+    return found
+
+
+def _pair_ways(
+    graph: Graph, ways: Mapping[str, tuple[Alternative, ...]], names: Sequence[str]
+) -> Iterator[tuple[str, Alternative]]:
+    """The pairs of layers that are estimated to be faster than both one by one, by the output of the second."""
     for first, second in pairs(graph):
-        if not {first.outputs[0], second.outputs[0]} <= found.keys():
+        if not {first.outputs[0], second.outputs[0]} <= ways.keys():
             continue
         call = call_of(graph, joined(graph, first, second))
         instructions = _pair_instructions(graph, first, second)
-        one_by_one = sum(min(way.instructions for way in found[node.outputs[0]]) for node in (first, second))
-        for name in suited.keys() - sets.keys():
-            kernel = suited[name].lower(call, whole=False)
+        one_by_one = sum(min(way.instructions for way in ways[node.outputs[0]]) for node in (first, second))
+        for name in names:
+            kernel = INSTRUCTION_SETS[name].lower(call, whole=False)
             if kernel is not None and instructions < one_by_one:
-                way = Alternative(name, instructions, kernel.scratch_bytes, kernel.keeps_scratch, paired=True)
-                found[second.outputs[0]] += (way,)
-    return found
+                scratch = (kernel.scratch_bytes, kernel.keeps_scratch)
+                yield second.outputs[0], Alternative(name, instructions, *scratch, paired=True)
 
 
 def kernel_notes(graph: Graph, target: Target) -> Mapping[str, str]:

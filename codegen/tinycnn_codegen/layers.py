@@ -126,7 +126,7 @@ def make_layer(
         plan.places[activations[0]].rows,
         step.scratch.offset_bytes if step.scratch else 0,
         held[1].rows,
-        None if lowered.makes_padding else step.padding,
+        step.padding,
         _inner_rows(plan, step),
         _between(node.op),
         tap_between,

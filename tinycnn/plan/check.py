@@ -155,6 +155,8 @@ def _run_step(plan: Plan, step: Step, memory: _Memory) -> None:
                     continue
                 if 0 <= source < place.rows:
                     memory.read(place, source, reader)
+                elif _chosen(plan, step).makes_padding:
+                    continue
                 elif step.padding is None:
                     raise PlanError(f"{reader} reads padding but has none.")
                 elif step.padding.row_bytes < place.row_bytes:
@@ -187,10 +189,14 @@ def _reads_padding(plan: Plan, op: Int8Operator, turn: int, inputs: Sequence[str
     )
 
 
+def _chosen(plan: Plan, step: Step) -> Alternative:
+    return plan.chosen.get(step.node.outputs[0], Alternative(""))
+
+
 def _keeps_scratch(plan: Plan, step: Step) -> bool:
     """Whether the step's scratch must survive from row to row; PlanError unless it has all that its kernel needs."""
     (output,) = step.node.outputs
-    way = plan.chosen.get(output, Alternative(""))
+    way = _chosen(plan, step)
     sums_bytes = 4 * plan.places[output].row_bytes if sums_rows(step.node.op) else 0
     if sums_bytes + way.scratch_bytes > (step.scratch.row_bytes if step.scratch else 0):
         raise PlanError(f"Step {step.node.name!r} has no room for {sums_bytes + way.scratch_bytes} bytes of scratch.")

@@ -19,7 +19,8 @@ class Alternative:
 
     Scratch is the kernel's while it computes a row; with `keeps_scratch` from its first row to its last. A kernel that
     is `whole` needs its input and output with all their rows; for plans with rings the node has another alternative.
-    One that is `paired` computes the layer before it as well (`plan.pairs`), whose output is then held nowhere.
+    One that is `paired` computes the layer before it as well (`plan.pairs`), whose output is then held nowhere. One
+    that `makes_padding` reads no row outside its input.
     """
 
     kernel: str
@@ -28,6 +29,7 @@ class Alternative:
     keeps_scratch: bool = False
     whole: bool = False
     paired: bool = False
+    makes_padding: bool = False
 
 
 Alternatives = Mapping[str, Sequence[Alternative]]

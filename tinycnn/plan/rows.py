@@ -194,7 +194,7 @@ class RowGraph:
 
     @cached_property
     def padded_turns(self) -> tuple[frozenset[int], ...]:
-        """For each node the turns that read rows outside an input."""
+        """For each node the turns in which its kernel reads rows outside an input."""
         return tuple(
             frozenset(turn for turn in range(count) if self._reads_padding(node, turn))
             for node, count in zip(self.nodes, self.turns, strict=True)
@@ -203,6 +203,8 @@ class RowGraph:
     def _reads_padding(self, node: Node, turn: int) -> bool:
         assert is_int8(node.op)
         shapes = [self.graph.tensors[name].shape for name in self.graph.activations(node)]
+        if self.chosen.get(node.outputs[0], Alternative("")).makes_padding:
+            return False
         wanted = [node.op.input_rows(turn, index, *shapes) for index in range(len(shapes))]
         return any(
             rows and (rows[0] < 0 or rows[-1] >= row_count(shape)) for rows, shape in zip(wanted, shapes, strict=True)
