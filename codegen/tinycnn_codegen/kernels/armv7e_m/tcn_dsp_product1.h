@@ -5,7 +5,7 @@
 
 #if TCN_HAS_DSP
 #ifdef __OPTIMIZE_SIZE__
-#define TCN_COLUMN_REPEATED "1"
+#define TCN_COLUMN_REPEATED "2"
 #else
 #define TCN_COLUMN_REPEATED "8"
 #endif
