@@ -77,7 +77,7 @@ def _has_helium(target: Target) -> bool:
 
 
 HELIUM = "helium"
-"""Where it has a kernel, those of the DSP extension are not looked at."""
+"""Where it has a kernel, those of the DSP extension are looked at only if they take less scratch."""
 HELIUM_LEAN = "helium lean"
 
 INSTRUCTION_SETS: Mapping[str, InstructionSet] = {
@@ -186,7 +186,10 @@ def alternatives(graph: Graph, target: Target) -> Mapping[str, tuple[Alternative
         lowered = {name: found.lower(call, whole=found.whole) for name, found in sets.items()}
         kernels = {name: kernel for name, kernel in lowered.items() if kernel is not None}
         if HELIUM in kernels:
-            kernels = {name: kernel for name, kernel in kernels.items() if name in (HELIUM, HELIUM_LEAN)}
+            most = kernels[HELIUM].scratch_bytes
+            kernels = {
+                name: kernel for name, kernel in kernels.items() if name == HELIUM or kernel.scratch_bytes < most
+            }
         if kernels:
             (output,) = node.outputs
             ways[output] = {

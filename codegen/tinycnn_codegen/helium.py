@@ -49,7 +49,7 @@ def note(call: Call) -> str:
     if lower(call, whole=False) is None:
         if isinstance(op, Conv) and op.is_depthwise(call.constant(1).shape):
             return "several channels read the same one, or products of two taps may overflow 16 bits"
-        return "windows of more than 2,048 bytes"
+        return "windows of more than 1,792 bytes"
     return "rescaled in float32, as integers are not proved" if factors_of(call).is_float else ""
 
 

@@ -13,7 +13,7 @@ from tinycnn_codegen.planar import Planar
 
 MOST_VECTORS = 8
 """Of a piece: TCN_HELIUM_VECTORS."""
-MOST_PIECES = 16
+MOST_PIECES = 14
 """Of a window: TCN_HELIUM_PIECES."""
 COPIED_BYTES = 1024
 """Scratch for windows that are copied; two are copied even where they are longer."""

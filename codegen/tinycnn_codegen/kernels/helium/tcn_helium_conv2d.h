@@ -4,11 +4,11 @@
 #include "tcn_helium_conv2d_copy.h"
 #include "tcn_helium_product.h"
 
-#define TCN_HELIUM_PIECES 16 /* of a window at most */
+#define TCN_HELIUM_PIECES 14 /* of a window at most */
 
 /* Where the pieces of two windows begin, one `distance` bytes behind the other; the first lies `offset` bytes from the
- * beginning of each row, or was `copied`. Whether there are several. */
-TCN_KERNEL static int tcn_helium_conv2d_pieces(const TCN_FLASH tcn_helium_conv2d_t *layer, const int8_t **piece,
+ * beginning of each row, or was `copied`. */
+TCN_KERNEL static void tcn_helium_conv2d_pieces(const TCN_FLASH tcn_helium_conv2d_t *layer, const int8_t **piece,
                                     const int8_t *const *rows, int32_t offset, const int8_t *copied,
                                     int32_t distance)
 {
@@ -29,16 +29,31 @@ TCN_KERNEL static int tcn_helium_conv2d_pieces(const TCN_FLASH tcn_helium_conv2d
         }
     }
     piece[0] = 0;
-    return kernel_rows * layer->pieces > 1;
 }
 
-/* The outputs of `columns`, `step` bytes from each to the next, from between those that fill the channels up. */
-TCN_KERNEL static void tcn_helium_conv2d_unpad(const TCN_FLASH tcn_helium_conv2d_t *layer, int8_t *output, int32_t step,
-                                               const int8_t *padded, int32_t columns)
+static void tcn_helium_conv2d_multiply(const TCN_FLASH tcn_helium_conv2d_t *layer, tcn_helium_product_t *product)
+{
+    if (layer->is_float) {
+        tcn_helium_pairs_float(product);
+    } else if (layer->is_gathered ? layer->pieces > 1 : layer->kernel_height * layer->pieces > 1) {
+        tcn_helium_pairs(product);
+    } else {
+        tcn_helium_whole_pairs(product);
+    }
+}
+
+/* The same into `padded`, where channels are filled up to fours; from there `columns` go to the outputs. */
+TCN_KERNEL static void tcn_helium_conv2d_fill_up(const TCN_FLASH tcn_helium_conv2d_t *layer,
+                                                 tcn_helium_product_t *product, int8_t *padded, int32_t columns)
 {
     const int32_t channels = layer->output_channels;
+    const int32_t step = product->pitch;
+    int8_t *const output = product->output;
     int32_t c;
 
+    product->output = padded;
+    product->pitch = step ? layer->padded_channels : 0;
+    tcn_helium_conv2d_multiply(layer, product);
     for (c = 0; c < channels; c += 16) {
         tcn_helium_copy_each(output + c, step, padded + c, layer->padded_channels, channels - c, columns);
     }
@@ -53,7 +68,6 @@ TCN_KERNEL static void tcn_helium_conv2d_row(const TCN_FLASH tcn_helium_conv2d_t
                                              int8_t *scratch, int8_t *output)
 {
     const int8_t *pieces[2 * TCN_HELIUM_PIECES + 1];
-    int8_t *const padded = layer->padded_columns ? scratch + layer->copied_columns * layer->window_bytes : 0;
     int32_t column = -layer->pad;
     int32_t left = layer->output_width;
     int8_t *waiting = 0;
@@ -68,32 +82,31 @@ TCN_KERNEL static void tcn_helium_conv2d_row(const TCN_FLASH tcn_helium_conv2d_t
     product.rest = layer->rest;
     while (left > 0 || waiting) {
         const int8_t *copied = scratch;
-        int8_t *to = output;
         int32_t distance = layer->window_bytes;
-        int32_t step = layer->output_step;
         int32_t columns = layer->is_gathered ? layer->copied_columns : tcn_helium_conv2d_inside(layer, column);
         int32_t passed;
-        int is_in_pieces;
 
         columns = columns < left ? columns : left;
-        if (padded && columns > layer->padded_columns) {
+        if (layer->padded_columns && columns > layer->padded_columns) {
             columns = layer->padded_columns;
         }
         columns -= columns > 1 ? columns % 2 : 0;
         passed = columns;
+        product.output = output;
+        product.pitch = layer->output_step;
         if (layer->is_gathered) {
             tcn_helium_conv2d_copy_windows(layer, scratch, rows, column, columns);
         } else if (columns > 1) {
             copied = 0;
             distance = layer->stride * layer->input_channels;
         } else if (left == 0) {
-            to = waiting;
+            product.output = waiting;
             waiting = 0;
             columns = 1;
         } else if (waiting) {
             tcn_helium_conv2d_copy_window(layer, scratch + layer->window_bytes, rows, column);
-            to = waiting;
-            step = (int32_t)(output - waiting);
+            product.output = waiting;
+            product.pitch = (int32_t)(output - waiting);
             waiting = 0;
             columns = 2;
             passed = 1;
@@ -105,22 +118,18 @@ TCN_KERNEL static void tcn_helium_conv2d_row(const TCN_FLASH tcn_helium_conv2d_t
             left--;
             continue;
         }
-        is_in_pieces = tcn_helium_conv2d_pieces(layer, pieces, rows,
-                                                column * layer->input_channels + layer->first_input, copied,
-                                                columns > 1 ? distance : 0);
-        product.step = 2 * distance;
-        product.output = padded ? padded : to;
         product.pairs = (columns + 1) / 2;
-        product.pitch = columns == 1 ? 0 : padded ? layer->padded_channels : step;
-        if (layer->is_float) {
-            tcn_helium_pairs_float(&product);
-        } else if (is_in_pieces) {
-            tcn_helium_pairs(&product);
-        } else {
-            tcn_helium_whole_pairs(&product);
+        product.step = 2 * distance;
+        if (columns == 1) {
+            product.pitch = 0;
+            distance = 0;
         }
-        if (padded) {
-            tcn_helium_conv2d_unpad(layer, to, step, padded, columns);
+        tcn_helium_conv2d_pieces(layer, pieces, rows, column * layer->input_channels + layer->first_input, copied,
+                                 distance);
+        if (layer->padded_columns) {
+            tcn_helium_conv2d_fill_up(layer, &product, scratch + layer->copied_columns * layer->window_bytes, columns);
+        } else {
+            tcn_helium_conv2d_multiply(layer, &product);
         }
         output += passed * layer->output_step;
         column += passed * layer->stride;
