@@ -16,7 +16,7 @@ typedef struct {
     int32_t output_step;     /* bytes from a column's outputs to the next one's */
     int32_t padded_channels; /* the next multiple of 4 */
     int32_t kernel_height;
-    int32_t runs;            /* of bytes in a kernel row; several with dilation, or where a group has some channels only */
+    int32_t runs;            /* of bytes in a kernel row; several with dilation, or where a group has some channels */
     int32_t run_bytes;
     int32_t dilation;        /* columns from a run to the next */
     int32_t extent;          /* columns from the first of a window to behind the last */

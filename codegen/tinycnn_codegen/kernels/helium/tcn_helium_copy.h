@@ -23,7 +23,7 @@ static inline void tcn_helium_copy(int8_t *to, const int8_t *from, int32_t bytes
 #endif
 }
 
-/* `bytes` of them, but no more than 16, `count` >= 1 times, each `from_step` and `to_step` bytes behind the one before. */
+/* `bytes` of them, but no more than 16, `count` >= 1 times, each `from_step` and `to_step` bytes behind the last. */
 static inline void tcn_helium_copy_each(int8_t *to, int32_t to_step, const int8_t *from, int32_t from_step,
                                         int32_t bytes, int32_t count)
 {

@@ -4,8 +4,9 @@
 #include "tcn_flash.h"
 #include "tcn_helium_rescale.h"
 
-/* Dense layer, eight outputs at a time. For each eight `weights` has eight words of bias, eight times 16 weights for every
- * vector (those behind the rest are 0), and eight words of factors (tcn_helium_rescale.h); the outputs are in the order 0 2 4 6 1 3 5 7. */
+/* Dense layer, eight outputs at a time. For each eight `weights` has eight words of bias, eight times 16 weights for
+ * every vector (those behind the rest are 0), and eight words of factors (tcn_helium_rescale.h); the outputs are in the
+ * order 0 2 4 6 1 3 5 7. */
 typedef struct {
     int32_t outputs;
     int32_t output_zero_point;

@@ -6,9 +6,9 @@
 #include "tcn_helium_copy.h"
 #include "tcn_helium_rescale.h"
 
-/* Depthwise convolution with nine taps, 16 channels at a time. For each 16 `weights` has 16 weights for each of two taps,
- * 16 words of bias, 16 weights for each other tap, and 16 words of factors (tcn_helium_rescale.h). The words are in the
- * order in which products widen: channels 0 4 8 12, 2 6 10 14, 1 5 9 13, 3 7 11 15. */
+/* Depthwise convolution with nine taps, 16 channels at a time. For each 16 `weights` has 16 weights for each of two
+ * taps, 16 words of bias, 16 weights for each other tap, and 16 words of factors (tcn_helium_rescale.h). The words are
+ * in the order in which products widen: channels 0 4 8 12, 2 6 10 14, 1 5 9 13, 3 7 11 15. */
 typedef struct {
     int32_t input_width;
     int32_t channels;      /* a multiple of 16 */
@@ -36,8 +36,8 @@ typedef struct {
 } tcn_helium_taps_t;
 
 #if TCN_HAS_HELIUM
-/* The products of two taps add up in 16 bits: that was checked with the weights when the network was generated. q4 to q7
- * are the sums of 16 channels. */
+/* The products of two taps add up in 16 bits: that was checked with the weights when the network was generated. q4 to
+ * q7 are the sums of 16 channels. */
 #define TCN_HELIUM_TAP(tap)          \
     "vldrb.u8 q0, [" tap "], #16\n\t" \
     "vldrb.u8 q1, [r9], #16\n\t"     \
@@ -77,7 +77,7 @@ typedef struct {
 #define TCN_HELIUM_TWO_TAPS(one, other) \
     TCN_HELIUM_TAP(one) TCN_HELIUM_SECOND_TAP(other) TCN_HELIUM_ADD_TAPS
 
-/* r0 to r8 are the taps, r9 the weights, r10 the output; 16 outputs of nine taps take 110 instructions, a pixel 9 more. */
+/* r0 to r8 are the taps, r9 the weights, r10 the output; 16 outputs of nine taps take 110 instructions, a pixel 9. */
 #define TCN_HELIUM_NINE_TAPS(RESCALE)        \
     "push {r0, r4-r11, lr}\n\t"              \
     "vpush {d8-d15}\n\t"                     \
@@ -189,8 +189,8 @@ static void tcn_helium_depthwise_taps(const TCN_FLASH tcn_helium_depthwise_t *la
     }
 }
 
-/* One row of the output; rows[r] is the input under row r of the kernel, or a row of zero points. `scratch` has room for
- * one pixel. */
+/* One row of the output; rows[r] is the input under row r of the kernel, or a row of zero points. `scratch` has room
+ * for one pixel. */
 TCN_KERNEL static void tcn_helium_depthwise_row(const TCN_FLASH tcn_helium_depthwise_t *layer,
                                                 const int8_t *const *rows, int8_t *scratch, int8_t *output)
 {

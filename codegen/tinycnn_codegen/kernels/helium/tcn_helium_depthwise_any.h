@@ -6,8 +6,8 @@
 #include "tcn_helium_rescale.h"
 #include "tcn_kernel.h"
 
-/* Depthwise convolution with any taps and channels, 16 channels at a time. For each 16 `weights` has 16 words of bias, 16
- * weights for each tap, as many again where the number of taps is odd, and 16 words of factors
+/* Depthwise convolution with any taps and channels, 16 channels at a time. For each 16 `weights` has 16 words of bias,
+ * 16 weights for each tap, as many again where the number of taps is odd, and 16 words of factors
  * (tcn_helium_rescale.h). The words are in the order in which products widen: channels 0 4 8 12, 2 6 10 14, 1 5 9 13,
  * 3 7 11 15. */
 typedef struct {
@@ -38,9 +38,9 @@ typedef struct {
 } tcn_helium_tap_pairs_t;
 
 #if TCN_HAS_HELIUM
-/* The products of two taps add up in 16 bits: that was checked with the weights when the network was generated. q4 to q7
- * are the sums of 16 channels; r4 is the pixel, r10 its channels, r5 how many are left. Two taps of 16 channels take 24
- * instructions, the outputs 35, a pixel 8. */
+/* The products of two taps add up in 16 bits: that was checked with the weights when the network was generated. q4 to
+ * q7 are the sums of 16 channels; r4 is the pixel, r10 its channels, r5 how many are left. Two taps of 16 channels take
+ * 24 instructions, the outputs 35, a pixel 8. */
 #define TCN_HELIUM_TAP_PAIRS(RESCALE)   \
     "push {r4-r11, lr}\n\t"             \
     "vpush {d8-d15}\n\t"                \

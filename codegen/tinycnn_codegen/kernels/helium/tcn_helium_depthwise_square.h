@@ -179,8 +179,8 @@ static void tcn_helium_square_float(tcn_helium_square_t *square)
 }
 #endif
 
-/* One row of the output; rows[r] is the input under row r of the kernel, or a row of zero points. `scratch` has room for
- * four times `padded_width` columns. The last two of an odd number of columns are a pair, one of them again. */
+/* One row of the output; rows[r] is the input under row r of the kernel, or a row of zero points. `scratch` has room
+ * for four times `padded_width` columns. The last two of an odd number of columns are a pair, one of them again. */
 TCN_KERNEL static void tcn_helium_depthwise_square_row(const TCN_FLASH tcn_helium_depthwise_square_t *layer,
                                                        const int8_t *const *rows, int8_t *scratch, int8_t *output)
 {

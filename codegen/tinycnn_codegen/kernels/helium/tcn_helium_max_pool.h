@@ -42,8 +42,8 @@ static inline void tcn_helium_larger(int8_t *to, const int8_t *a, const int8_t *
 #endif
 }
 
-/* The same of `bytes`, but no more than 16, `count` >= 1 times, each as many bytes behind the one before as its step says.
- * Nine instructions. */
+/* The same of `bytes`, but no more than 16, `count` >= 1 times, each as many bytes behind the one before as its step
+ * says. Nine instructions. */
 static inline void tcn_helium_larger_each(int8_t *to, int32_t to_step, const int8_t *a, int32_t a_step,
                                           const int8_t *b, int32_t b_step, int32_t bytes, int32_t count)
 {

@@ -5,11 +5,11 @@
 
 /* All output channels of two columns, and again for the pairs of columns behind them.
  *
- * A column is one piece of 16 * (vectors - 1) + rest bytes, or several of 16 * vectors. `pieces` has where each begins in the first
- * column and in the second, and a null at the end. For each four channels `weights` has four words of bias, four times
- * 16 weights for every vector (those behind the rest are 0), and four words of factors
- * (tcn_helium_rescale.h). The outputs of the second
- * column follow `pitch` bytes behind the first's, those of the next pair twice as far; with 0 the two columns are one. */
+ * A column is one piece of 16 * (vectors - 1) + rest bytes, or several of 16 * vectors. `pieces` has where each begins
+ * in the first column and in the second, and a null at the end. For each four channels `weights` has four words of
+ * bias, four times 16 weights for every vector (those behind the rest are 0), and four words of factors
+ * (tcn_helium_rescale.h). The outputs of the second column follow `pitch` bytes behind the first's, those of the next
+ * pair twice as far; with 0 the two columns are one. */
 typedef struct {
     const int8_t **pieces;
     const int32_t *weights;
@@ -63,10 +63,10 @@ typedef struct {
 #define TCN_HELIUM_COLUMNS "ldrd r1, r3, [sp, #40]\n\t"
 #define TCN_HELIUM_NEXT_COLUMNS TCN_HELIUM_COLUMNS "add r1, r2\n\tadd r3, r2\n\tstrd r1, r3, [sp, #40]\n\t"
 
-/* On the stack is a copy of the product, then the first pieces and where the first column's outputs end. r7 is where the vectors of a piece
- * begin, so that as many follow as there are; the last of a column of one piece loads the rest alone. n vectors take 14 n + 3
- * instructions for 128 n multiply-accumulates; 12 n, without loading the input, would be the bound. Eight outputs
- * take 25 more. */
+/* On the stack is a copy of the product, then the first pieces and where the first column's outputs end. r7 is where
+ * the vectors of a piece begin, so that as many follow as there are; the last of a column of one piece loads the rest
+ * alone. n vectors take 14 n + 3 instructions for 128 n multiply-accumulates; 12 n, without loading the input, would be
+ * the bound. Eight outputs take 25 more. */
 #define TCN_HELIUM_PAIRS(RESCALE, BEGIN, FIRST_PIECE, LAST_VECTOR, NEXT_PIECE, NEXT_CHANNELS, NEXT_PAIR) \
     "push {r4-r11, lr}\n\t"                                                                              \
     "sub sp, #52\n\t"                                                                                    \

@@ -5,9 +5,10 @@
 #include "tcn_requantize_float.h"
 
 /* How four sums become outputs, before the zero point is added. `factors` are multipliers: VRMULH gives ((sum *
- * multiplier + 2^31) >> 32), which was proved to be the rescale of float32 for every sum that can occur when the network
- * was generated; or, in functions named _float, for layers where that could not be proved, the scales themselves:
- * the conversion to float32, the product and the rounding to the nearest, ties to even, are those of the rescale. */
+ * multiplier + 2^31) >> 32), which was proved to be the rescale of float32 for every sum that can occur when the
+ * network was generated; or, in functions named _float, for layers where that could not be proved, the scales
+ * themselves: the conversion to float32, the product and the rounding to the nearest, ties to even, are those of the
+ * rescale. */
 #define TCN_HELIUM_RESCALE(sums, factors) "vrmulh.s32 " sums ", " sums ", " factors "\n\t"
 #define TCN_HELIUM_RESCALE_FLOAT(sums, factors)       \
     "vcvt.f32.s32 " sums ", " sums "\n\t"             \

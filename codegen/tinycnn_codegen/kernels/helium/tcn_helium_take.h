@@ -5,7 +5,8 @@
 #include "tcn_kernel.h"
 #include "tcn_tensor.h"
 
-/* Rows and columns chosen by tables of indices: -1 stands for the fill value, and a null pointer for all in their order. */
+/* Rows and columns chosen by tables of indices: -1 stands for the fill value, and a null pointer for all in their
+ * order. */
 typedef struct {
     const TCN_FLASH int32_t *rows;
     int32_t columns; /* of the output */
