@@ -92,14 +92,8 @@ def _depthwise(op: Conv, call: Call, planar: Planar) -> Lowered | None:
     padded = np.pad(taps, ((0, 0), (0, taps.shape[1] % 2)))
     pairs = padded.reshape(channels // 4, 4, -1, 2)[:, [0, 2, 1, 3]].transpose(0, 2, 1, 3)
     layer: Fields = {
-        "input_width": planar.input_width,
+        **planar.row_fields,
         "channels": channels,
-        "output_width": planar.output_width,
-        "kernel_height": planar.kernel[0],
-        "kernel_width": planar.kernel[1],
-        "stride": planar.strides[1],
-        "pad": planar.pads[1],
-        "dilation": planar.dilations[1],
         "input_zero_point": call.quantization(0).zero_point,
         "weights": words_of(halves(pairs[..., 0], pairs[..., 1]), 4),
         "bias": words_of(channel_sums(call)[0], channels),

@@ -119,14 +119,8 @@ def _widened(values: npt.NDArray[np.integer]) -> Int64Array:
 
 def _fields(call: Call, planar: Planar, channels: int) -> Fields:
     return {
-        "input_width": planar.input_width,
+        **planar.row_fields,
         "channels": channels,
-        "output_width": planar.output_width,
-        "kernel_height": planar.kernel[0],
-        "kernel_width": planar.kernel[1],
-        "stride": planar.strides[1],
-        "pad": planar.pads[1],
-        "dilation": planar.dilations[1],
         "input_zero_point": call.quantization(0).zero_point,
         "output_zero_point": call.output_quantization.zero_point,
     }
