@@ -88,6 +88,18 @@ def test_the_report_says_what_keeps_a_layer_from_a_faster_kernel():
     assert tinycnn.report(graph, replace(tinycnn.load_target("atmega2560"), compiler=None)).kernels == ()
 
 
+def test_the_report_says_what_c_finishes_and_of_both_layers_of_a_pair():
+    builder = GraphBuilder(3)
+    x = builder.conv(builder.input(12, 6, 64), 64, Window.of((1, 1)), spread=40.0)
+    y = builder.conv(x, 64, Window.of((3, 3), (1, 1), (1, 1, 1, 1)), 64, spread=0.5)
+    graph = builder.graph([builder.conv(y, 2, Window.of((1, 1)))])
+    found = tinycnn.report(graph, replace(tinycnn.load_target("cortex-m4"), compiler=None))
+    pair, last = found.kernels
+    assert pair.kernel == "armv7e_m pair"
+    assert "of 64 channels may not fit 16 bits before they are saturated" in pair.note
+    assert last.note.endswith("fewer than four channels, which C finishes")
+
+
 @pytest.mark.parametrize(
     ("name", "parameters", "int8_a_second", "float_a_second", "fits"),
     [("lenet5", 61_706, 9.6, 26.7, True), ("perceptron", 335_114, 12.4, 36.7, False)],

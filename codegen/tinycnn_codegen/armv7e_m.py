@@ -12,7 +12,7 @@ from tinycnn.ops import Add, Call, Conv, Dense, GlobalAveragePool, MaxPool, row_
 from tinycnn.ops.base import Int64Array
 from tinycnn.plan.pairs import PointwiseDepthwise
 from tinycnn_codegen.ctext import ConstantArray
-from tinycnn_codegen.dsp_product import LANES, SUMS_BYTES, lower_product, product_files, weight_stream
+from tinycnn_codegen.dsp_product import LANES, SUMS_BYTES, fits_halves, lower_product, product_files, weight_stream
 from tinycnn_codegen.dsp_words import channel_sums, halves, high_multiplier, pairs_of_inputs, words_of
 from tinycnn_codegen.elementwise import lower_add
 from tinycnn_codegen.lower_pools import lower_max_pool
@@ -44,7 +44,7 @@ def compact(call: Call, *, whole: bool) -> Lowered | None:
 
 
 def lean(call: Call, *, whole: bool) -> Lowered | None:
-    """A slower kernel for convolutions, with a third of the scratch or less."""
+    """A slower kernel for convolutions, one window at a time, with half to three quarters of the scratch."""
     op = call.node.op
     if not isinstance(op, Conv) or op.is_depthwise(call.constant(1).shape):
         return None
@@ -80,6 +80,10 @@ def note(call: Call) -> str:
     without = int(np.count_nonzero(high_multiplier(call)[0] == 0))
     if without:
         reasons.append(f"{without:,} of {len(weights):,} channels have no proved rescale of two instructions")
+    if fastest is compact and (wider := int(np.count_nonzero(~fits_halves(call)))):
+        reasons.append(f"{wider:,} of {len(weights):,} channels may not fit 16 bits before they are saturated")
+    if fastest is compact and len(weights) < LANES:
+        reasons.append("fewer than four channels, which C finishes")
     return "; ".join(reasons)
 
 

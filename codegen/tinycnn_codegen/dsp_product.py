@@ -130,6 +130,14 @@ def _conv(op: Conv, call: Call, whole: bool, is_wide: bool, columns: int) -> Low
     )
 
 
+def fits_halves(call: Call) -> npt.NDArray[np.bool_]:
+    """For each channel whether its output fits 16 bits before it is saturated, where it has a multiplier."""
+    _, sums = channel_sums(call)
+    ends = (np.stack(sums.reach) * high_multiplier(call)[0] >> 32) + sums.zero_point
+    fits: npt.NDArray[np.bool_] = (np.abs(ends) < 2**15 - 2**8).all(axis=0)
+    return fits
+
+
 def product_files(stream: Fields) -> Mapping[str, str]:
     """Networks without wide weights leave out what multiplies them."""
     return {"tcn_dsp_weights.h": "tcn_dsp_wide_weights.h"} if stream["is_wide"] else {}
@@ -156,8 +164,7 @@ def weight_stream(call: Call, weights: Int64Array, is_wide: bool) -> Fields | No
     fours = _fours(len(weights))
     bias, sums = channel_sums(call)
     multiplier, _ = high_multiplier(call)
-    ends = (np.stack(sums.reach) * multiplier >> 32) + sums.zero_point
-    is_proved = (multiplier != 0) & (np.abs(ends) < 2**15 - 2**8).all(axis=0) & (len(weights) >= 4)
+    is_proved = (multiplier != 0) & fits_halves(call) & (len(weights) >= 4)
     is_proved = is_proved[fours].all(axis=1, keepdims=True)
     multiplier = np.where(is_proved, multiplier[fours], 0)
     weights, bias = weights[fours], bias[fours]

@@ -8,10 +8,11 @@ from types import MappingProxyType
 import numpy as np
 
 from tinycnn import fixedpoint
-from tinycnn.ir import Graph
+from tinycnn.ir import Graph, Node
 from tinycnn.ops import Conv, ConvTranspose, Dense, LocallyConnected, call_of, is_accumulating, row_bytes, row_count
 from tinycnn.plan import Plan
 from tinycnn.plan.model import STEP_INSTRUCTIONS
+from tinycnn.plan.pairs import PointwiseDepthwise
 from tinycnn.quantize import moved_scales
 from tinycnn.target import Target
 
@@ -235,14 +236,20 @@ def proofs(graph: Graph) -> tuple[LayerProof, ...]:
 
 def _kernels(plan: Plan, notes: Mapping[str, str]) -> tuple[LayerKernel, ...]:
     """Only of nodes with alternatives, or with a note why they have none; nothing where there is nothing to tell."""
-    steps = {step.node.outputs[0]: step.node.name for step in plan.steps}
+    nodes = {step.node.outputs[0]: step.node for step in plan.steps}
     if not notes and all(way.kernel == "portable" for way in plan.chosen.values()):
         return ()
     return tuple(
-        LayerKernel(name, plan.chosen[output].kernel if output in plan.chosen else "portable", notes.get(output, ""))
-        for output, name in steps.items()
+        LayerKernel(node.name, plan.chosen[output].kernel if output in plan.chosen else "portable", _note(node, notes))
+        for output, node in nodes.items()
         if output in plan.chosen or output in notes
     )
+
+
+def _note(node: Node, notes: Mapping[str, str]) -> str:
+    """Of two layers in one step what both have."""
+    outputs = (node.op.between.name, *node.outputs) if isinstance(node.op, PointwiseDepthwise) else node.outputs
+    return "; ".join(notes[output] for output in outputs if output in notes)
 
 
 def _begins(plan: Plan) -> tuple[tuple[int, str], ...]:
