@@ -61,10 +61,10 @@ def plan(
 ) -> Plan:
     """The plan of an int8 graph with the fewest instructions whose arena fits `ram_bytes`, checked.
 
-    Without a limit that is layer by layer, every node by its fastest alternative. BudgetError names the smallest arena
-    there is when none fits. With `pushed` the rows of the input arrive one after the other and are never all stored,
-    with `pulled` those of the output are taken as they are ready; UnsupportedError when the graph has several inputs,
-    or several outputs.
+    Without a limit that is layer by layer or pair by pair, every node by its fastest alternative. BudgetError names the
+    smallest arena there is when none fits. With `pushed` the rows of the input arrive one after the other and are never
+    all stored, with `pulled` those of the output are taken as they are ready; UnsupportedError when the graph has
+    several inputs, or several outputs.
     """
     simple = min(
         (

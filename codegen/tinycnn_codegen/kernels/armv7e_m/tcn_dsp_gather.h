@@ -8,8 +8,8 @@
 /* The inputs under two windows side by side as int16, columns[pair][column]: first the bytes of each row of the window
  * behind its whole words, in pairs as they come, then the words, four bytes as the pairs (0, 2), (1, 3).
  *
- * The loop over words takes 18 instructions for 16 bytes (4 LDR, 8 SXTB16, 2 STM, 4 for pointers and the loop), 1.1 each,
- * and 29 cycles on the Cortex-M4; the bound is 0.88, without the pointers and the loop. */
+ * The loop over words takes 18 instructions for 16 bytes (4 LDR, 8 SXTB16, 2 STM, 4 for pointers and the loop), 1.1
+ * each, and 29 cycles on the Cortex-M4; the bound is 0.88, without the pointers and the loop. */
 #if TCN_HAS_DSP
 #define TCN_GATHER_4(a, b)              \
     "sxtb16 r4, " a "\n\t"              \

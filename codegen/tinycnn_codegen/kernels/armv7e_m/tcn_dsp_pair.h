@@ -17,8 +17,8 @@ typedef struct {
 } tcn_dsp_pointwise_t;
 
 /* A 1 x 1 convolution and the depthwise 3 x 3 behind it. The products are written as int16 where the second layer wants
- * them (tcn_dsp_planar_outputs.h), 128 more than they are, which is folded into its bias. So the rows between are neither
- * stored as bytes nor brought into another order. */
+ * them (tcn_dsp_planar_outputs.h), 128 more than they are, which is folded into its bias. So the rows between are
+ * neither stored as bytes nor brought into another order. */
 typedef struct {
     tcn_dsp_pointwise_t pointwise;
     tcn_dsp_planar_t depthwise;

@@ -9,9 +9,10 @@
 /* Depthwise convolution, 3 x 3: each row of the input is brought into planar order once, and stays in scratch for as
  * long as windows reach it. */
 #if TCN_HAS_DSP
-/* `groups` times four pixels, next to each other, of all channels: from[i] is pixel i of the first four, which the others
- * follow without a gap; channel c of that goes to to[c * pitch]. It takes 29 instructions and 31 cycles for 16 bytes (4
- * LDR, 4 PKH, 8 SXTB16, 8 STR, 5 for the pointer and half a loop); LDR stand in a row because neighbours overlap.
+/* `groups` times four pixels, next to each other, of all channels: from[i] is pixel i of the first four, which the
+ * others follow without a gap; channel c of that goes to to[c * pitch]. It takes 29 instructions and 31 cycles for 16
+ * bytes (4 LDR, 4 PKH, 8 SXTB16, 8 STR, 5 for the pointer and half a loop); LDR stand in a row because neighbours
+ * overlap.
  *
  * r0: to, r1 to r4: pixels, r5: pitch, r12: end of the channels; sp: to, channels. */
 #define TCN_PLANAR_PIXELS                     \

@@ -6,8 +6,8 @@
 #include "tcn_rescale.h"
 #include "tcn_signed.h"
 
-/* Depthwise convolution, 3 x 3, over planar rows: channel after channel, as int16 and with their padding, so that a pair
- * of taps is one word. */
+/* Depthwise convolution, 3 x 3, over planar rows: channel after channel, as int16 and with their padding, so that a
+ * pair of taps is one word. */
 typedef struct {
     int32_t input_width;
     int32_t channels;          /* a multiple of 4 */
@@ -48,8 +48,8 @@ typedef struct {
  * neighbours overlap.
  *
  * Six outputs: r0 to r2: rows, r3: weights of the channel; sums in r4 to r9, inputs in r10 and r11, weights in r12 and
- * lr. The four words of inputs of a row (stride 1; seven with stride 2) go through two registers, from the end. Those of
- * the first row begin in the registers of sums that are not begun, as does the bias. */
+ * lr. The four words of inputs of a row (stride 1; seven with stride 2) go through two registers, from the end. Those
+ * of the first row begin in the registers of sums that are not begun, as does the bias. */
 #define TCN_PLANAR_WEIGHTS6(offset) "ldr r12, [r3, #" offset "]\n\tldr lr, [r3, #" offset " + 4]\n\t"
 #define TCN_PLANAR_FIRST(sum, x, from) "smlad " sum ", " x ", r12, " from "\n\t"
 #define TCN_PLANAR_THIRD(sum, x) "smlabt " sum ", " x ", lr, " sum "\n\t"
@@ -209,13 +209,14 @@ typedef struct {
 #define TCN_PLANAR_MOST2 6
 #endif
 
-/* The loop over channels takes 84 instructions and 98 cycles for six outputs, 54 multiply-accumulates, with stride 1 (36
- * to multiply, 20 loads of inputs and weights, 28 for the six outputs and the loop), 91 and 111 with stride 2: 1.6 and
- * 1.8, 1.7 and 2.1 each. The bound is 0.5, SMLAD alone, and 0.67 for what is multiplied here. Three outputs take 54 and
- * 62, 57 and 65.
+/* The loop over channels takes 84 instructions and 98 cycles for six outputs, 54 multiply-accumulates, with stride 1
+ * (36 to multiply, 20 loads of inputs and weights, 28 for the six outputs and the loop), 91 and 111 with stride 2: 1.6
+ * and 1.8, 1.7 and 2.1 each. The bound is 0.5, SMLAD alone, and 0.67 for what is multiplied here. Three outputs take 54
+ * and 62, 57 and 65.
  *
  * sp: zero point, row_bytes, output as the address of the next channel's weights / 32 less, last, channels, blocks,
- * next_block_bytes, kind, next_block. "lsrs" alone changes the carry; behind a channel it tells whether that was the last. */
+ * next_block_bytes, kind, next_block. "lsrs" alone changes the carry; behind a channel it tells whether that was the
+ * last. */
 TCN_ASSEMBLY(76)
 static void tcn_dsp_planar_part(TCN_UNUSED const tcn_dsp_planar_part_t *part)
 {
@@ -273,8 +274,8 @@ static void tcn_dsp_planar_part(TCN_UNUSED const tcn_dsp_planar_part_t *part)
             "pop {r4-r11, pc}");
 }
 
-/* `blocks` times `outputs` from column x of the output on, of all channels: six or three, or one block of any number but
- * four. */
+/* `blocks` times `outputs` from column x of the output on, of all channels: six or three, or one block of any number
+ * but four. */
 TCN_KERNEL static void tcn_dsp_planar_blocks(const TCN_FLASH tcn_dsp_planar_t *layer, const int16_t *const *rows,
                                              int8_t *output, int32_t x, int32_t outputs, int32_t blocks)
 {

@@ -14,8 +14,8 @@
  *
  *     the sums to begin with: the bias of a, that of a + 256 b, of c, of c + 256 d
  *     for every pair of inputs a + 256 b as two int16, then c + 256 d
- *     the output's zero point + 128, and the four multipliers, 2^32 times the scale; all are 0 where one has no such form,
- *     or its output before it is saturated does not fit 16 bits
+ *     the output's zero point + 128, and the four multipliers, 2^32 times the scale; all are 0 where one has no such
+ *     form, or its output before it is saturated does not fit 16 bits
  *
  * SXTB16 gives a, the word itself is multiplied too, and the difference of both sums is 256 times that of b, which is
  * exact while the latter fits 24 bits. Where that is not proved, the stream is "wide": a, b, c and d for every pair of

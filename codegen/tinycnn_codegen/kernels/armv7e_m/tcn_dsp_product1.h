@@ -22,8 +22,8 @@
     "smlad r5, r9, " x ", r5\n\t"        \
     "smlad r6, r10, " x ", r6\n\t"       \
     "smlad r7, r11, " x ", r7\n\t"
-/* r0: weights, r1: column, r4-r7: sums, r12: end of the column, lr: where the inner loop is entered; sp: column, output,
- * the last four channels, pitch; the product. */
+/* r0: weights, r1: column, r4-r7: sums, r12: end of the column, lr: where the inner loop is entered; sp: column,
+ * output, the last four channels, pitch; the product. */
 #define TCN_COLUMN(two_pairs, bytes, differences) \
     "push {r0, r4-r11, lr}\n\t"              \
     "sub sp, #16\n\t"                        \
@@ -75,7 +75,7 @@
     "str r2, [r1, #4]\n\t"                   \
     "str r0, [r1, #16]\n\t"                  \
     "add sp, #20\n\t"                        \
-    "pop {r4-r11, pc}\n"                      \
+    "pop {r4-r11, pc}\n"                     \
     "6:\n\t"                                 \
     "usat r4, #8, r4\n\t"                    \
     "usat r5, #8, r5\n\t"                    \

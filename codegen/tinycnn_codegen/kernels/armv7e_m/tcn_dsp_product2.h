@@ -138,7 +138,7 @@ static void tcn_dsp_product2_next(tcn_dsp_product_t *product)
     "strd r2, r3, [r1, #4]\n\t"                              \
     "str r0, [r1, #16]\n\t"                                  \
     "add sp, #28\n\t"                                        \
-    "pop {r4-r11, pc}\n"                                      \
+    "pop {r4-r11, pc}\n"                                     \
     "6:\n\t"                                                 \
     "pkhbt r6, r6, r10, lsl #16\n\t"                         \
     "pkhbt r7, r7, r11, lsl #16\n\t"                         \
@@ -167,8 +167,8 @@ static void tcn_dsp_product2_next(tcn_dsp_product_t *product)
     "b 7b\n"
 
 /* A pair takes 12 instructions for 16 multiply-accumulates (2 LDRD, 2 SXTB16, 8 SMLAD), 0.75 each, and 16 cycles on the
- * Cortex-M4, 1 each; the bound is 0.5, SMLAD alone. Four LDR would take one cycle less than two LDRD, and two instructions
- * more. An output takes 5.4 instructions and 8 cycles besides. */
+ * Cortex-M4, 1 each; the bound is 0.5, SMLAD alone. Four LDR would take one cycle less than two LDRD, and two
+ * instructions more. An output takes 5.4 instructions and 8 cycles besides. */
 TCN_ASSEMBLY(64)
 static void tcn_dsp_product2(TCN_UNUSED tcn_dsp_product_t *product)
 {

@@ -46,8 +46,8 @@ typedef struct {
 } tcn_dsp_winograd_block_t;
 
 #if TCN_HAS_DSP
-/* A row's pairs are multiplied eight in a turn, and what finishes outputs stands there for each two: small instead where
- * that is asked for. */
+/* A row's pairs are multiplied eight in a turn, and what finishes outputs stands there for each two: small instead
+ * where that is asked for. */
 #ifdef __OPTIMIZE_SIZE__
 #define TCN_WINOGRAD_REPEATED "1"
 #define TCN_WINOGRAD_FINISH(two_outputs)    \

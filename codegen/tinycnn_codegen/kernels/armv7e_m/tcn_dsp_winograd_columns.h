@@ -6,8 +6,8 @@
 
 /* Bring the ten columns under eight outputs into sums and differences, [4][pairs][4]. `channels` is a multiple of 4.
  *
- * Four channels take 109 instructions: for each pair of outputs 8 SXTB16, additions and subtractions, 8 STR, and LDR for
- * two columns. */
+ * Four channels take 109 instructions: for each pair of outputs 8 SXTB16, additions and subtractions, 8 STR, and LDR
+ * for two columns. */
 #if TCN_HAS_DSP
 /* r0 to r3: where the four go, r4: next of `from`, r5: channel, r6 to r12 and lr: four columns, each as two words; sp:
  * channels, end of `from`. */
